@@ -1,0 +1,94 @@
+package env
+
+import (
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// Delivery is what leaves a node towards its application: an Outcome or an Upcall.
+type Delivery interface{ delivery() }
+
+// Status is how a request ended.
+type Status uint8
+
+// The ways a request ends.
+const (
+	OK             Status = iota
+	Absent                // the roots agree that there is no such object
+	Unknown               // the roots could not be asked
+	NotJoined             // this node is no member
+	NoRoute               // no node to give the message to, or not the one named
+	NoHandler             // no process of that name at the node that the message reached
+	Busy                  // too much under way, here or there
+	TooLarge              // payload beyond wire.MaxPayload
+	TimedOut              // nothing was delivered before the deadline
+	MaybeDelivered        // the message may have been delivered, its reply did not come
+	Limit                 // a limit of the storing node forbids it
+)
+
+var statusNames = [...]string{
+	"ok", "absent", "unknown", "not joined", "no route", "no handler", "busy", "payload too large",
+	"timed out", "maybe delivered", "limit",
+}
+
+// String is the status in traces.
+func (s Status) String() string { return statusNames[s] }
+
+// StatusOf translates what a peer refused into what the caller is told.
+func StatusOf(r wire.Refusal) Status {
+	switch r {
+	case wire.Refusal_REFUSAL_NONE:
+		return OK
+	case wire.Refusal_REFUSAL_NO_HANDLER:
+		return NoHandler
+	case wire.Refusal_REFUSAL_BUSY:
+		return Busy
+	case wire.Refusal_REFUSAL_TOO_LARGE:
+		return TooLarge
+	case wire.Refusal_REFUSAL_NOT_JOINED:
+		return Unknown
+	case wire.Refusal_REFUSAL_LIMIT:
+		return Limit
+	}
+	return NoRoute
+}
+
+// Replica is one server of an object, as an asker sees it.
+type Replica struct {
+	Server   idspace.ID
+	Record   *wire.SignedRecord // the server's node record: where it can be dialed
+	RTT      time.Duration      // measured by this node if Measured, else estimated by the pointer's holder
+	Measured bool
+}
+
+// Outcome ends the request Call of the face.
+type Outcome struct {
+	Call     Call
+	Status   Status
+	Replicas []Replica         // locate
+	Placed   []idspace.ID      // publish: the roots that acknowledged
+	Replica  Replica           // send: who answered
+	Path     []idspace.ID      // send: the nodes that the message passed, origin and target included
+	RTT      time.Duration     // send: from departure to reply
+	Reply    []byte            // send
+	Error    string            // send: the handler's own error
+	Notes    [][]*wire.HopNote // explain: one list of hops per root
+}
+
+// Upcall hands a message to the application process App. The world answers with a
+// HandlerReply of the same Ticket.
+type Upcall struct {
+	Ticket  uint64
+	App     string
+	GUID    idspace.ID // the object that the message was sent to, zero if to a node
+	Key     idspace.ID // the key that it was routed to
+	Call    Call
+	From    idspace.ID         // who says to have sent it
+	Origin  *wire.SignedRecord // its signature, nil if it did not sign; the world checks it
+	Payload []byte
+}
+
+func (*Outcome) delivery() {}
+func (*Upcall) delivery()  {}

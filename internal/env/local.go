@@ -1,0 +1,205 @@
+package env
+
+import (
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// Local is a message from this node to itself: from the face, from the world, or
+// from machine to machine. The list is closed; wire cannot encode any of it and no
+// peer can send it.
+type Local interface{ local() }
+
+// ---- from the world ----
+
+// Unreachable: a SendDial to Peer could not open a link.
+type Unreachable struct{ Peer idspace.ID }
+
+// LinkClosed: the connection to Peer has gone.
+type LinkClosed struct{ Peer idspace.ID }
+
+// SelfChanged: this node's own record is new (its addresses, its version).
+type SelfChanged struct {
+	Record *wire.SignedRecord
+}
+
+// ---- from the face; Call names the answer, which comes back as an Outcome ----
+
+// Call is 64 random bits that name one request and its answer.
+type Call uint64
+
+// JoinRequest: become a member by way of one of Seeds; no seeds founds an overlay.
+type JoinRequest struct {
+	Call  Call
+	Seeds []idspace.ID
+}
+
+// LeaveRequest: hand over and say goodbye.
+type LeaveRequest struct{ Call Call }
+
+// PublishRequest: this node serves GUID for App.
+type PublishRequest struct {
+	Call     Call
+	GUID     idspace.ID
+	App      string
+	Deadline mono.Time
+	Explain  bool
+}
+
+// UnpublishRequest: this node serves GUID for App no longer.
+type UnpublishRequest struct {
+	Call     Call
+	GUID     idspace.ID
+	App      string
+	Deadline mono.Time
+}
+
+// LocateRequest: who serves GUID for App? Answered with Located, to the machine
+// For or, if that is Face, as an Outcome.
+type LocateRequest struct {
+	Call     Call
+	For      Room
+	GUID     idspace.ID
+	App      string
+	Limit    int  // most replicas wanted
+	First    bool // the first answer will do; otherwise gather and measure
+	Explain  bool
+	Deadline mono.Time
+}
+
+// SendRequest: carry Payload to the node Key (exactly, or its root), or, with
+// Object set, to the nearest server of the object Key.
+type SendRequest struct {
+	Call     Call
+	Key      idspace.ID
+	Object   bool
+	Exact    bool
+	App      string
+	Payload  []byte
+	Signed   bool
+	Deadline mono.Time
+}
+
+// HandlerReply: the application has handled the message that was delivered as Ticket.
+type HandlerReply struct {
+	Ticket  uint64
+	Payload []byte
+	Error   string       // the handler's own error, "" if none
+	Refused wire.Refusal // why it was not handled at all, if it was not
+}
+
+// Cancel: nobody waits for Call any more.
+type Cancel struct{ Call Call }
+
+// ---- from machine to machine ----
+
+// Heard: routing had an acknowledgement from Peer after RTT. To heartbeat.
+type Heard struct {
+	Peer idspace.ID
+	RTT  time.Duration
+}
+
+// Missed: routing had no acknowledgement from Peer in time. To heartbeat.
+type Missed struct{ Peer idspace.ID }
+
+// Probe: is Peer alive, and may this node use it? To heartbeat, which answers with
+// a Verdict. UseNone measures only.
+type Probe struct {
+	Peer idspace.ID
+	Use  wire.Use
+	For  Room
+}
+
+// Verdict answers Probe.
+type Verdict struct {
+	Peer    idspace.ID
+	For     Room
+	Alive   bool
+	Refused bool // alive, but its links or ours are at their cap
+	RTT     time.Duration
+}
+
+// Use: this node uses Peer so from now on; UseNone lets it go. To heartbeat.
+type Use struct {
+	Peer    idspace.ID
+	Use     wire.Use
+	Protect bool // leaf set, or primary of level 0 or 1: must not be trimmed
+}
+
+// Pointed: Peer began to point at this node. From heartbeat to membership: a
+// candidate whose link is already paid for.
+type Pointed struct{ Peer idspace.ID }
+
+// Up, Suspect and Down are heartbeat's judgements of a neighbor. To membership.
+type (
+	Up      struct{ Peer idspace.ID }
+	Suspect struct{ Peer idspace.ID }
+	Down    struct {
+		Peer idspace.ID
+		Why  DownReason
+	}
+)
+
+// DownReason is why a neighbor can no longer be used.
+type DownReason uint8
+
+// The reasons.
+const (
+	Dead     DownReason = iota // it did not answer any probe
+	Left                       // it said goodbye
+	Unlinked                   // it or we are at the cap of links and let go
+)
+
+// Changed: the neighbor map or leaf set is not what it was, or a neighbor's state is
+// not. From membership to routing, then publish, in that order.
+type Changed struct {
+	Added, Removed []idspace.ID
+	Dead           []idspace.ID // of Removed, those found dead or gone by their own word
+}
+
+// Activated: this node is a member now. From membership to publish and locate.
+type Activated struct{}
+
+// Located answers LocateRequest.
+type Located struct {
+	Call     Call
+	Status   Status
+	Replicas []Replica
+	Notes    [][]*wire.HopNote // one list of hops per root asked, if asked to explain
+}
+
+// Withdraw: take everything that this node published away; it leaves. From
+// membership to publish, which answers Withdrawn.
+type (
+	Withdraw  struct{}
+	Withdrawn struct{}
+)
+
+func (*Unreachable) local()      {}
+func (*LinkClosed) local()       {}
+func (*SelfChanged) local()      {}
+func (*JoinRequest) local()      {}
+func (*LeaveRequest) local()     {}
+func (*PublishRequest) local()   {}
+func (*UnpublishRequest) local() {}
+func (*LocateRequest) local()    {}
+func (*SendRequest) local()      {}
+func (*HandlerReply) local()     {}
+func (*Cancel) local()           {}
+func (*Heard) local()            {}
+func (*Missed) local()           {}
+func (*Probe) local()            {}
+func (*Verdict) local()          {}
+func (*Use) local()              {}
+func (*Pointed) local()          {}
+func (*Up) local()               {}
+func (*Suspect) local()          {}
+func (*Down) local()             {}
+func (*Changed) local()          {}
+func (*Activated) local()        {}
+func (*Located) local()          {}
+func (*Withdraw) local()         {}
+func (*Withdrawn) local()        {}

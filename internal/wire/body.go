@@ -1,0 +1,81 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// Body is what a Routed envelope carries in its body field.
+type Body interface {
+	proto.Message
+	check() error
+}
+
+var _ = [...]Body{
+	(*Join)(nil), (*JoinReply)(nil), (*Publish)(nil), (*PublishReply)(nil),
+	(*Locate)(nil), (*LocateReply)(nil), (*AppMessage)(nil), (*AppReply)(nil),
+}
+
+// Pack encodes a body. It cannot fail: a body is built by this program.
+func Pack(b Body) []byte {
+	packed, err := proto.Marshal(b)
+	if err != nil {
+		panic(fmt.Sprintf("wire: packing %T: %v", b, err))
+	}
+	return packed
+}
+
+// Unpack decodes and checks a body that a peer sent.
+func Unpack[B Body](packed []byte, into B) (B, error) {
+	if err := proto.Unmarshal(packed, into); err != nil {
+		return into, fmt.Errorf("%T: malformed: %w", into, err)
+	}
+	return into, into.check()
+}
+
+func (m *Join) check() error       { return checkRecord(m.Record) }
+func (m *JoinReply) check() error  { return checkRecords(m.Records) }
+func (*PublishReply) check() error { return nil }
+
+func (m *Publish) check() error {
+	if m.Roots == 0 || m.Roots > MaxRoots || m.Salt >= m.Roots {
+		return fmt.Errorf("salt %d of %d", m.Salt, m.Roots)
+	}
+	return errors.Join(checkRecord(m.Pointer), checkRecord(m.Server))
+}
+
+func (m *Locate) check() error {
+	return errors.Join(checkID("guid", m.Guid), checkLen("app", len(m.App), MaxApp))
+}
+
+func (m *LocateReply) check() error {
+	if len(m.Replicas) > MaxFound {
+		return fmt.Errorf("%d replicas, at most %d allowed", len(m.Replicas), MaxFound)
+	}
+	for _, r := range m.Replicas {
+		if err := errors.Join(checkRecord(r.GetPointer()), checkRecord(r.GetServer())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *AppMessage) check() error {
+	if m.Origin != nil {
+		if err := checkRecord(m.Origin); err != nil {
+			return err
+		}
+	}
+	if len(m.Guid) > 0 {
+		if err := checkID("guid", m.Guid); err != nil {
+			return err
+		}
+	}
+	return errors.Join(checkLen("app", len(m.App), MaxApp), checkLen("payload", len(m.Payload), MaxPayload))
+}
+
+func (m *AppReply) check() error {
+	return errors.Join(checkLen("reply", len(m.Payload), MaxPayload), checkLen("error", len(m.Error), MaxError))
+}

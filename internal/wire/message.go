@@ -1,0 +1,106 @@
+package wire
+
+import (
+	"google.golang.org/protobuf/proto"
+)
+
+// Kind tells the messages of a link apart; it is the number of the field in Frame.
+type Kind uint8
+
+// The kinds, in the order of wire.proto.
+const (
+	KindHello Kind = iota + 1
+	KindBeacon
+	KindBeaconAck
+	KindUnlink
+	KindLeave
+	KindLeafSet
+	KindRow
+	KindRecordRequest
+	KindRecords
+	KindRouted
+	KindAck
+
+	kindEnd
+)
+
+// Message is what a link carries, and what a machine's Step gets.
+type Message interface {
+	proto.Message
+	Kind() Kind
+	// check returns what is wrong with a message that parsed, nil if nothing.
+	check() error
+}
+
+var _ = [...]Message{
+	(*Hello)(nil), (*Beacon)(nil), (*BeaconAck)(nil), (*Unlink)(nil), (*Leave)(nil), (*LeafSet)(nil),
+	(*Row)(nil), (*RecordRequest)(nil), (*Records)(nil), (*Routed)(nil), (*Ack)(nil),
+}
+
+func (*Hello) Kind() Kind         { return KindHello }
+func (*Beacon) Kind() Kind        { return KindBeacon }
+func (*BeaconAck) Kind() Kind     { return KindBeaconAck }
+func (*Unlink) Kind() Kind        { return KindUnlink }
+func (*Leave) Kind() Kind         { return KindLeave }
+func (*LeafSet) Kind() Kind       { return KindLeafSet }
+func (*Row) Kind() Kind           { return KindRow }
+func (*RecordRequest) Kind() Kind { return KindRecordRequest }
+func (*Records) Kind() Kind       { return KindRecords }
+func (*Routed) Kind() Kind        { return KindRouted }
+func (*Ack) Kind() Kind           { return KindAck }
+
+// New returns an empty message of kind k, or nil if there is no such kind.
+func New(k Kind) Message {
+	switch k {
+	case KindHello:
+		return new(Hello)
+	case KindBeacon:
+		return new(Beacon)
+	case KindBeaconAck:
+		return new(BeaconAck)
+	case KindUnlink:
+		return new(Unlink)
+	case KindLeave:
+		return new(Leave)
+	case KindLeafSet:
+		return new(LeafSet)
+	case KindRow:
+		return new(Row)
+	case KindRecordRequest:
+		return new(RecordRequest)
+	case KindRecords:
+		return new(Records)
+	case KindRouted:
+		return new(Routed)
+	case KindAck:
+		return new(Ack)
+	}
+	return nil
+}
+
+// Kinds lists every kind, in order.
+func Kinds() []Kind {
+	all := make([]Kind, 0, kindEnd-1)
+	for k := KindHello; k < kindEnd; k++ {
+		all = append(all, k)
+	}
+	return all
+}
+
+var kindNames = [...]string{
+	KindHello: "hello", KindBeacon: "beacon", KindBeaconAck: "beacon-ack", KindUnlink: "unlink", KindLeave: "leave",
+	KindLeafSet: "leaf-set", KindRow: "row", KindRecordRequest: "record-request", KindRecords: "records",
+	KindRouted: "routed", KindAck: "ack",
+}
+
+// String is the kind's name in traces and counters.
+func (k Kind) String() string {
+	if k < KindHello || k >= kindEnd {
+		return "unknown"
+	}
+	return kindNames[k]
+}
+
+// Maintenance reports whether messages of this kind only keep tables healthy and
+// so are the first that a full queue sheds (docs/protocol.md §3.3).
+func (k Kind) Maintenance() bool { return k == KindLeafSet || k == KindRow || k == KindRecordRequest }

@@ -1,0 +1,122 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"google.golang.org/protobuf/proto"
+)
+
+// RecordKind tells signed records apart; it is the envelope's payload type.
+type RecordKind string
+
+// The kinds of signed records that the overlay defines.
+const (
+	NodeKind    RecordKind = "/tapestry/node"
+	PointerKind RecordKind = "/tapestry/pointer"
+	OriginKind  RecordKind = "/tapestry/origin"
+)
+
+// Domain is the envelope domain under which records of every kind are signed.
+const Domain = "tapestry"
+
+// Node reads the node record in r. The signature is the world's to check.
+func (r *SignedRecord) Node() (*NodeRecord, error) {
+	rec, err := openRecord(r, NodeKind, new(NodeRecord))
+	if err != nil {
+		return nil, err
+	}
+	if len(rec.Addrs) > MaxAddrs || len(rec.Zone) > MaxZone || len(rec.Peer) == 0 {
+		return nil, fmt.Errorf("node record with %d addresses, zone of %d bytes, peer ID of %d bytes",
+			len(rec.Addrs), len(rec.Zone), len(rec.Peer))
+	}
+	return rec, checkLen("network", len(rec.Network), MaxNetwork)
+}
+
+// Pointer reads the pointer record in r. The signature is the world's to check.
+func (r *SignedRecord) Pointer() (*PointerRecord, error) {
+	rec, err := openRecord(r, PointerKind, new(PointerRecord))
+	if err != nil {
+		return nil, err
+	}
+	return rec, errors.Join(checkID("guid", rec.Guid), checkID("server", rec.Server),
+		checkLen("app", len(rec.App), MaxApp), checkLen("network", len(rec.Network), MaxNetwork))
+}
+
+// Origin reads the record by which the sender of a message signed it.
+func (r *SignedRecord) Origin() (*MessageRecord, error) {
+	rec, err := openRecord(r, OriginKind, new(MessageRecord))
+	if err != nil {
+		return nil, err
+	}
+	return rec, errors.Join(checkID("key", rec.Key), checkLen("app", len(rec.App), MaxApp))
+}
+
+func openRecord[R proto.Message](r *SignedRecord, kind RecordKind, into R) (R, error) {
+	if RecordKind(r.GetPayloadType()) != kind {
+		return into, fmt.Errorf("record of type %q, want %q", r.GetPayloadType(), kind)
+	}
+	if err := proto.Unmarshal(r.Payload, into); err != nil {
+		return into, fmt.Errorf("%s: malformed: %w", kind, err)
+	}
+	return into, nil
+}
+
+// ID is the node's identifier: the hash of its peer ID.
+func (r *NodeRecord) ID() idspace.ID { return idspace.Hash(r.Peer) }
+
+// Newer reports whether r replaces old: by generation, then version (design §6).
+func (r *NodeRecord) Newer(old *NodeRecord) bool {
+	if r.Generation != old.Generation {
+		return r.Generation > old.Generation
+	}
+	return r.Version > old.Version
+}
+
+// Signed lists the records in m whose signatures the world must check before a
+// machine may see m. Errors are those of a body that does not parse.
+func Signed(m Message) ([]*SignedRecord, error) {
+	switch m := m.(type) {
+	case *Hello:
+		return []*SignedRecord{m.Record}, nil
+	case *Records:
+		return m.Records, nil
+	case *Routed:
+		return signedInBody(m)
+	}
+	return nil, nil
+}
+
+func signedInBody(m *Routed) ([]*SignedRecord, error) {
+	switch {
+	case m.Refusal != Refusal_REFUSAL_NONE:
+		return nil, nil
+	case m.BodyKind == BodyKind_BODY_JOIN && !m.Reply:
+		b, err := Unpack(m.Body, new(Join))
+		return []*SignedRecord{b.GetRecord()}, err
+	case m.BodyKind == BodyKind_BODY_JOIN:
+		b, err := Unpack(m.Body, new(JoinReply))
+		return b.GetRecords(), err
+	case m.BodyKind == BodyKind_BODY_PUBLISH && !m.Reply:
+		b, err := Unpack(m.Body, new(Publish))
+		return []*SignedRecord{b.GetPointer(), b.GetServer()}, err
+	case m.BodyKind == BodyKind_BODY_LOCATE && m.Reply && len(m.Path) == 0:
+		return signedInAnswer(m)
+	}
+	return nil, nil
+}
+
+// signedInAnswer lists the records of an answer that has reached its asker; the
+// nodes that only pass it on need not check it.
+func signedInAnswer(m *Routed) ([]*SignedRecord, error) {
+	b, err := Unpack(m.Body, new(LocateReply))
+	if err != nil {
+		return nil, err
+	}
+	var records []*SignedRecord
+	for _, r := range b.Replicas {
+		records = append(records, r.Pointer, r.Server)
+	}
+	return records, nil
+}
