@@ -1,0 +1,89 @@
+package heartbeat
+
+import (
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// maxLife bounds how long a peer may ask to be kept as a backpointer.
+const maxLife = 10 * time.Minute
+
+// OnBeacon answers a beacon, and keeps or refuses the backpointer that it renews.
+func (m *Monitor) OnBeacon(e env.Env, from idspace.ID, b *wire.Beacon) {
+	refused := !m.accept(e, from, b)
+	e.Send(from, &wire.BeaconAck{Seq: b.Seq, Refused: refused})
+}
+
+// accept notes what from uses this node for, if there is room for it.
+func (m *Monitor) accept(e env.Env, from idspace.ID, b *wire.Beacon) bool {
+	if b.Use == wire.Use_USE_NONE {
+		if l := m.links.Link(from); l != nil && l.Theirs != wire.Use_USE_NONE {
+			l.Theirs = wire.Use_USE_NONE
+			m.settle(e, from)
+		}
+		return true
+	}
+	if !m.open || !m.makeRoom(e, from, b.Use) {
+		return false
+	}
+	l := m.links.Open(from)
+	before := l.Theirs
+	l.Theirs = b.Use
+	l.Until = e.Now().Add(min(time.Duration(b.LifeS)*time.Second, maxLife))
+	l.Heard = e.Now()
+	if before != b.Use {
+		m.settle(e, from)
+	}
+	if before == wire.Use_USE_NONE {
+		e.Post(&env.Pointed{Peer: from})
+	}
+	return true
+}
+
+// OnBeaconAck ends the series that its beacon belongs to. Every beacon of a series has
+// its own number, so a late answer is never taken for that of a later beacon.
+func (m *Monitor) OnBeaconAck(e env.Env, from idspace.ID, a *wire.BeaconAck) {
+	w := m.watches[from]
+	if w == nil || w.seq == 0 || w.seq != a.Seq {
+		return
+	}
+	rtt := e.Now().Sub(w.sent)
+	m.links.Sample(from, rtt)
+	e.Emit(&env.Measured{Peer: from, RTT: rtt})
+	m.alive(e, from, w)
+	if a.Refused {
+		m.refused(e, from, w)
+		return
+	}
+	m.verdict(e, from, w, env.Verdict{Alive: true, RTT: rtt})
+	m.rest(e, from)
+}
+
+// refused takes a neighbor's word that it has no room for this node.
+func (m *Monitor) refused(e env.Env, id idspace.ID, w *watch) {
+	if l := m.links.Link(id); l != nil {
+		used := l.Mine != wire.Use_USE_NONE
+		l.Mine, l.Asked, l.Suspect = wire.Use_USE_NONE, wire.Use_USE_NONE, false
+		m.settle(e, id)
+		if used {
+			e.Post(&env.Down{Peer: id, Why: env.Unlinked})
+		}
+	}
+	m.verdict(e, id, w, env.Verdict{Alive: true, Refused: true})
+	m.rest(e, id)
+}
+
+// OnUnlink takes a neighbor's word that it let go of the link, for both sides.
+func (m *Monitor) OnUnlink(e env.Env, from idspace.ID) {
+	if m.links.Linked(from) {
+		m.dead(e, from, env.Unlinked)
+	}
+}
+
+// OnLeave takes a neighbor's goodbye.
+func (m *Monitor) OnLeave(e env.Env, from idspace.ID) {
+	m.dead(e, from, env.Left)
+}

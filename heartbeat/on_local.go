@@ -1,0 +1,135 @@
+package heartbeat
+
+import (
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// OnProbe asks a node whether it is alive and, with a use, whether this node may use
+// it: the gate that every candidate passes (design §4).
+func (m *Monitor) OnProbe(e env.Env, p *env.Probe) {
+	if p.Use != wire.Use_USE_NONE {
+		if !m.makeRoom(e, p.Peer, p.Use) {
+			e.Post(&env.Verdict{Peer: p.Peer, For: p.For, Alive: true, Refused: true})
+			return
+		}
+		l := m.links.Open(p.Peer)
+		l.Asked = max(l.Asked, p.Use)
+	}
+	w := m.watch(p.Peer)
+	w.asks = append(w.asks, *p)
+	if w.seq == 0 || len(w.asks) == 1 {
+		w.tries = 0
+		m.try(e, p.Peer, w)
+	}
+}
+
+// makeRoom makes room for a link, letting go of one of lower worth if it must.
+func (m *Monitor) makeRoom(e env.Env, id idspace.ID, use wire.Use) bool {
+	victim, ok := m.links.Room(id, use)
+	if victim != nil {
+		m.evict(e, victim.ID)
+	}
+	return ok
+}
+
+// evict ends the relation with a neighbor for both sides.
+func (m *Monitor) evict(e env.Env, id idspace.ID) {
+	e.Send(id, &wire.Unlink{})
+	m.dead(e, id, env.Unlinked)
+}
+
+// OnUse notes what membership now uses a neighbor for.
+func (m *Monitor) OnUse(e env.Env, u *env.Use) {
+	l := m.links.Link(u.Peer)
+	if l == nil {
+		return // it went down in the same step; membership has been told
+	}
+	was := l.Mine
+	l.Mine, l.Asked, l.Protect = u.Use, wire.Use_USE_NONE, u.Protect
+	switch {
+	case was == wire.Use_USE_NONE && u.Use != wire.Use_USE_NONE:
+		m.scheduleBeat(e, u.Peer)
+	case was != wire.Use_USE_NONE && u.Use == wire.Use_USE_NONE:
+		l.Suspect = false
+		e.StopTimer(env.TimerKey{Room: env.Heartbeat, What: timerBeat, Peer: u.Peer})
+		e.Send(u.Peer, &wire.Beacon{Seq: e.Rand().Uint64() | 1, Use: wire.Use_USE_NONE})
+	}
+	m.settle(e, u.Peer)
+}
+
+// settle tells the world what a link is used for now and closes one of no use.
+func (m *Monitor) settle(e env.Env, id idspace.ID) {
+	l := m.links.Link(id)
+	if l == nil {
+		return
+	}
+	if l.Worth() == wire.Use_USE_NONE {
+		m.drop(e, id)
+		m.rest(e, id)
+		return
+	}
+	e.Emit(&env.LinkUsed{Peer: id, Mine: l.Mine, Theirs: l.Theirs, Protect: l.Protect})
+}
+
+// drop closes a link and tells the world.
+func (m *Monitor) drop(e env.Env, id idspace.ID) {
+	m.links.Close(id)
+	e.Emit(&env.LinkUsed{Peer: id})
+}
+
+// OnHeard takes the acknowledgement of a routed message: it proves that the neighbor lives.
+func (m *Monitor) OnHeard(e env.Env, h *env.Heard) {
+	m.links.Sample(h.Peer, h.RTT)
+	m.clear(e, h.Peer)
+}
+
+// OnMissed begins to probe a neighbor that did not acknowledge a routed message.
+func (m *Monitor) OnMissed(e env.Env, x *env.Missed) {
+	m.links.Lost(x.Peer)
+	m.doubt(e, x.Peer)
+}
+
+// OnLinkClosed begins to probe a neighbor whose connection has gone.
+func (m *Monitor) OnLinkClosed(e env.Env, x *env.LinkClosed) {
+	if m.links.Linked(x.Peer) {
+		m.watch(x.Peer).closed = true
+		m.doubt(e, x.Peer)
+	}
+}
+
+// doubt suspects a neighbor and probes it, unless that is under way.
+func (m *Monitor) doubt(e env.Env, id idspace.ID) {
+	if !m.links.Linked(id) {
+		return
+	}
+	m.suspect(e, id)
+	if w := m.watch(id); w.seq == 0 {
+		w.tries = 1
+		m.try(e, id, w)
+	}
+}
+
+// OnUnreachable counts a beacon that could not be sent as one that was not answered.
+func (m *Monitor) OnUnreachable(e env.Env, x *env.Unreachable) {
+	w := m.watches[x.Peer]
+	if w == nil || w.seq == 0 {
+		return
+	}
+	m.suspect(e, x.Peer)
+	if w.tries >= m.enough(x.Peer) {
+		m.dead(e, x.Peer, env.Dead)
+		return
+	}
+	e.SetTimer(env.TimerKey{Room: env.Heartbeat, What: timerAgain, Peer: x.Peer}, m.cfg.ProbeSpacing)
+}
+
+// sweep forgets backpointers that were not renewed.
+func (m *Monitor) sweep(e env.Env) {
+	e.SetTimer(env.TimerKey{Room: env.Heartbeat, What: timerSweep}, m.cfg.Period)
+	for _, l := range m.links.Expired(e.Now()) {
+		l.Theirs = wire.Use_USE_NONE
+		m.settle(e, l.ID)
+	}
+}

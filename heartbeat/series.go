@@ -1,0 +1,144 @@
+package heartbeat
+
+import (
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// A series is a run of beacons to one node that ends with the first answer or, after
+// enough of them, with death. A routine beacon is a series of one that goes on only
+// if it is not answered.
+
+// beat begins a routine series, unless one is under way.
+func (m *Monitor) beat(e env.Env, id idspace.ID) {
+	l := m.links.Link(id)
+	if l == nil || l.Mine == wire.Use_USE_NONE {
+		return
+	}
+	m.scheduleBeat(e, id)
+	if w := m.watch(id); w.seq == 0 {
+		w.tries = 0
+		m.try(e, id, w)
+	}
+}
+
+func (m *Monitor) scheduleBeat(e env.Env, id idspace.ID) {
+	k := env.TimerKey{Room: env.Heartbeat, What: timerBeat, Peer: id}
+	e.SetTimer(k, env.Jitter(e, m.cfg.Period))
+}
+
+// try sends the next beacon of id's series and sets the time by which it must be answered.
+func (m *Monitor) try(e env.Env, id idspace.ID, w *watch) {
+	w.seq = e.Rand().Uint64() | 1
+	w.sent = e.Now()
+	w.tries++
+	b := &wire.Beacon{Seq: w.seq, Use: m.use(id), LifeS: uint32(m.cfg.Life / time.Second)}
+	if w.closed || len(w.asks) > 0 {
+		e.SendDial(id, b)
+	} else {
+		e.Send(id, b)
+	}
+	e.SetTimer(env.TimerKey{Room: env.Heartbeat, What: timerAgain, Peer: id}, m.patience(id, w))
+}
+
+func (m *Monitor) use(id idspace.ID) wire.Use {
+	if l := m.links.Link(id); l != nil {
+		return max(l.Mine, l.Asked)
+	}
+	return wire.Use_USE_NONE
+}
+
+// patience is how long one beacon of the series waits for its answer.
+func (m *Monitor) patience(id idspace.ID, w *watch) time.Duration {
+	if _, known := m.links.RTT(id); !known && len(w.asks) > 0 {
+		return m.cfg.GateSpacing
+	}
+	return max(m.links.Timeout(id), m.cfg.ProbeSpacing)
+}
+
+// again goes on with a series whose last beacon was not answered in time.
+func (m *Monitor) again(e env.Env, id idspace.ID) {
+	w := m.watches[id]
+	if w == nil || w.seq == 0 {
+		return
+	}
+	m.suspect(e, id)
+	if w.tries >= m.enough(id) {
+		m.dead(e, id, env.Dead)
+		return
+	}
+	m.try(e, id, w)
+}
+
+// enough is how many unanswered beacons end the series: the routine beacon that began
+// a suspicion counts as one more.
+func (m *Monitor) enough(id idspace.ID) int {
+	if l := m.links.Link(id); l != nil && l.Mutual() != wire.Use_USE_NONE {
+		return m.cfg.DeathProbes + 1
+	}
+	return m.cfg.GateProbes
+}
+
+// suspect marks a neighbor that missed an answer; a stranger at the gate is none.
+func (m *Monitor) suspect(e env.Env, id idspace.ID) {
+	l := m.links.Link(id)
+	if l == nil || l.Suspect || l.Mine == wire.Use_USE_NONE {
+		return
+	}
+	l.Suspect = true
+	e.Emit(&env.NeighborChanged{Peer: id, State: env.NeighborSuspected})
+	e.Post(&env.Suspect{Peer: id})
+}
+
+// alive ends a series well.
+func (m *Monitor) alive(e env.Env, id idspace.ID, w *watch) {
+	w.seq, w.tries, w.closed = 0, 0, false
+	e.StopTimer(env.TimerKey{Room: env.Heartbeat, What: timerAgain, Peer: id})
+	m.clear(e, id)
+}
+
+// clear takes a suspicion back.
+func (m *Monitor) clear(e env.Env, id idspace.ID) {
+	if l := m.links.Link(id); l != nil && l.Suspect {
+		l.Suspect = false
+		e.Emit(&env.NeighborChanged{Peer: id, State: env.NeighborAlive})
+		e.Post(&env.Up{Peer: id})
+	}
+}
+
+// dead ends a series badly, or takes a goodbye: the link is closed, whoever asked is told.
+func (m *Monitor) dead(e env.Env, id idspace.ID, why env.DownReason) {
+	w := m.watches[id]
+	known := false
+	if l := m.links.Link(id); l != nil {
+		known = (l.Mine | l.Theirs) != wire.Use_USE_NONE
+		m.drop(e, id)
+	}
+	if known {
+		e.Emit(&env.NeighborChanged{Peer: id, State: why.State()})
+		e.Post(&env.Down{Peer: id, Why: why})
+	}
+	if w == nil {
+		return
+	}
+	w.seq = 0
+	m.verdict(e, id, w, env.Verdict{})
+	m.rest(e, id)
+}
+
+// verdict answers everybody who asked about id.
+func (m *Monitor) verdict(e env.Env, id idspace.ID, w *watch, v env.Verdict) {
+	asks := w.asks
+	w.asks = nil
+	for _, ask := range asks {
+		answer := v
+		answer.Peer, answer.For = id, ask.For
+		if ask.Use == wire.Use_USE_NONE {
+			answer.Refused = false
+		}
+		e.Post(&answer)
+	}
+}

@@ -1,0 +1,196 @@
+package links
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// Config holds the cap and the constants of the timeout.
+type Config struct {
+	// Cap is the most links this node takes part in, whoever uses them. If zero, 160.
+	Cap int
+	// FirstTimeout is the timeout of a neighbor without a sample. If zero, 500 ms (design §5).
+	FirstTimeout time.Duration
+	// Slack is added to every timeout for the scheduling of both ends. If zero, 10 ms (Bamboo).
+	Slack time.Duration
+	// MinTimeout and MaxTimeout bound every timeout. If zero, 100 ms and 5 s (Bamboo's cap).
+	MinTimeout, MaxTimeout time.Duration
+}
+
+// WithDefaults returns c with zero fields filled in.
+func (c Config) WithDefaults() Config {
+	if c.Cap == 0 {
+		c.Cap = 160
+	}
+	for _, d := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&c.FirstTimeout, 500 * time.Millisecond}, {&c.Slack, 10 * time.Millisecond},
+		{&c.MinTimeout, 100 * time.Millisecond}, {&c.MaxTimeout, 5 * time.Second},
+	} {
+		if *d.field == 0 {
+			*d.field = d.value
+		}
+	}
+	return c
+}
+
+// Validate names the field that makes no sense.
+func (c Config) Validate() error {
+	switch {
+	case c.Cap < 8:
+		return fmt.Errorf("links: Cap is %d, want at least 8", c.Cap)
+	case c.FirstTimeout <= 0 || c.Slack < 0 || c.MinTimeout <= 0:
+		return fmt.Errorf("links: FirstTimeout %v, Slack %v, MinTimeout %v: want positive", c.FirstTimeout, c.Slack, c.MinTimeout)
+	case c.MaxTimeout < c.MinTimeout:
+		return fmt.Errorf("links: MaxTimeout %v is below MinTimeout %v", c.MaxTimeout, c.MinTimeout)
+	}
+	return nil
+}
+
+// Table holds the links of one node.
+type Table struct {
+	cfg  Config
+	byID map[idspace.ID]*Link
+	all  []*Link // the same links, in order of ID
+	most int     // the highest Count so far
+}
+
+// New returns an empty table. cfg must be valid.
+func New(cfg Config) *Table {
+	return &Table{cfg: cfg, byID: make(map[idspace.ID]*Link)}
+}
+
+// Count returns how many links there are; Cap bounds it.
+func (t *Table) Count() int { return len(t.all) }
+
+// Most returns the highest Count there has been.
+func (t *Table) Most() int { return t.most }
+
+// Cap returns the most links there may be.
+func (t *Table) Cap() int { return t.cfg.Cap }
+
+// Link returns the link to id, nil if there is none. Only heartbeat may change it.
+func (t *Table) Link(id idspace.ID) *Link { return t.byID[id] }
+
+// Linked reports whether there is a link to id.
+func (t *Table) Linked(id idspace.ID) bool { return t.byID[id] != nil }
+
+// Suspect reports whether id is a neighbor under suspicion.
+func (t *Table) Suspect(id idspace.ID) bool {
+	l := t.byID[id]
+	return l != nil && l.Suspect
+}
+
+// RTT returns the smoothed round-trip time to id, if it has been measured.
+func (t *Table) RTT(id idspace.ID) (time.Duration, bool) {
+	if l := t.byID[id]; l != nil && l.srtt > 0 {
+		return l.srtt, true
+	}
+	return 0, false
+}
+
+// Timeout returns how long to wait for an acknowledgement from id.
+func (t *Table) Timeout(id idspace.ID) time.Duration {
+	if l := t.byID[id]; l != nil {
+		return l.timeout(&t.cfg)
+	}
+	return t.cfg.FirstTimeout
+}
+
+// All returns the links in order of ID: a view, not to be kept or changed.
+func (t *Table) All() []*Link { return t.all }
+
+// Sample takes a measured round trip to id into account.
+func (t *Table) Sample(id idspace.ID, rtt time.Duration) {
+	if l := t.byID[id]; l != nil {
+		l.sample(rtt)
+	}
+}
+
+// Lost doubles id's timeout until the next sample.
+func (t *Table) Lost(id idspace.ID) {
+	if l := t.byID[id]; l != nil {
+		l.backoff++
+	}
+}
+
+// Room says whether a link to id for the given use would be within the cap, and
+// which link has to give way for it, if one does.
+func (t *Table) Room(id idspace.ID, use wire.Use) (victim *Link, ok bool) {
+	if t.byID[id] != nil || len(t.all) < t.cfg.Cap {
+		return nil, true
+	}
+	for _, l := range t.all {
+		if l.Worth() < use && (victim == nil || gives(l, victim)) {
+			victim = l
+		}
+	}
+	return victim, victim != nil
+}
+
+// gives reports whether a gives way rather than b: the less worth, then the farther.
+func gives(a, b *Link) bool {
+	if a.Worth() != b.Worth() {
+		return a.Worth() < b.Worth()
+	}
+	return a.srtt > b.srtt
+}
+
+// Open returns the link to id, new if there was none. The caller has made Room and
+// gives it a use at once.
+func (t *Table) Open(id idspace.ID) *Link {
+	if l := t.byID[id]; l != nil {
+		return l
+	}
+	l := &Link{ID: id}
+	t.byID[id] = l
+	i, _ := slices.BinarySearchFunc(t.all, id, compareLink)
+	t.all = slices.Insert(t.all, i, l)
+	t.most = max(t.most, len(t.all))
+	return l
+}
+
+// Close forgets the link to id.
+func (t *Table) Close(id idspace.ID) {
+	if t.byID[id] == nil {
+		return
+	}
+	delete(t.byID, id)
+	i, _ := slices.BinarySearchFunc(t.all, id, compareLink)
+	t.all = slices.Delete(t.all, i, i+1)
+}
+
+// Expired lists the links whose use by the other side was not renewed in time.
+func (t *Table) Expired(now mono.Time) (late []*Link) {
+	for _, l := range t.all {
+		if l.Theirs != wire.Use_USE_NONE && l.Until.Before(now) {
+			late = append(late, l)
+		}
+	}
+	return late
+}
+
+// Check returns the first broken invariant.
+func (t *Table) Check() error {
+	if len(t.all) > t.cfg.Cap || len(t.all) != len(t.byID) {
+		return fmt.Errorf("links: %d in order, %d by ID, cap %d", len(t.all), len(t.byID), t.cfg.Cap)
+	}
+	for i, l := range t.all {
+		if i > 0 && idspace.Compare(t.all[i-1].ID, l.ID) >= 0 {
+			return fmt.Errorf("links: %s out of order", l.ID.Short())
+		}
+		if l.Worth() == wire.Use_USE_NONE {
+			return fmt.Errorf("links: %s is of no use to anybody", l.ID.Short())
+		}
+	}
+	return nil
+}
+
+func compareLink(l *Link, id idspace.ID) int { return idspace.Compare(l.ID, id) }

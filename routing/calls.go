@@ -1,0 +1,40 @@
+package routing
+
+import "github.com/tapestry-dolr/tapestry/internal/wire"
+
+// call is a request that was consumed here.
+type call struct {
+	reply *wire.Routed  // the answer, nil until there is one
+	note  *wire.HopNote // this node's line in the explanation, nil if none is wanted
+}
+
+// calls remembers the latest requests consumed here, oldest forgotten first.
+//
+// Invariant: ring[:len(byID)] or the whole ring holds exactly the keys of byID.
+type calls struct {
+	byID map[uint64]*call
+	ring []uint64
+	next int
+}
+
+func newCalls(size int) *calls {
+	return &calls{byID: make(map[uint64]*call), ring: make([]uint64, 0, size)}
+}
+
+func (c *calls) find(id uint64) *call { return c.byID[id] }
+
+func (c *calls) add(id uint64) *call {
+	if known := c.byID[id]; known != nil {
+		return known
+	}
+	if len(c.ring) < cap(c.ring) {
+		c.ring = append(c.ring, id)
+	} else {
+		delete(c.byID, c.ring[c.next])
+		c.ring[c.next] = id
+		c.next = (c.next + 1) % len(c.ring)
+	}
+	added := new(call)
+	c.byID[id] = added
+	return added
+}

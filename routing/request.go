@@ -1,0 +1,128 @@
+package routing
+
+import (
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/surrogate"
+)
+
+// Route begins a request. The caller sets Call, Key, BodyKind, Body and, if it wants,
+// Exact, Excluded, Explain and DeadlineMs; m belongs to the router from now on.
+func (r *Router) Route(e env.Env, m *wire.Routed) {
+	m.HopsLeft = wire.MaxHops
+	if m.DeadlineMs == 0 {
+		m.DeadlineMs = uint32(r.cfg.Life / time.Millisecond)
+	}
+	r.request(e, m, r.tables.Self)
+}
+
+// RouteVia begins a request at another node, which need not be a neighbor but to
+// which a link is open: how a joining node asks its seed.
+func (r *Router) RouteVia(e env.Env, m *wire.Routed, first idspace.ID) {
+	m.HopsLeft = wire.MaxHops
+	if m.DeadlineMs == 0 {
+		m.DeadlineMs = uint32(r.cfg.Life / time.Millisecond)
+	}
+	r.forward(e, m, passage{from: r.tables.Self, hop: surrogate.Hop{To: first, Rule: wire.Rule_RULE_NONE}})
+}
+
+// OnRouted takes an envelope from a neighbor.
+func (r *Router) OnRouted(e env.Env, from idspace.ID, m *wire.Routed) {
+	e.Send(from, &wire.Ack{Tx: m.Tx})
+	if m.Reply {
+		r.reply(e, m, from)
+		return
+	}
+	n := len(m.Path)
+	if n == 0 || idspace.ID(m.Path[n-idspace.Size:]) != from {
+		drop(e, "path does not end at the sender", from)
+		return
+	}
+	if known := r.calls.find(m.Call); known != nil {
+		r.again(e, m, known)
+		return
+	}
+	r.request(e, m, from)
+}
+
+// request decides about a request at this node: its machine may consume it, else it
+// goes on, or ends here.
+func (r *Router) request(e env.Env, m *wire.Routed, from idspace.ID) {
+	u := r.upcall(m.BodyKind)
+	if u == nil {
+		r.refuse(e, m, from, wire.Refusal_REFUSAL_NO_HANDLER)
+		return
+	}
+	p := passage{from: from, hop: r.tables.Next(wire.ID(m.Key), surrogate.Skip{Excluded: wire.IDs(m.Excluded)})}
+	root := p.hop.Rule == wire.Rule_RULE_ROOT
+	if root && !r.active {
+		r.refuse(e, m, from, wire.Refusal_REFUSAL_NOT_JOINED)
+		return
+	}
+	p.note = r.note(m, p.hop)
+	r.asking = p.note
+	verdict := u.OnHop(e, m, At{Root: root, Next: p.hop, From: from, Note: p.note})
+	r.asking = nil
+	if verdict == Consumed {
+		r.consumed(e, m, p)
+		return
+	}
+	switch {
+	case root:
+		r.refuse(e, m, from, wire.Refusal_REFUSAL_NO_ROUTE)
+	case m.HopsLeft == 0:
+		drop(e, "hop limit", from)
+		r.refuse(e, m, from, wire.Refusal_REFUSAL_NO_ROUTE)
+	default:
+		r.forward(e, m, p)
+	}
+}
+
+func (r *Router) upcall(k wire.BodyKind) Upcall {
+	if k <= 0 || int(k) >= len(r.upcalls) {
+		return nil
+	}
+	return r.upcalls[k]
+}
+
+// note begins this node's line in the explanation of m, nil if none is wanted.
+func (r *Router) note(m *wire.Routed, hop surrogate.Hop) *wire.HopNote {
+	if !m.Explain {
+		return nil
+	}
+	rtt, _ := r.links.RTT(hop.To)
+	return &wire.HopNote{
+		Node: r.tables.Self[:], Rule: hop.Rule, Level: uint32(hop.Level), Digit: uint32(hop.Digit),
+		RttUs: uint64(rtt / time.Microsecond),
+	}
+}
+
+// consumed remembers a call that ends here, so that it is not shown to its machine twice.
+func (r *Router) consumed(e env.Env, m *wire.Routed, p passage) {
+	rule := wire.Rule_RULE_POINTER
+	if p.hop.Rule == wire.Rule_RULE_ROOT {
+		rule = wire.Rule_RULE_ROOT
+	}
+	r.calls.add(m.Call).note = p.note
+	e.Emit(&env.Arrived{
+		Call: env.Call(m.Call), Kind: m.BodyKind, Key: wire.ID(m.Key),
+		Hops: len(m.Path) / idspace.Size, Rule: rule,
+	})
+}
+
+// refuse tells the origin that a request ends here unserved.
+func (r *Router) refuse(e env.Env, m *wire.Routed, from idspace.ID, why wire.Refusal) {
+	if from == r.tables.Self {
+		if u := r.upcall(m.BodyKind); u != nil {
+			u.OnLost(e, m, why)
+		}
+		return
+	}
+	r.calls.add(m.Call)
+	r.Answer(e, m, nil, why)
+}
+
+func drop(e env.Env, why string, peer idspace.ID) { e.Emit(&env.Dropped{Why: why, Peer: peer}) }

@@ -1,0 +1,147 @@
+package routing
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/links"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/surrogate"
+)
+
+// Config bounds what a router keeps.
+type Config struct {
+	// Pending is the most envelopes that wait for an acknowledgement or a verdict; one
+	// more is dropped. If zero, 8192.
+	Pending int
+	// Calls is the most calls consumed here whose answers are remembered. If zero, 8192.
+	Calls int
+	// Life is how long a request may travel if its caller set no deadline. If zero, 10 s.
+	Life time.Duration
+	// Park is how often a parked envelope looks for a way again. If zero, 200 ms.
+	Park time.Duration
+}
+
+// WithDefaults returns c with zero fields filled in.
+func (c Config) WithDefaults() Config {
+	if c.Pending == 0 {
+		c.Pending = 8192
+	}
+	if c.Calls == 0 {
+		c.Calls = 8192
+	}
+	if c.Life == 0 {
+		c.Life = 10 * time.Second
+	}
+	if c.Park == 0 {
+		c.Park = 200 * time.Millisecond
+	}
+	return c
+}
+
+// Validate names the field that makes no sense.
+func (c Config) Validate() error {
+	if c.Pending < 1 || c.Calls < 1 || c.Life <= 0 || c.Park <= 0 {
+		return fmt.Errorf("routing: Pending %d, Calls %d, Life %v, Park %v: want positive", c.Pending, c.Calls, c.Life, c.Park)
+	}
+	return nil
+}
+
+// The timers of this room; N is the transmission.
+const (
+	timerHop  uint8 = iota // the next hop did not acknowledge in time
+	timerPark              // look for a way again
+)
+
+// Router is the machine. It is not safe for concurrent use.
+type Router struct {
+	cfg     Config
+	tables  *surrogate.Tables
+	links   *links.Table
+	upcalls [wire.BodyKind_BODY_MESSAGE + 1]Upcall
+	active  bool // a member, so that it may answer as root
+	lastTx  uint64
+	pending map[uint64]*transit // by transmission
+	parked  []uint64            // of pending, those that wait for a way, oldest first
+	calls   *calls
+	asking  *wire.HopNote // note of the request whose upcall is running
+}
+
+// transit is an envelope on its way through this node.
+type transit struct {
+	msg      *wire.Routed // as it goes out, but for its transmission number
+	from     idspace.ID   // the hop before; Self if it began here
+	to       idspace.ID   // the hop that has to acknowledge it
+	tried    []idspace.ID // hops that did not
+	sent     mono.Time
+	deadline mono.Time
+	parked   bool
+}
+
+// New returns a router over the given tables. cfg must be valid.
+func New(cfg Config, tables *surrogate.Tables, table *links.Table) *Router {
+	return &Router{
+		cfg: cfg, tables: tables, links: table,
+		pending: make(map[uint64]*transit), calls: newCalls(cfg.Calls),
+	}
+}
+
+// Serve names the machine that serves bodies of kind k. Called once per kind, by node.
+func (r *Router) Serve(k wire.BodyKind, u Upcall) { r.upcalls[k] = u }
+
+// OnActivated lets this node answer as root from now on.
+func (r *Router) OnActivated() { r.active = true }
+
+// Active reports whether this node may answer as root.
+func (r *Router) Active() bool { return r.active }
+
+// Pending returns how many envelopes wait for an acknowledgement or a verdict.
+func (r *Router) Pending() int { return len(r.pending) }
+
+// Next returns the step that a route to key would take from here.
+func (r *Router) Next(key idspace.ID) surrogate.Hop { return r.tables.Next(key, surrogate.Skip{}) }
+
+// OnTimer takes back a timer that this machine set.
+func (r *Router) OnTimer(e env.Env, k env.TimerKey) {
+	t := r.pending[k.N]
+	switch {
+	case t == nil:
+	case k.What == timerHop:
+		r.missed(e, k.N, t)
+	case k.What == timerPark:
+		r.retry(e, k.N, t)
+	}
+}
+
+// OnAck takes a hop's word that it has the envelope.
+func (r *Router) OnAck(e env.Env, from idspace.ID, a *wire.Ack) {
+	t := r.pending[a.Tx]
+	if t == nil || t.parked || t.to != from {
+		return
+	}
+	e.Post(&env.Heard{Peer: from, RTT: e.Now().Sub(t.sent)})
+	r.forget(e, a.Tx)
+}
+
+func (r *Router) forget(e env.Env, tx uint64) {
+	delete(r.pending, tx)
+	e.StopTimer(env.TimerKey{Room: env.Routing, What: timerHop, N: tx})
+}
+
+// OnChanged looks again at every envelope that waits: for a way, or for a neighbor
+// that has gone.
+func (r *Router) OnChanged(e env.Env, c *env.Changed) {
+	waiting := r.parked
+	r.parked = nil
+	for _, tx := range waiting {
+		if t := r.pending[tx]; t != nil && t.parked {
+			r.retry(e, tx, t)
+		}
+	}
+	for _, gone := range c.Removed {
+		r.reroute(e, gone)
+	}
+}

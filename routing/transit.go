@@ -1,0 +1,150 @@
+package routing
+
+import (
+	"slices"
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/surrogate"
+)
+
+// passage is one request's visit to this node.
+type passage struct {
+	from idspace.ID // the hop before; Self if it began here
+	hop  surrogate.Hop
+	note *wire.HopNote // this node's line in the explanation, nil if none is wanted
+}
+
+// forward sends a request on, or parks it until there is a way.
+func (r *Router) forward(e env.Env, m *wire.Routed, p passage) {
+	if len(r.pending) >= r.cfg.Pending {
+		drop(e, "router full", p.from)
+		r.refuse(e, m, p.from, wire.Refusal_REFUSAL_BUSY)
+		return
+	}
+	out := copyOf(m)
+	out.Path = append(append(make([]byte, 0, len(m.Path)+idspace.Size), m.Path...), r.tables.Self[:]...)
+	out.HopsLeft--
+	if p.note != nil {
+		out.Notes = append(slices.Clone(m.Notes), p.note)
+	}
+	t := &transit{msg: out, from: p.from, deadline: r.deadline(e, m)}
+	if p.hop.Wait {
+		r.park(e, t)
+		return
+	}
+	r.send(e, t, p.hop)
+}
+
+// send gives an envelope to a neighbor and waits for its acknowledgement.
+func (r *Router) send(e env.Env, t *transit, hop surrogate.Hop) {
+	out := t.msg
+	if len(t.tried) > 0 {
+		out = copyOf(t.msg) // the last one may still be on its way to a peer
+	}
+	r.lastTx++
+	out.Tx = r.lastTx
+	out.DeadlineMs = uint32(max(t.deadline.Sub(e.Now())/time.Millisecond, 1))
+	rtt, _ := r.links.RTT(hop.To)
+	out.SpentUs += uint64(rtt / time.Microsecond)
+	t.to, t.sent, t.parked = hop.To, e.Now(), false
+	r.pending[out.Tx] = t
+	e.Send(hop.To, out)
+	e.SetTimer(env.TimerKey{Room: env.Routing, What: timerHop, N: out.Tx}, r.links.Timeout(hop.To))
+	e.Emit(&env.Forwarded{
+		Call: env.Call(out.Call), Kind: out.BodyKind, Key: wire.ID(out.Key), To: hop.To,
+		Rule: hop.Rule, Reply: out.Reply, Resent: len(t.tried) > 0,
+	})
+}
+
+// missed sends an envelope another way at once (findings A.4).
+func (r *Router) missed(e env.Env, tx uint64, t *transit) {
+	r.forget(e, tx)
+	e.Post(&env.Missed{Peer: t.to})
+	t.tried = append(t.tried, t.to)
+	r.next(e, t)
+}
+
+// next looks for a way for an envelope that is not on its way.
+func (r *Router) next(e env.Env, t *transit) {
+	switch {
+	case !e.Now().Before(t.deadline):
+		drop(e, "deadline", t.from)
+	case t.msg.Reply:
+		r.nextBack(e, t)
+	default:
+		r.nextOn(e, t)
+	}
+}
+
+// nextOn finds the next hop of a request; this node may have become the root meanwhile.
+func (r *Router) nextOn(e env.Env, t *transit) {
+	skip := surrogate.Skip{Excluded: wire.IDs(t.msg.Excluded), Tried: t.tried}
+	hop := r.tables.Next(wire.ID(t.msg.Key), skip)
+	switch {
+	case hop.Wait:
+		r.park(e, t)
+	case hop.Rule == wire.Rule_RULE_ROOT:
+		r.request(e, asArrived(t.msg), t.from)
+	default:
+		r.send(e, t, hop)
+	}
+}
+
+// asArrived undoes what forward added.
+func asArrived(m *wire.Routed) *wire.Routed {
+	in := copyOf(m)
+	in.Path = in.Path[:len(in.Path)-idspace.Size]
+	in.HopsLeft++
+	if in.Explain && len(in.Notes) > 0 {
+		in.Notes = in.Notes[:len(in.Notes)-1]
+	}
+	return in
+}
+
+// park keeps an envelope until heartbeat has judged the suspects in its way.
+func (r *Router) park(e env.Env, t *transit) {
+	r.lastTx++
+	t.parked, t.tried = true, nil
+	r.pending[r.lastTx] = t
+	r.parked = append(r.parked, r.lastTx)
+	e.SetTimer(env.TimerKey{Room: env.Routing, What: timerPark, N: r.lastTx}, r.cfg.Park)
+}
+
+// retry takes an envelope out of the park and looks for a way.
+func (r *Router) retry(e env.Env, tx uint64, t *transit) {
+	delete(r.pending, tx)
+	e.StopTimer(env.TimerKey{Room: env.Routing, What: timerPark, N: tx})
+	if i := slices.Index(r.parked, tx); i >= 0 {
+		r.parked = slices.Delete(r.parked, i, i+1)
+	}
+	r.next(e, t)
+}
+
+// reroute takes back what waits for a neighbor that has gone.
+func (r *Router) reroute(e env.Env, gone idspace.ID) {
+	var lost []uint64
+	for tx, t := range r.pending { // unordered: sorted below
+		if t.to == gone && !t.parked {
+			lost = append(lost, tx)
+		}
+	}
+	slices.Sort(lost)
+	for _, tx := range lost {
+		t := r.pending[tx]
+		r.forget(e, tx)
+		t.tried = append(t.tried, gone)
+		r.next(e, t)
+	}
+}
+
+// copyOf returns an envelope of its own that shares m's fields.
+func copyOf(m *wire.Routed) *wire.Routed {
+	return &wire.Routed{
+		Call: m.Call, Tx: m.Tx, Key: m.Key, BodyKind: m.BodyKind, Body: m.Body, Path: m.Path,
+		HopsLeft: m.HopsLeft, DeadlineMs: m.DeadlineMs, Exact: m.Exact, Excluded: m.Excluded,
+		Explain: m.Explain, Notes: m.Notes, Reply: m.Reply, Trail: m.Trail, Refusal: m.Refusal, SpentUs: m.SpentUs,
+	}
+}
