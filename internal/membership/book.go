@@ -1,0 +1,118 @@
+package membership
+
+import (
+	"math"
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// page is what is known of one node, whether it is in a table or not.
+type page struct {
+	id        idspace.ID
+	record    *wire.SignedRecord
+	node      *wire.NodeRecord // what record says
+	kept      bool             // it is in a table, or is this node: never forgotten
+	notBefore mono.Time        // hearsay of it is ignored until then
+}
+
+// book holds the node records that this node has seen, the latest of each. Records of
+// nodes that are in no table are forgotten oldest first.
+//
+// Invariants: order holds every page once, oldest first; pages not kept number at most
+// size; byPrefix has one entry per page.
+type book struct {
+	size     int
+	byID     map[idspace.ID]*page
+	byPrefix map[[8]byte]*page
+	order    []*page
+}
+
+func newBook(size int) *book {
+	return &book{size: size, byID: make(map[idspace.ID]*page), byPrefix: make(map[[8]byte]*page)}
+}
+
+func (b *book) find(id idspace.ID) *page { return b.byID[id] }
+
+// resolve finds the node that a short reference means, nil if it is not known.
+func (b *book) resolve(r wire.Ref) *page { return b.byPrefix[r.Prefix] }
+
+// learn takes a record that the world has verified, and returns whose it is.
+func (b *book) learn(record *wire.SignedRecord) (idspace.ID, error) {
+	node, err := record.Node()
+	if err != nil {
+		return idspace.ID{}, err
+	}
+	id := node.ID()
+	p := b.byID[id]
+	switch {
+	case p == nil:
+		b.add(&page{id: id, record: record, node: node})
+	case node.Newer(p.node):
+		if node.Generation != p.node.Generation {
+			p.notBefore = 0 // it was started again
+		}
+		p.record, p.node = record, node
+	}
+	return id, nil
+}
+
+func (b *book) add(p *page) {
+	if len(b.order) >= b.size {
+		b.forget()
+	}
+	b.byID[p.id] = p
+	b.byPrefix[[8]byte(p.id[:8])] = p
+	b.order = append(b.order, p)
+}
+
+// forget drops the oldest page that is not kept.
+func (b *book) forget() {
+	for i, p := range b.order {
+		if p.kept {
+			continue
+		}
+		delete(b.byID, p.id)
+		if b.byPrefix[[8]byte(p.id[:8])] == p {
+			delete(b.byPrefix, [8]byte(p.id[:8]))
+		}
+		copy(b.order[i:], b.order[i+1:])
+		b.order = b.order[:len(b.order)-1]
+		return
+	}
+}
+
+// keep says whether a node must be remembered.
+func (b *book) keep(id idspace.ID, kept keeping) {
+	if p := b.byID[id]; p != nil {
+		p.kept = kept == inTable
+	}
+}
+
+type keeping uint8
+
+const (
+	inTable keeping = iota
+	inNone
+)
+
+// avoid ignores hearsay of a node for a while.
+func (b *book) avoid(id idspace.ID, until mono.Time) {
+	if p := b.byID[id]; p != nil {
+		p.notBefore = until
+	}
+}
+
+// ref returns the short reference to a known node.
+func (b *book) ref(id idspace.ID) wire.Ref {
+	if p := b.byID[id]; p != nil {
+		return wire.RefTo(id, p.node.Generation)
+	}
+	return wire.RefTo(id, 0)
+}
+
+// unknownRTT stands for the round trip of a node that was never measured: it is
+// wanted only where there is room.
+const unknownRTT = time.Duration(math.MaxInt64)

@@ -1,0 +1,132 @@
+package membership
+
+import (
+	"slices"
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/neighbormap"
+)
+
+// gate holds the candidates that are being probed and those that wait for it.
+type gate struct {
+	probing map[idspace.ID]wire.Use // by candidate: what it is wanted for
+	queue   []idspace.ID            // who comes next
+}
+
+// queueSize bounds the candidates that wait; more are forgotten, gossip names them again.
+const queueSize = 256
+
+// want says what a node would be good for, from its ID alone.
+func (m *Member) want(id idspace.ID) wire.Use {
+	switch {
+	case id == m.tables.Self:
+		return wire.Use_USE_NONE
+	case !m.tables.Leaves.Has(id) && m.tables.Leaves.Wants(id):
+		return wire.Use_USE_LEAF
+	case m.tables.Map.Has(id):
+		return wire.Use_USE_NONE
+	case m.tables.Map.FillsHole(id):
+		return wire.Use_USE_SOLE
+	case m.tables.Map.Wants(id, unknownRTT):
+		return wire.Use_USE_SPARE
+	}
+	return wire.Use_USE_NONE
+}
+
+// consider sends a known node to the gate if a table has room for it.
+func (m *Member) consider(e env.Env, id idspace.ID) {
+	p := m.book.find(id)
+	if p == nil || e.Now().Before(p.notBefore) || m.phase == Idle || m.phase == Leaving {
+		return
+	}
+	if _, busy := m.gate.probing[id]; busy || m.want(id) == wire.Use_USE_NONE {
+		return
+	}
+	if len(m.gate.probing) >= m.cfg.Probes {
+		m.enqueue(id)
+		return
+	}
+	m.probe(e, id, m.want(id))
+}
+
+func (m *Member) enqueue(id idspace.ID) {
+	if len(m.gate.queue) < queueSize && !slices.Contains(m.gate.queue, id) {
+		m.gate.queue = append(m.gate.queue, id)
+	}
+}
+
+func (m *Member) probe(e env.Env, id idspace.ID, use wire.Use) {
+	m.gate.probing[id] = use
+	e.Post(&env.Probe{Peer: id, Use: use, For: env.Membership})
+}
+
+// measure looks how near a candidate is for which there is no room unless it is
+// clearly nearer than somebody (Bamboo: at most one redundant candidate per message).
+func (m *Member) measure(e env.Env, id idspace.ID) {
+	p := m.book.find(id)
+	if p == nil || e.Now().Before(p.notBefore) || len(m.gate.probing) >= m.cfg.Probes {
+		return
+	}
+	if _, busy := m.gate.probing[id]; !busy {
+		m.probe(e, id, wire.Use_USE_NONE)
+	}
+}
+
+// OnVerdict admits a candidate, or leaves it alone for a while.
+func (m *Member) OnVerdict(e env.Env, v *env.Verdict) {
+	use, asked := m.gate.probing[v.Peer]
+	delete(m.gate.probing, v.Peer)
+	switch {
+	case !asked:
+	case m.isSeed(v.Peer) && m.seedVerdict(e, v):
+	case !v.Alive:
+		m.book.avoid(v.Peer, e.Now().Add(m.cfg.Forgotten))
+	case v.Refused:
+		m.book.avoid(v.Peer, e.Now().Add(env.Jitter(e, m.cfg.Refused)))
+	case use == wire.Use_USE_NONE:
+		m.measured(e, v)
+	default:
+		m.admit(e, v)
+	}
+	m.nextAtGate(e)
+	m.joinProgress(e)
+}
+
+// measured sends a candidate through the gate if it turned out clearly nearer.
+func (m *Member) measured(e env.Env, v *env.Verdict) {
+	if m.tables.Map.Wants(v.Peer, coarse(v.RTT)) && !m.tables.Map.Has(v.Peer) {
+		m.probe(e, v.Peer, wire.Use_USE_SPARE)
+		return
+	}
+	m.book.avoid(v.Peer, e.Now().Add(m.cfg.Resample))
+}
+
+// admit puts a candidate that passed the gate into the tables that want it.
+func (m *Member) admit(e env.Env, v *env.Verdict) {
+	_, inLeaves := m.tables.Leaves.Insert(v.Peer)
+	_, inMap := m.tables.Map.Insert(neighbormap.Neighbor{ID: v.Peer, RTT: coarse(v.RTT)})
+	if !inLeaves && !inMap && !m.tables.Map.Has(v.Peer) && !m.tables.Leaves.Has(v.Peer) {
+		e.Post(&env.Use{Peer: v.Peer}) // the place was taken meanwhile
+		return
+	}
+	e.Emit(&env.NeighborChanged{Peer: v.Peer, State: env.NeighborJoined})
+	m.settle(e, &env.Changed{Added: []idspace.ID{v.Peer}})
+}
+
+// nextAtGate lets waiting candidates in while there is room at the gate.
+func (m *Member) nextAtGate(e env.Env) {
+	for len(m.gate.queue) > 0 && len(m.gate.probing) < m.cfg.Probes {
+		id := m.gate.queue[0]
+		m.gate.queue = m.gate.queue[1:]
+		m.consider(e, id)
+	}
+}
+
+// coarse rounds a round trip so that noise does not reorder slots: nobody routes
+// better for a quarter of a millisecond.
+func coarse(rtt time.Duration) time.Duration {
+	return rtt.Round(250 * time.Microsecond)
+}

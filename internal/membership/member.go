@@ -1,0 +1,202 @@
+// Package membership decides who is in this node's tables: it joins, it is the one
+// gate that every candidate passes (candidate, probe, admit), and it keeps neighbor
+// map and leaf set healthy by periodic exchange (JSAC §III-C; Bamboo; design §6).
+//
+// Nobody enters a table on hearsay and nobody leaves it on hearsay: exchanges and
+// join replies only name candidates, heartbeat's verdict admits them, and heartbeat's
+// judgement removes them. No message is sent because a table changed, but for joining
+// and leaving themselves and one rate-limited question about a slot that just emptied.
+//
+// Joining here is Tapestry's first half: a request routed to the node's own ID, whose
+// root lends its tables. It departs from JSAC in what issue "Membership that is right"
+// adds: acknowledged multicast, locks, hand-over before activation.
+//
+// Invariants: whoever is in a table has a link whose use heartbeat knows (told); at
+// most Config.Probes candidates are at the gate at once; everything learned from
+// peers is bounded.
+//
+// Layer 5: imports routing and below; node alone imports it.
+package membership
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/links"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/routing"
+	"github.com/tapestry-dolr/tapestry/surrogate"
+)
+
+// Config holds the periods and bounds of membership.
+type Config struct {
+	// LeafPeriod is the mean time between leaf-set exchanges with one random member.
+	// If zero, 4 s (Bamboo).
+	LeafPeriod time.Duration
+	// RowPeriod is the mean time between row exchanges with one random neighbor of a
+	// level. If zero, 10 s (Bamboo's near table).
+	RowPeriod time.Duration
+	// Eager divides both periods during the first EagerFor after activation, while the
+	// tables still fill. If zero, 8 and 30 s.
+	Eager    int
+	EagerFor time.Duration
+	// Probes is the most candidates at the gate at once. If zero, 16.
+	Probes int
+	// Known is the most node records kept of nodes that are in no table. If zero, 512.
+	Known int
+	// JoinTimeout is how long one seed has to bring a join back; JoinRounds how often all
+	// seeds are tried before Join gives up. If zero, 3 s and 10.
+	JoinTimeout time.Duration
+	JoinRounds  int
+	// Refused and Forgotten are how long a candidate is left alone after it, or this
+	// node, had no room, and after it was found dead. If zero, 15 s and 60 s.
+	Refused, Forgotten time.Duration
+	// Resample is how long a candidate that was measured and found no nearer is left
+	// alone. If zero, 10 min.
+	Resample time.Duration
+	// LeaveTimeout bounds an announced departure. If zero, 4 s.
+	LeaveTimeout time.Duration
+}
+
+// WithDefaults returns c with zero fields filled in.
+func (c Config) WithDefaults() Config {
+	for _, d := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&c.LeafPeriod, 4 * time.Second}, {&c.RowPeriod, 10 * time.Second}, {&c.EagerFor, 30 * time.Second},
+		{&c.JoinTimeout, 3 * time.Second}, {&c.Refused, 15 * time.Second}, {&c.Forgotten, time.Minute},
+		{&c.Resample, 10 * time.Minute}, {&c.LeaveTimeout, 4 * time.Second},
+	} {
+		if *d.field == 0 {
+			*d.field = d.value
+		}
+	}
+	for _, n := range []struct {
+		field *int
+		value int
+	}{{&c.Eager, 8}, {&c.Probes, 16}, {&c.Known, 512}, {&c.JoinRounds, 10}} {
+		if *n.field == 0 {
+			*n.field = n.value
+		}
+	}
+	return c
+}
+
+// Validate names the field that makes no sense.
+func (c Config) Validate() error {
+	if c.LeafPeriod <= 0 || c.RowPeriod <= 0 || c.EagerFor < 0 || c.JoinTimeout <= 0 || c.LeaveTimeout <= 0 {
+		return fmt.Errorf("membership: LeafPeriod %v, RowPeriod %v, EagerFor %v, JoinTimeout %v, LeaveTimeout %v: want positive",
+			c.LeafPeriod, c.RowPeriod, c.EagerFor, c.JoinTimeout, c.LeaveTimeout)
+	}
+	if c.Refused <= 0 || c.Forgotten <= 0 || c.Resample <= 0 {
+		return fmt.Errorf("membership: Refused %v, Forgotten %v, Resample %v: want positive", c.Refused, c.Forgotten, c.Resample)
+	}
+	if c.Eager < 1 || c.Probes < 1 || c.Known < 1 || c.JoinRounds < 1 {
+		return fmt.Errorf("membership: Eager %d, Probes %d, Known %d, JoinRounds %d: want at least 1", c.Eager, c.Probes, c.Known, c.JoinRounds)
+	}
+	return nil
+}
+
+// The timers of this room.
+const (
+	timerLeaf  uint8 = iota // exchange leaf sets with a member
+	timerRow                // exchange a row with a neighbor
+	timerJoin               // the join under way has waited long enough
+	timerLeave              // the departure under way has waited long enough
+)
+
+// Phase is how far this node's membership has come.
+type Phase uint8
+
+// The phases.
+const (
+	Idle    Phase = iota // not asked to join
+	Joining              // looking for its place
+	Active               // a member
+	Leaving              // handing over
+)
+
+// Member is the machine. It is not safe for concurrent use.
+type Member struct {
+	cfg    Config
+	tables *surrogate.Tables
+	links  *links.Table
+	router *routing.Router
+
+	phase     Phase
+	activated mono.Time
+	book      *book
+	gate      gate
+	told      map[idspace.ID]env.Use // what heartbeat was last told of each table entry
+	join      joining
+	leave     env.Call
+	asked     mono.Time // when a question about an emptied slot was last sent
+}
+
+// Deps are the tables that membership writes and the machines it calls.
+type Deps struct {
+	Tables *surrogate.Tables
+	Links  *links.Table
+	Router *routing.Router
+	Own    *wire.SignedRecord // this node's record
+}
+
+// New returns a member. cfg must be valid; d.Own must hold this node's record.
+func New(cfg Config, d Deps) (*Member, error) {
+	m := &Member{
+		cfg: cfg, tables: d.Tables, links: d.Links, router: d.Router,
+		book: newBook(cfg.Known), told: make(map[idspace.ID]env.Use),
+		gate: gate{probing: make(map[idspace.ID]wire.Use)},
+	}
+	if err := m.setOwn(d.Own); err != nil {
+		return nil, fmt.Errorf("own record: %w", err)
+	}
+	return m, nil
+}
+
+func (m *Member) setOwn(own *wire.SignedRecord) error {
+	id, err := m.book.learn(own)
+	if err != nil {
+		return err
+	}
+	if id != m.tables.Self {
+		return fmt.Errorf("it names %s, this node is %s", id, m.tables.Self)
+	}
+	return nil
+}
+
+// Phase returns how far this node's membership has come.
+func (m *Member) Phase() Phase { return m.phase }
+
+// Record returns the record of a node, nil if it is not known.
+func (m *Member) Record(id idspace.ID) *wire.SignedRecord {
+	if p := m.book.find(id); p != nil {
+		return p.record
+	}
+	return nil
+}
+
+// OnSelf takes this node's new record.
+func (m *Member) OnSelf(e env.Env, s *env.SelfChanged) {
+	if err := m.setOwn(s.Record); err != nil {
+		e.Emit(&env.Dropped{Why: "own record: " + err.Error()})
+	}
+}
+
+// OnTimer takes back a timer that this machine set.
+func (m *Member) OnTimer(e env.Env, k env.TimerKey) {
+	switch k.What {
+	case timerLeaf:
+		m.exchangeLeaves(e)
+	case timerRow:
+		m.exchangeRow(e)
+	case timerJoin:
+		m.joinLate(e)
+	case timerLeave:
+		m.goodbye(e)
+	}
+}
