@@ -113,6 +113,9 @@ func (m *Monitor) Start(e env.Env) {
 // Open lets others point at this node from now on: it joins.
 func (m *Monitor) Open() { m.open = true }
 
+// OnDeparting refuses to be pointed at from now on, and points at nobody.
+func (m *Monitor) OnDeparting() { m.open = false }
+
 // OnTimer takes back a timer that this machine set.
 func (m *Monitor) OnTimer(e env.Env, k env.TimerKey) {
 	switch k.What {

@@ -79,11 +79,11 @@ func (m *Monitor) refused(e env.Env, id idspace.ID, w *watch) {
 // OnUnlink takes a neighbor's word that it let go of the link, for both sides.
 func (m *Monitor) OnUnlink(e env.Env, from idspace.ID) {
 	if m.links.Linked(from) {
-		m.dead(e, from, env.Unlinked)
+		m.dead(e, from, env.Down{Why: env.Unlinked})
 	}
 }
 
 // OnLeave takes a neighbor's goodbye.
-func (m *Monitor) OnLeave(e env.Env, from idspace.ID) {
-	m.dead(e, from, env.Left)
+func (m *Monitor) OnLeave(e env.Env, from idspace.ID, l *wire.Leave) {
+	m.dead(e, from, env.Down{Why: env.Left, Heirs: l.Refs})
 }

@@ -37,7 +37,7 @@ func (m *Monitor) makeRoom(e env.Env, id idspace.ID, use wire.Use) bool {
 // evict ends the relation with a neighbor for both sides.
 func (m *Monitor) evict(e env.Env, id idspace.ID) {
 	e.Send(id, &wire.Unlink{})
-	m.dead(e, id, env.Unlinked)
+	m.dead(e, id, env.Down{Why: env.Unlinked})
 }
 
 // OnUse notes what membership now uses a neighbor for.
@@ -82,6 +82,10 @@ func (m *Monitor) drop(e env.Env, id idspace.ID) {
 // OnHeard takes the acknowledgement of a routed message: it proves that the neighbor lives.
 func (m *Monitor) OnHeard(e env.Env, h *env.Heard) {
 	m.links.Sample(h.Peer, h.RTT)
+	if w := m.watches[h.Peer]; w != nil && len(w.asks) == 0 {
+		m.alive(e, h.Peer, w)
+		return
+	}
 	m.clear(e, h.Peer)
 }
 
@@ -119,7 +123,7 @@ func (m *Monitor) OnUnreachable(e env.Env, x *env.Unreachable) {
 	}
 	m.suspect(e, x.Peer)
 	if w.tries >= m.enough(x.Peer) {
-		m.dead(e, x.Peer, env.Dead)
+		m.dead(e, x.Peer, env.Down{Why: env.Dead})
 		return
 	}
 	e.SetTimer(env.TimerKey{Room: env.Heartbeat, What: timerAgain, Peer: x.Peer}, m.cfg.ProbeSpacing)

@@ -15,7 +15,7 @@ import (
 // beat begins a routine series, unless one is under way.
 func (m *Monitor) beat(e env.Env, id idspace.ID) {
 	l := m.links.Link(id)
-	if l == nil || l.Mine == wire.Use_USE_NONE {
+	if l == nil || l.Mine == wire.Use_USE_NONE || !m.open {
 		return
 	}
 	m.scheduleBeat(e, id)
@@ -67,7 +67,7 @@ func (m *Monitor) again(e env.Env, id idspace.ID) {
 	}
 	m.suspect(e, id)
 	if w.tries >= m.enough(id) {
-		m.dead(e, id, env.Dead)
+		m.dead(e, id, env.Down{Why: env.Dead})
 		return
 	}
 	m.try(e, id, w)
@@ -110,7 +110,7 @@ func (m *Monitor) clear(e env.Env, id idspace.ID) {
 }
 
 // dead ends a series badly, or takes a goodbye: the link is closed, whoever asked is told.
-func (m *Monitor) dead(e env.Env, id idspace.ID, why env.DownReason) {
+func (m *Monitor) dead(e env.Env, id idspace.ID, how env.Down) {
 	w := m.watches[id]
 	known := false
 	if l := m.links.Link(id); l != nil {
@@ -118,8 +118,9 @@ func (m *Monitor) dead(e env.Env, id idspace.ID, why env.DownReason) {
 		m.drop(e, id)
 	}
 	if known {
-		e.Emit(&env.NeighborChanged{Peer: id, State: why.State()})
-		e.Post(&env.Down{Peer: id, Why: why})
+		e.Emit(&env.NeighborChanged{Peer: id, State: how.Why.State()})
+		how.Peer = id
+		e.Post(&how)
 	}
 	if w == nil {
 		return

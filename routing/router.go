@@ -95,6 +95,9 @@ func (r *Router) Serve(k wire.BodyKind, u Upcall) { r.upcalls[k] = u }
 // OnActivated lets this node answer as root from now on.
 func (r *Router) OnActivated() { r.active = true }
 
+// OnDeparted stops this node from answering as root.
+func (r *Router) OnDeparted() { r.active = false }
+
 // Active reports whether this node may answer as root.
 func (r *Router) Active() bool { return r.active }
 

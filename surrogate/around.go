@@ -6,6 +6,7 @@ import (
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/neighbormap"
 )
 
 // candidate is the best node seen so far that is no entry of the slot that the
@@ -35,7 +36,7 @@ func (t *Tables) around(key idspace.ID, skip *Skip, blocked cursor) Hop {
 			break
 		}
 		for i := range slot {
-			best.offer(t.Space, key, slot[i].ID, skip.judge(slot[i].ID, slot[i].Suspect))
+			best.offer(t.Space, key, slot[i].ID, skip.judge(&slot[i]))
 		}
 	}
 	t.offerLeaves(key, skip, &best)
@@ -65,14 +66,11 @@ func (t *Tables) offerLeaves(key idspace.ID, skip *Skip, best *candidate) {
 		for i := range side {
 			id := &side[i]
 			if (binary.BigEndian.Uint64(id[:])^self)&mask == 0 && t.Space.Closer(*id, t.Self, key) {
-				best.offer(t.Space, key, *id, skip.judge(*id, t.suspected(*id)))
+				suspect := t.Leaves.Suspected(*id) || t.Map.Suspected(*id)
+				best.offer(t.Space, key, *id, skip.judge(&neighbormap.Neighbor{ID: *id, Suspect: suspect}))
 			}
 		}
 	}
-}
-
-func (t *Tables) suspected(id idspace.ID) bool {
-	return t.Leaves.Suspected(id) || t.Map.Suspected(id)
 }
 
 // detour is the hop to best, or the wait if best is not usable.

@@ -3,6 +3,7 @@ package surrogate_test
 import (
 	"encoding/binary"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -51,7 +52,16 @@ func know(space idspace.Space, self idspace.ID, nodes []idspace.ID, r *rand.Rand
 	}
 	for _, id := range nodes {
 		t.Map.Insert(neighbormap.Neighbor{ID: id, RTT: time.Duration(1 + r.IntN(100))})
-		t.Leaves.Insert(id)
+	}
+	ring := slices.Clone(nodes)
+	if !slices.Contains(ring, self) {
+		ring = append(ring, self)
+	}
+	slices.SortFunc(ring, idspace.Compare)
+	at := slices.Index(ring, self)
+	for i := range min(perSide, len(ring)) {
+		t.Leaves.Insert(ring[(at+1+i)%len(ring)])
+		t.Leaves.Insert(ring[(at-1-i+len(ring))%len(ring)])
 	}
 	return t
 }

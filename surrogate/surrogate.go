@@ -45,7 +45,7 @@ func (t *Tables) Next(key idspace.ID, skip Skip) Hop {
 		}
 		rule := wire.Rule_RULE_SLOT
 		for i := range slot {
-			switch skip.judge(slot[i].ID, slot[i].Suspect) {
+			switch skip.judge(&slot[i]) {
 			case usable:
 				return Hop{To: slot[i].ID, Rule: rule, Level: at.level, Digit: at.digit}
 			case unusable:
@@ -93,11 +93,11 @@ const (
 	usable
 )
 
-func (s *Skip) judge(id idspace.ID, suspect bool) verdict {
+func (s *Skip) judge(n *neighbormap.Neighbor) verdict {
 	switch {
-	case slices.Contains(s.Excluded, id):
+	case slices.Contains(s.Excluded, n.ID):
 		return absent
-	case suspect || slices.Contains(s.Tried, id):
+	case n.Suspect || slices.Contains(s.Tried, n.ID):
 		return unusable
 	}
 	return usable

@@ -73,9 +73,10 @@ const (
 	NeighborSuspected
 	NeighborDead
 	NeighborLeft
+	NeighborUnlinked
 )
 
-var stateNames = [...]string{"joined", "alive", "suspected", "dead", "left"}
+var stateNames = [...]string{"joined", "alive", "suspected", "dead", "left", "unlinked"}
 
 // String is the state in traces.
 func (s NeighborState) String() string { return stateNames[s] }

@@ -138,8 +138,9 @@ type (
 	Up      struct{ Peer idspace.ID }
 	Suspect struct{ Peer idspace.ID }
 	Down    struct {
-		Peer idspace.ID
-		Why  DownReason
+		Peer  idspace.ID
+		Why   DownReason
+		Heirs []byte // short references that a leaving neighbor named as replacements
 	}
 )
 
@@ -153,6 +154,11 @@ const (
 	Unlinked                   // it or we are at the cap of links and let go
 )
 
+// State is what observers are told of a neighbor that went for this reason.
+func (r DownReason) State() NeighborState {
+	return [...]NeighborState{Dead: NeighborDead, Left: NeighborLeft, Unlinked: NeighborUnlinked}[r]
+}
+
 // Changed: the neighbor map or leaf set is not what it was, or a neighbor's state is
 // not. From membership to routing, then publish, in that order.
 type Changed struct {
@@ -162,6 +168,13 @@ type Changed struct {
 
 // Activated: this node is a member now. From membership to publish and locate.
 type Activated struct{}
+
+// Departing: this node has said goodbye; nobody may point at it any more. From
+// membership to heartbeat. Departed: it is no member any more. To routing.
+type (
+	Departing struct{}
+	Departed  struct{}
+)
 
 // Located answers LocateRequest.
 type Located struct {
@@ -200,6 +213,8 @@ func (*Suspect) local()          {}
 func (*Down) local()             {}
 func (*Changed) local()          {}
 func (*Activated) local()        {}
+func (*Departing) local()        {}
+func (*Departed) local()         {}
 func (*Located) local()          {}
 func (*Withdraw) local()         {}
 func (*Withdrawn) local()        {}

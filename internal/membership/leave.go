@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
-	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
@@ -32,6 +31,7 @@ func (m *Member) OnWithdrawn(e env.Env) {
 	for _, l := range m.links.All() {
 		e.Send(l.ID, &wire.Leave{Refs: m.leafRefs()})
 	}
+	e.Post(&env.Departing{})
 	e.SetTimer(env.TimerKey{Room: env.Membership, What: timerLeave}, flushTime)
 }
 
@@ -41,9 +41,11 @@ func (m *Member) goodbye(e env.Env) {
 		return
 	}
 	m.phase = Idle
+	for _, u := range m.uses() {
+		m.tables.Map.Remove(u.Peer)
+		m.tables.Leaves.Remove(u.Peer)
+	}
+	m.settle(e, &env.Changed{})
+	e.Post(&env.Departed{})
 	e.Deliver(&env.Outcome{Call: m.leave})
 }
-
-// OnLeaver takes the replacements that a leaving neighbor names; heartbeat has already
-// told that it is gone.
-func (m *Member) OnLeaver(e env.Env, from idspace.ID, l *wire.Leave) { m.hear(e, from, l.Refs) }

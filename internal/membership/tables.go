@@ -134,6 +134,7 @@ func (m *Member) OnDown(e env.Env, d *env.Down) {
 	if inMap && m.tables.Map.FillsHole(d.Peer) {
 		m.refill(e, d.Peer)
 	}
+	m.hear(e, d.Peer, d.Heirs)
 }
 
 // refill looks for somebody for the slot that gone has left empty: among the nodes it

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 )
 
 func checkID(what string, b []byte) error {
@@ -42,6 +44,40 @@ func checkRecord(r *SignedRecord) error {
 	return checkLen("record", len(r.PublicKey)+len(r.PayloadType)+len(r.Payload)+len(r.Signature), MaxRecord)
 }
 
+// checkCounts bounds the repeated messages in packed before anything is allocated
+// for them: an empty one takes two bytes on the wire and a hundred in memory.
+func checkCounts(packed []byte, into proto.Message) error {
+	switch into.(type) {
+	case *Records, *JoinReply:
+		return checkCount("records", packed, 1, MaxRecords)
+	case *LocateReply:
+		return checkCount("replicas", packed, 1, MaxFound)
+	case *Routed:
+		return checkCount("notes", packed, 12, 2*MaxHops)
+	case *NodeRecord:
+		return checkCount("addresses", packed, 3, MaxAddrs)
+	}
+	return nil
+}
+
+func checkCount(what string, packed []byte, field protowire.Number, most int) error {
+	count := 0
+	for len(packed) > 0 {
+		number, _, n := protowire.ConsumeField(packed)
+		if n < 0 {
+			return nil // proto.Unmarshal says what is wrong
+		}
+		if number == field {
+			count++
+		}
+		packed = packed[n:]
+	}
+	if count > most {
+		return fmt.Errorf("%d %s, at most %d allowed", count, what, most)
+	}
+	return nil
+}
+
 func checkUse(u Use) error {
 	if u < Use_USE_NONE || u > Use_USE_LEAF {
 		return fmt.Errorf("use %d unknown", u)
@@ -71,9 +107,6 @@ func (m *Row) check() error {
 func (m *Records) check() error { return checkRecords(m.Records) }
 
 func checkRecords(records []*SignedRecord) error {
-	if len(records) > MaxRecords {
-		return fmt.Errorf("%d records, at most %d allowed", len(records), MaxRecords)
-	}
 	for _, r := range records {
 		if err := checkRecord(r); err != nil {
 			return err
@@ -85,9 +118,6 @@ func checkRecords(records []*SignedRecord) error {
 func (m *Routed) check() error {
 	if m.HopsLeft > MaxHops {
 		return fmt.Errorf("%d hops left, at most %d allowed", m.HopsLeft, MaxHops)
-	}
-	if len(m.Notes) > 2*MaxHops {
-		return fmt.Errorf("%d notes", len(m.Notes))
 	}
 	for _, n := range m.Notes {
 		if err := checkID("noted node", n.GetNode()); err != nil {

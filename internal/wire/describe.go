@@ -11,9 +11,9 @@ import (
 func Describe(m Message) string {
 	switch m := m.(type) {
 	case *Hello:
-		return fmt.Sprintf("hello v%d %s %s", m.Version, m.Network, describeRecord(m.Record))
+		return fmt.Sprintf("hello v%d %q %s", m.Version, m.Network, describeRecord(m.Record))
 	case *Beacon:
-		return fmt.Sprintf("beacon %s", describeUse(m.Use))
+		return fmt.Sprintf("beacon %s", m.Use.Name())
 	case *BeaconAck:
 		if m.Refused {
 			return "beacon-ack refused"
@@ -22,9 +22,9 @@ func Describe(m Message) string {
 	case *Leave:
 		return "leave" + describeRefs(m.Refs)
 	case *LeafSet:
-		return "leaf-set" + describeWant(m.WantReply) + describeRefs(m.Refs)
+		return "leaf-set" + describeWant(m) + describeRefs(m.Refs)
 	case *Row:
-		return fmt.Sprintf("row %d%s%s", m.Level, describeWant(m.WantReply), describeRefs(m.Refs))
+		return fmt.Sprintf("row %d%s%s", m.Level, describeWant(m), describeRefs(m.Refs))
 	case *RecordRequest:
 		return "record-request" + describeRefs(m.Refs)
 	case *Records:
@@ -65,14 +65,15 @@ func (r Refusal) Name() string { return lastWord(r.String(), "REFUSAL_") }
 // Name is the rule's name in traces and explanations.
 func (r Rule) Name() string { return lastWord(r.String(), "RULE_") }
 
-func describeUse(u Use) string { return lastWord(u.String(), "USE_") }
+// Name is the name of a use in traces and answers.
+func (u Use) Name() string { return lastWord(u.String(), "USE_") }
 
 func lastWord(s, prefix string) string {
 	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(s, prefix)), "_", "-")
 }
 
-func describeWant(want bool) string {
-	if want {
+func describeWant(m interface{ GetWantReply() bool }) string {
+	if m.GetWantReply() {
 		return " ask"
 	}
 	return ""

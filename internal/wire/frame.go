@@ -18,7 +18,8 @@ var ErrUnknownKind = errors.New("unknown kind of frame")
 // ErrTooLarge is returned for a frame that announces more than MaxFrame bytes.
 var ErrTooLarge = errors.New("frame larger than the limit")
 
-// AppendFrame appends m's frame, length prefix included, to dst.
+// AppendFrame appends m's frame, length prefix included, to dst. It gives dst back
+// as it was if m is too large or has a string that is not UTF-8.
 func AppendFrame(dst []byte, m Message) ([]byte, error) {
 	body := proto.Size(m)
 	tag := protowire.Number(m.Kind())
@@ -26,10 +27,14 @@ func AppendFrame(dst []byte, m Message) ([]byte, error) {
 	if size > MaxFrame {
 		return dst, fmt.Errorf("%v of %d bytes: %w", m.Kind(), size, ErrTooLarge)
 	}
-	dst = binary.AppendUvarint(dst, uint64(size))
-	dst = protowire.AppendTag(dst, tag, protowire.BytesType)
-	dst = protowire.AppendVarint(dst, uint64(body))
-	return proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(dst, m)
+	out := binary.AppendUvarint(dst, uint64(size))
+	out = protowire.AppendTag(out, tag, protowire.BytesType)
+	out = protowire.AppendVarint(out, uint64(body))
+	out, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(out, m)
+	if err != nil {
+		return dst, fmt.Errorf("%v: %w", m.Kind(), err)
+	}
+	return out, nil
 }
 
 // ReadFrame reads one frame's bytes from r, without its length prefix, reusing
@@ -67,11 +72,22 @@ func Decode(frame []byte) (Message, error) {
 		return nil, fmt.Errorf("%w: %d", ErrUnknownKind, number)
 	}
 	msg := New(Kind(number))
-	if err := proto.Unmarshal(body, msg); err != nil {
-		return nil, fmt.Errorf("%v: malformed: %w", msg.Kind(), err)
+	if err := unmarshal(body, msg); err != nil {
+		return nil, fmt.Errorf("%v: %w", msg.Kind(), err)
 	}
 	if err := msg.check(); err != nil {
 		return nil, fmt.Errorf("%v: %w", msg.Kind(), err)
 	}
 	return msg, nil
+}
+
+// unmarshal is proto.Unmarshal for bytes that a peer sent.
+func unmarshal(packed []byte, into proto.Message) error {
+	if err := checkCounts(packed, into); err != nil {
+		return err
+	}
+	if err := proto.Unmarshal(packed, into); err != nil {
+		return fmt.Errorf("malformed: %w", err)
+	}
+	return nil
 }

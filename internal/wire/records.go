@@ -27,9 +27,8 @@ func (r *SignedRecord) Node() (*NodeRecord, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(rec.Addrs) > MaxAddrs || len(rec.Zone) > MaxZone || len(rec.Peer) == 0 {
-		return nil, fmt.Errorf("node record with %d addresses, zone of %d bytes, peer ID of %d bytes",
-			len(rec.Addrs), len(rec.Zone), len(rec.Peer))
+	if len(rec.Zone) > MaxZone || len(rec.Peer) == 0 {
+		return nil, fmt.Errorf("node record with a zone of %d bytes, peer ID of %d bytes", len(rec.Zone), len(rec.Peer))
 	}
 	return rec, checkLen("network", len(rec.Network), MaxNetwork)
 }
@@ -57,8 +56,8 @@ func openRecord[R proto.Message](r *SignedRecord, kind RecordKind, into R) (R, e
 	if RecordKind(r.GetPayloadType()) != kind {
 		return into, fmt.Errorf("record of type %q, want %q", r.GetPayloadType(), kind)
 	}
-	if err := proto.Unmarshal(r.Payload, into); err != nil {
-		return into, fmt.Errorf("%s: malformed: %w", kind, err)
+	if err := unmarshal(r.Payload, into); err != nil {
+		return into, fmt.Errorf("%s: %w", kind, err)
 	}
 	return into, nil
 }

@@ -1,0 +1,148 @@
+package heartbeat_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+	"github.com/tapestry-dolr/tapestry/heartbeat"
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/envtest"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/links"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// world also remembers the latest beacon to each node, so that a story can answer it.
+type world struct {
+	*envtest.Env
+	beacons map[idspace.ID]uint64
+}
+
+func (w *world) Send(to idspace.ID, m wire.Message) {
+	w.note(to, m)
+	w.Env.Send(to, m)
+}
+
+func (w *world) SendDial(to idspace.ID, m wire.Message) {
+	w.note(to, m)
+	w.Env.SendDial(to, m)
+}
+
+func (w *world) note(to idspace.ID, m wire.Message) {
+	if b, ok := m.(*wire.Beacon); ok {
+		w.beacons[to] = b.Seq
+	}
+}
+
+type story struct {
+	*world
+	monitor *heartbeat.Monitor
+	links   *links.Table
+}
+
+// TestStories runs the text stories in testdata; go test ./heartbeat -rewrite writes
+// what the machine says now. Commands:
+//
+//	new [cap=N]                        a node "me" that has begun to join
+//	probe PEER [use=U]                 the gate asks about PEER
+//	use PEER use=U [protect]           membership uses PEER so
+//	beacon PEER [use=U] [life=SECONDS] PEER's beacon comes
+//	ack PEER [refused] [stale]         PEER answers this node's latest (or another) beacon
+//	heard|missed|closed|unreachable|unlink|leave PEER
+//	advance DURATION                   time passes, timers fire
+//	links                              print the table
+func TestStories(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		var s *story
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			if d.Cmd == "new" {
+				s = newStory(t, d)
+				return ""
+			}
+			s.run(t, d)
+			if err := s.links.Check(); err != nil {
+				t.Fatalf("%s: %v", d.Pos, err)
+			}
+			return s.Drain()
+		})
+	})
+}
+
+func newStory(t *testing.T, d *datadriven.TestData) *story {
+	limit := 160
+	d.MaybeScanArgs(t, "cap", &limit)
+	table := links.New(links.Config{Cap: limit}.WithDefaults())
+	s := &story{
+		world: &world{Env: envtest.New("me"), beacons: make(map[idspace.ID]uint64)},
+		links: table, monitor: heartbeat.New(heartbeat.Config{}.WithDefaults(), table),
+	}
+	s.monitor.Start(s.world)
+	s.monitor.Open()
+	return s
+}
+
+func (s *story) run(t *testing.T, d *datadriven.TestData) {
+	switch d.Cmd {
+	case "advance":
+		d, err := time.ParseDuration(d.CmdArgs[0].Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Advance(d, func(k env.TimerKey) { s.monitor.OnTimer(s.world, k) })
+	case "links":
+		for _, l := range s.links.All() {
+			s.Line("%s mine=%s asked=%s theirs=%s suspect=%v timeout=%v", s.Of(l.ID), l.Mine.Name(),
+				l.Asked.Name(), l.Theirs.Name(), l.Suspect, s.links.Timeout(l.ID))
+		}
+	default:
+		s.with(t, d, s.ID(d.CmdArgs[0].Key))
+	}
+}
+
+func (s *story) with(t *testing.T, d *datadriven.TestData, peer idspace.ID) {
+	var use string
+	life := 32
+	d.MaybeScanArgs(t, "use", &use)
+	d.MaybeScanArgs(t, "life", &life)
+	w, m, u := s.world, s.monitor, useNamed(t, use)
+	switch d.Cmd {
+	case "probe":
+		m.OnProbe(w, &env.Probe{Peer: peer, Use: u, For: env.Membership})
+	case "use":
+		m.OnUse(w, &env.Use{Peer: peer, Use: u, Protect: d.HasArg("protect")})
+	case "beacon":
+		m.OnBeacon(w, peer, &wire.Beacon{Seq: 7, Use: u, LifeS: uint32(life)})
+	case "ack":
+		seq := s.beacons[peer]
+		if d.HasArg("stale") {
+			seq++
+		}
+		m.OnBeaconAck(w, peer, &wire.BeaconAck{Seq: seq, Refused: d.HasArg("refused")})
+	case "heard":
+		m.OnHeard(w, &env.Heard{Peer: peer, RTT: 20 * time.Millisecond})
+	case "missed":
+		m.OnMissed(w, &env.Missed{Peer: peer})
+	case "closed":
+		m.OnLinkClosed(w, &env.LinkClosed{Peer: peer})
+	case "unreachable":
+		m.OnUnreachable(w, &env.Unreachable{Peer: peer})
+	case "unlink":
+		m.OnUnlink(w, peer)
+	case "leave":
+		m.OnLeave(w, peer, &wire.Leave{})
+	default:
+		t.Fatalf("%s: no command %q", d.Pos, d.Cmd)
+	}
+}
+
+func useNamed(t *testing.T, name string) wire.Use {
+	for u := wire.Use_USE_NONE; u <= wire.Use_USE_LEAF; u++ {
+		if name == u.Name() || name == "" {
+			return u
+		}
+	}
+	t.Fatal(fmt.Errorf("no use %q", name))
+	return 0
+}

@@ -1,0 +1,210 @@
+// Package routetest is a router for the stories of the machines above routing: it
+// numbers the requests that a machine begins, writes them down, shows each to the
+// machine at its origin as the real one does, and lets the story answer them.
+//
+// No layer: support for tests, which alone may import it.
+package routetest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/envtest"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/routing"
+	"github.com/tapestry-dolr/tapestry/surrogate"
+)
+
+// Router is the scripted router of one node.
+type Router struct {
+	Env    *envtest.Env
+	Upcall routing.Upcall
+	// Next hops by key; Default for all others. This node itself: it is the root.
+	Hops    map[idspace.ID]idspace.ID
+	Default idspace.ID
+	Left    bool // this node is no member: it may not answer as root
+
+	begun   []*wire.Routed // the requests that began here, by number
+	numbers map[uint64]int // their numbers, by call
+	arrived map[uint64]string
+}
+
+// New returns a router that is the root of every key.
+func New(e *envtest.Env) *Router {
+	return &Router{
+		Env: e, Default: e.Self, Hops: make(map[idspace.ID]idspace.ID),
+		begun: make([]*wire.Routed, 1), numbers: make(map[uint64]int), arrived: make(map[uint64]string),
+	}
+}
+
+// Next is the next hop of the script.
+func (r *Router) Next(key idspace.ID) surrogate.Hop {
+	to, ok := r.Hops[key]
+	if !ok {
+		to = r.Default
+	}
+	hop := surrogate.Hop{To: to, Rule: wire.Rule_RULE_SLOT}
+	if to == r.Env.Self {
+		hop.Rule = wire.Rule_RULE_ROOT
+	}
+	return hop
+}
+
+// Route begins a request.
+func (r *Router) Route(e env.Env, m *wire.Routed) {
+	n := len(r.begun)
+	r.begun = append(r.begun, m)
+	r.numbers[m.Call] = n
+	r.Env.Line("route #%d %s", n, r.Describe(m))
+	r.hop(e, m, r.Env.Self)
+}
+
+// Arrive is a request, named label, that comes in from a neighbor.
+func (r *Router) Arrive(e env.Env, label string, m *wire.Routed) {
+	r.arrived[m.Call] = label
+	path := wire.IDs(m.Path)
+	r.hop(e, m, path[len(path)-1])
+}
+
+func (r *Router) hop(e env.Env, m *wire.Routed, from idspace.ID) {
+	at := routing.At{Next: r.Next(wire.ID(m.Key)), From: from}
+	at.Root = at.Next.Rule == wire.Rule_RULE_ROOT
+	if at.Root && r.Left {
+		r.Upcall.OnLost(e, m, wire.Refusal_REFUSAL_NOT_JOINED)
+		return
+	}
+	if m.Explain {
+		at.Note = &wire.HopNote{Node: r.Env.Self[:], Rule: at.Next.Rule}
+		m.Notes = append(m.Notes, at.Note)
+	}
+	verdict := r.Upcall.OnHop(e, m, at)
+	if verdict == routing.Continue && from != r.Env.Self {
+		r.Env.Line("forward %s to %s", r.arrived[m.Call], r.Env.Of(at.Next.To))
+	}
+}
+
+// Answer ends a request: one that began here is answered at once.
+func (r *Router) Answer(e env.Env, request *wire.Routed, body []byte, why wire.Refusal) {
+	reply := &wire.Routed{BodyKind: request.BodyKind, Call: request.Call, Body: body, Refusal: why, Reply: true}
+	if n, ok := r.numbers[request.Call]; ok {
+		r.Env.Line("answer #%d %s", n, r.Describe(reply))
+		r.Reply(e, n, reply, r.Env.Self)
+		return
+	}
+	r.Env.Line("answer %s %s", r.arrived[request.Call], r.Describe(reply))
+}
+
+// Reply hands the machine the reply to request n, from the node by.
+func (r *Router) Reply(e env.Env, n int, reply *wire.Routed, by idspace.ID) {
+	m := r.begun[n]
+	reply.Call, reply.BodyKind, reply.Reply = m.Call, m.BodyKind, true
+	reply.Trail = slices.Clone(r.Env.Self[:])
+	if by != r.Env.Self {
+		reply.Trail = append(reply.Trail, by[:]...)
+	}
+	reply.Notes = append(m.Notes, reply.Notes...)
+	r.Upcall.OnReply(e, reply)
+}
+
+// Last is the number of the latest request for a key.
+func (r *Router) Last(key idspace.ID) int {
+	for n := len(r.begun) - 1; n > 0; n-- {
+		if wire.ID(r.begun[n].Key) == key {
+			return n
+		}
+	}
+	panic("no request for " + r.Env.Of(key))
+}
+
+// Lose tells the machine that request n could not leave.
+func (r *Router) Lose(e env.Env, n int, why wire.Refusal) { r.Upcall.OnLost(e, r.begun[n], why) }
+
+// Describe prints an envelope with what it carries.
+func (r *Router) Describe(m *wire.Routed) string {
+	if m.Refusal != wire.Refusal_REFUSAL_NONE {
+		return "refused: " + m.Refusal.Name()
+	}
+	if m.Reply {
+		return r.describeReply(m)
+	}
+	s := fmt.Sprintf("%s key=%s %s", m.BodyKind.Name(), r.Env.Of(wire.ID(m.Key)), r.describeBody(m))
+	if m.Exact {
+		s += " exact"
+	}
+	return fmt.Sprintf("%s deadline=%dms", s, m.DeadlineMs)
+}
+
+func (r *Router) describeBody(m *wire.Routed) string {
+	switch m.BodyKind {
+	case wire.BodyKind_BODY_PUBLISH:
+		b, err := wire.Unpack(m.Body, new(wire.Publish))
+		if err != nil {
+			return err.Error()
+		}
+		p, err := b.Pointer.Pointer()
+		if err != nil {
+			return err.Error()
+		}
+		s := fmt.Sprintf("server=%s seq=%d.%d left=%ds", r.Env.Of(wire.ID(p.Server)), p.Generation, p.Counter, b.LeftS)
+		if p.Withdrawn {
+			s += " withdrawn"
+		}
+		return s
+	case wire.BodyKind_BODY_LOCATE:
+		b, err := wire.Unpack(m.Body, new(wire.Locate))
+		if err != nil {
+			return err.Error()
+		}
+		return fmt.Sprintf("limit=%d", b.Limit)
+	case wire.BodyKind_BODY_MESSAGE:
+		b, err := wire.Unpack(m.Body, new(wire.AppMessage))
+		if err != nil {
+			return err.Error()
+		}
+		s := fmt.Sprintf("%s %q", b.App, b.Payload)
+		if len(b.Guid) > 0 {
+			s += " guid=" + r.Env.Of(wire.ID(b.Guid))
+		}
+		if b.Origin != nil {
+			s += " signed"
+		}
+		return s
+	}
+	return ""
+}
+
+func (r *Router) describeReply(m *wire.Routed) string {
+	switch m.BodyKind {
+	case wire.BodyKind_BODY_PUBLISH:
+		b, err := wire.Unpack(m.Body, new(wire.PublishReply))
+		if err != nil {
+			return err.Error()
+		}
+		return fmt.Sprintf("held=%d.%d", b.HeldGeneration, b.HeldCounter)
+	case wire.BodyKind_BODY_LOCATE:
+		b, err := wire.Unpack(m.Body, new(wire.LocateReply))
+		if err != nil {
+			return err.Error()
+		}
+		var s strings.Builder
+		s.WriteString("replicas")
+		for _, f := range b.Replicas {
+			p, err := f.Pointer.Pointer()
+			if err != nil {
+				return err.Error()
+			}
+			fmt.Fprintf(&s, " %s~%dus", r.Env.Of(wire.ID(p.Server)), f.RttUs)
+		}
+		return s.String()
+	case wire.BodyKind_BODY_MESSAGE:
+		b, err := wire.Unpack(m.Body, new(wire.AppReply))
+		if err != nil {
+			return err.Error()
+		}
+		return fmt.Sprintf("reply %q error=%q", b.Payload, b.Error)
+	}
+	return ""
+}

@@ -1,0 +1,160 @@
+package wire_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"pgregory.net/rapid"
+)
+
+var (
+	id20   = make([]byte, idspace.Size)
+	record = &wire.SignedRecord{PayloadType: []byte(wire.NodeKind)}
+	heavy  = &wire.SignedRecord{Payload: make([]byte, wire.MaxRecord+1)}
+)
+
+func many[T any](n int, one T) []T {
+	out := make([]T, n)
+	for i := range out {
+		out[i] = one
+	}
+	return out
+}
+
+func TestMessagesBeyondALimitAreRefusedWhole(t *testing.T) {
+	for name, m := range map[string]wire.Message{
+		"hello without a record":     &wire.Hello{},
+		"hello of a long network":    &wire.Hello{Network: strings.Repeat("n", wire.MaxNetwork+1), Record: record},
+		"hello with a heavy record":  &wire.Hello{Record: heavy},
+		"beacon of unknown use":      &wire.Beacon{Use: 9},
+		"beacon of negative use":     &wire.Beacon{Use: -1},
+		"leave with half a ref":      &wire.Leave{Refs: make([]byte, 15)},
+		"leaf set of too many refs":  &wire.LeafSet{Refs: make([]byte, 10*(wire.MaxRefs+1))},
+		"row of a level beyond IDs":  &wire.Row{Level: 160},
+		"row with half a ref":        &wire.Row{Refs: make([]byte, 1)},
+		"request with half a ref":    &wire.RecordRequest{Refs: make([]byte, 9)},
+		"too many records":           &wire.Records{Records: many(wire.MaxRecords+1, record)},
+		"a heavy record among them":  &wire.Records{Records: []*wire.SignedRecord{record, heavy}},
+		"routed without a key":       &wire.Routed{},
+		"routed with a short key":    &wire.Routed{Key: id20[1:]},
+		"routed with a broken path":  &wire.Routed{Key: id20, Path: id20[1:]},
+		"routed with a long path":    &wire.Routed{Key: id20, Path: make([]byte, idspace.Size*(wire.MaxHops+1))},
+		"routed with a long trail":   &wire.Routed{Key: id20, Trail: make([]byte, idspace.Size*(wire.MaxHops+2))},
+		"routed excluding many":      &wire.Routed{Key: id20, Excluded: make([]byte, idspace.Size*(wire.MaxExclude+1))},
+		"routed for many hops":       &wire.Routed{Key: id20, HopsLeft: wire.MaxHops + 1},
+		"routed with a nameless hop": &wire.Routed{Key: id20, Notes: []*wire.HopNote{{}}},
+		"routed with many notes":     &wire.Routed{Key: id20, Notes: many(2*wire.MaxHops+1, &wire.HopNote{Node: id20})},
+	} {
+		if _, err := wire.Decode(frameOf(m.Kind(), pack(m))); err == nil {
+			t.Errorf("%s was taken", name)
+		} else if !strings.HasPrefix(err.Error(), m.Kind().String()+": ") {
+			t.Errorf("%s: the error does not name the kind: %v", name, err)
+		}
+	}
+}
+
+func TestMessagesAtALimitPass(t *testing.T) {
+	for name, m := range map[string]wire.Message{
+		"hello":   &wire.Hello{Network: strings.Repeat("n", wire.MaxNetwork), Record: &wire.SignedRecord{Payload: make([]byte, wire.MaxRecord)}},
+		"row":     &wire.Row{Level: 159, Refs: make([]byte, 10*wire.MaxRefs)},
+		"records": &wire.Records{Records: many(wire.MaxRecords, record)},
+		"routed": &wire.Routed{
+			Key: id20, Path: make([]byte, idspace.Size*wire.MaxHops), Trail: make([]byte, idspace.Size*(wire.MaxHops+1)),
+			Excluded: make([]byte, idspace.Size*wire.MaxExclude), HopsLeft: wire.MaxHops,
+			Notes: many(2*wire.MaxHops, &wire.HopNote{Node: id20}),
+		},
+	} {
+		if _, err := wire.Decode(frameOf(m.Kind(), pack(m))); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestEveryBodySurvivesTheWire(t *testing.T) {
+	for name, body := range bodies {
+		t.Run(name, func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				b := body.Draw(t, "body")
+				got, err := wire.Unpack(wire.Pack(b), empty(b))
+				if err != nil {
+					t.Fatal(err)
+				}
+				equal(t, got, b)
+			})
+		})
+	}
+}
+
+// empty is a new body of the same type.
+func empty(b wire.Body) wire.Body { return b.ProtoReflect().New().Interface().(wire.Body) }
+
+func TestBodiesBeyondALimitAreRefusedWhole(t *testing.T) {
+	long := strings.Repeat("a", wire.MaxApp+1)
+	found := &wire.FoundReplica{Pointer: record, Server: record}
+	for name, b := range map[string]wire.Body{
+		"join without a record":          &wire.Join{},
+		"join reply of many records":     &wire.JoinReply{Records: many(wire.MaxRecords+1, record)},
+		"join reply with a heavy record": &wire.JoinReply{Records: []*wire.SignedRecord{heavy}},
+		"publish to no root":             &wire.Publish{Pointer: record, Server: record},
+		"publish to many roots":          &wire.Publish{Pointer: record, Server: record, Roots: wire.MaxRoots + 1},
+		"publish of a salt beyond":       &wire.Publish{Pointer: record, Server: record, Roots: 2, Salt: 2},
+		"publish without a pointer":      &wire.Publish{Server: record, Roots: 1},
+		"publish without a server":       &wire.Publish{Pointer: record, Roots: 1},
+		"locate without a guid":          &wire.Locate{},
+		"locate of a long app":           &wire.Locate{Guid: id20, App: long},
+		"answer with many replicas":      &wire.LocateReply{Replicas: many(wire.MaxFound+1, found)},
+		"answer without a server":        &wire.LocateReply{Replicas: []*wire.FoundReplica{{Pointer: record}}},
+		"message to half a guid":         &wire.AppMessage{Guid: id20[1:]},
+		"message of a long app":          &wire.AppMessage{App: long},
+		"message with a large payload":   &wire.AppMessage{Payload: make([]byte, wire.MaxPayload+1)},
+		"message with a heavy origin":    &wire.AppMessage{Origin: heavy},
+		"reply with a large payload":     &wire.AppReply{Payload: make([]byte, wire.MaxPayload+1)},
+		"reply with a long error":        &wire.AppReply{Error: strings.Repeat("e", wire.MaxError+1)},
+	} {
+		if _, err := wire.Unpack(wire.Pack(b), empty(b)); err == nil {
+			t.Errorf("%s was taken", name)
+		}
+	}
+	if _, err := wire.Unpack([]byte{0xff}, new(wire.Join)); err == nil {
+		t.Error("bytes that are no body were taken")
+	}
+}
+
+func TestLargestPayloadFitsAFrame(t *testing.T) {
+	m := &wire.Routed{
+		Key: id20, Path: make([]byte, idspace.Size*wire.MaxHops), Notes: many(2*wire.MaxHops, &wire.HopNote{Node: id20}),
+		Body: wire.Pack(&wire.AppMessage{
+			App: strings.Repeat("a", wire.MaxApp), Guid: id20, Payload: make([]byte, wire.MaxPayload), Origin: record,
+		}),
+	}
+	if _, err := wire.AppendFrame(nil, m); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPackingWhatThisProgramMustNotBuildPanics(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("a body with a string that is not UTF-8 was packed")
+		}
+	}()
+	wire.Pack(&wire.AppReply{Error: "\xff"})
+}
+
+func TestEveryBodyHasAGenerator(t *testing.T) {
+	for name, body := range bodies {
+		if got := string(body.Example(1).ProtoReflect().Descriptor().Name()); got != name {
+			t.Errorf("%s draws a %s", name, got)
+		}
+	}
+	if len(bodies) != 8 || len(messages) != len(wire.Kinds()) {
+		t.Errorf("%d bodies, %d messages", len(bodies), len(messages))
+	}
+	for k, m := range messages {
+		if m.Example(1).Kind() != k {
+			t.Errorf("%v draws a %v", k, m.Example(1).Kind())
+		}
+	}
+}

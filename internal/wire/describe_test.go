@@ -1,0 +1,99 @@
+package wire_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write testdata anew; commit the change only if you know what caused it")
+
+const described = "testdata/describe.txt"
+
+func named(name string) idspace.ID { return idspace.Hash([]byte(name)) }
+
+func refsTo(names ...string) (refs []byte) {
+	for i, name := range names {
+		refs = wire.AppendRef(refs, wire.RefTo(named(name), uint64(i)))
+	}
+	return refs
+}
+
+func ids(names ...string) (packed []byte) {
+	for _, name := range names {
+		id := named(name)
+		packed = append(packed, id[:]...)
+	}
+	return packed
+}
+
+func nodeRecord(name string) *wire.SignedRecord {
+	return signed(wire.NodeKind, &wire.NodeRecord{Network: "main", Peer: []byte(name), Generation: 7, Version: 2})
+}
+
+func story() []wire.Message {
+	return []wire.Message{
+		&wire.Hello{Version: 1, Network: "main", Record: nodeRecord("ann")},
+		&wire.Hello{Version: 1, Network: "main", Record: signed(wire.PointerKind, nil)},
+		&wire.Beacon{Seq: 99, Use: wire.Use_USE_LEAF, LifeS: 30},
+		&wire.Beacon{Seq: 99},
+		&wire.BeaconAck{Seq: 99},
+		&wire.BeaconAck{Seq: 99, Refused: true},
+		&wire.Unlink{},
+		&wire.Leave{Refs: refsTo("bob")},
+		&wire.LeafSet{Refs: refsTo("ann", "bob"), WantReply: true},
+		&wire.LeafSet{},
+		&wire.Row{Level: 2, Refs: refsTo("cid")},
+		&wire.Row{WantReply: true},
+		&wire.RecordRequest{Refs: refsTo("dan", "eve")},
+		&wire.Records{Records: []*wire.SignedRecord{nodeRecord("ann"), nodeRecord("bob")}},
+		&wire.Routed{Call: 1, Tx: 2, Key: ids("key"), BodyKind: wire.BodyKind_BODY_JOIN, Excluded: ids("ann")},
+		&wire.Routed{Call: 1, Key: ids("key"), BodyKind: wire.BodyKind_BODY_MESSAGE, Exact: true, Path: ids("ann", "bob")},
+		&wire.Routed{Key: ids("key"), BodyKind: wire.BodyKind_BODY_LOCATE, Reply: true, Path: ids("ann")},
+		&wire.Routed{Key: ids("key"), BodyKind: wire.BodyKind_BODY_PUBLISH, Reply: true, Refusal: wire.Refusal_REFUSAL_NOT_JOINED},
+		&wire.Routed{BodyKind: 99},
+		&wire.Ack{Tx: 2},
+	}
+}
+
+func TestEveryMessageIsDescribedInOneStableLine(t *testing.T) {
+	var lines strings.Builder
+	seen := map[wire.Kind]bool{}
+	for _, m := range story() {
+		fmt.Fprintln(&lines, wire.Describe(m))
+		seen[m.Kind()] = true
+	}
+	if len(seen) != len(wire.Kinds()) {
+		t.Errorf("the story tells of %d kinds, there are %d", len(seen), len(wire.Kinds()))
+	}
+	if *rewrite {
+		if err := os.WriteFile(described, []byte(lines.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(described)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines.String() != string(want) {
+		t.Errorf("%s says\n%s\nnow it is\n%s", described, want, lines.String())
+	}
+}
+
+func TestNamesOfWordsAreShort(t *testing.T) {
+	for got, want := range map[string]string{
+		wire.BodyKind_BODY_MESSAGE.Name():      "message",
+		wire.Refusal_REFUSAL_NO_HANDLER.Name(): "no-handler",
+		wire.Rule_RULE_ROOT.Name():             "root",
+		wire.Rule(77).Name():                   "77",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

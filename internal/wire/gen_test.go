@@ -1,0 +1,211 @@
+package wire_test
+
+import (
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"pgregory.net/rapid"
+)
+
+// Generators of valid messages: whatever they draw must survive the wire.
+
+func bytesUpTo(n int) *rapid.Generator[[]byte] { return rapid.SliceOfN(rapid.Byte(), 0, n) }
+
+func bytesOf(n int) *rapid.Generator[[]byte] { return rapid.SliceOfN(rapid.Byte(), n, n) }
+
+func text(most int) *rapid.Generator[string] { return rapid.StringN(-1, -1, most) }
+
+var anyID = bytesOf(idspace.Size)
+
+// packed draws up to most items of size bytes each, in one field.
+func packed(size, most int) *rapid.Generator[[]byte] {
+	return rapid.Custom(func(t *rapid.T) []byte {
+		n := rapid.IntRange(0, most).Draw(t, "items")
+		return bytesOf(n*size).Draw(t, "packed")
+	})
+}
+
+var anyRefs = rapid.Custom(func(t *rapid.T) (refs []byte) {
+	for range rapid.IntRange(0, 20).Draw(t, "refs") {
+		refs = wire.AppendRef(refs, anyRef.Draw(t, "ref"))
+	}
+	return refs
+})
+
+var anyRef = rapid.Custom(func(t *rapid.T) wire.Ref {
+	return wire.RefTo(idspace.ID(anyID.Draw(t, "id")), rapid.Uint64().Draw(t, "generation"))
+})
+
+func enum[E ~int32](names map[int32]string) *rapid.Generator[E] {
+	return rapid.Map(rapid.IntRange(0, len(names)-1), func(i int) E { return E(i) })
+}
+
+var anyRecord = rapid.Custom(func(t *rapid.T) *wire.SignedRecord {
+	r := &wire.SignedRecord{
+		PublicKey: bytesUpTo(40).Draw(t, "key"),
+		Signature: bytesUpTo(64).Draw(t, "signature"),
+	}
+	switch rapid.IntRange(0, 3).Draw(t, "type") {
+	case 0:
+		r.PayloadType, r.Payload = []byte(wire.NodeKind), pack(anyNode.Draw(t, "node"))
+	case 1:
+		r.PayloadType, r.Payload = []byte(wire.PointerKind), pack(anyPointer.Draw(t, "pointer"))
+	case 2:
+		r.PayloadType, r.Payload = []byte(wire.OriginKind), pack(anyOrigin.Draw(t, "origin"))
+	default:
+		r.PayloadType, r.Payload = bytesUpTo(20).Draw(t, "of another type"), bytesUpTo(100).Draw(t, "payload")
+	}
+	return r
+})
+
+var anyNode = rapid.Custom(func(t *rapid.T) *wire.NodeRecord {
+	return &wire.NodeRecord{
+		Network:    text(wire.MaxNetwork).Draw(t, "network"),
+		Peer:       rapid.SliceOfN(rapid.Byte(), 1, 40).Draw(t, "peer"),
+		Addrs:      rapid.SliceOfN(bytesUpTo(30), 0, 6).Draw(t, "addrs"),
+		Generation: rapid.Uint64().Draw(t, "generation"),
+		Version:    rapid.Uint64().Draw(t, "version"),
+		Zone:       text(wire.MaxZone).Draw(t, "zone"),
+	}
+})
+
+var anyPointer = rapid.Custom(func(t *rapid.T) *wire.PointerRecord {
+	return &wire.PointerRecord{
+		Network:    text(wire.MaxNetwork).Draw(t, "network"),
+		Guid:       anyID.Draw(t, "guid"),
+		App:        text(wire.MaxApp).Draw(t, "app"),
+		Server:     anyID.Draw(t, "server"),
+		Generation: rapid.Uint64().Draw(t, "generation"),
+		Counter:    rapid.Uint64().Draw(t, "counter"),
+		Withdrawn:  rapid.Bool().Draw(t, "withdrawn"),
+		LifeS:      rapid.Uint32().Draw(t, "life"),
+	}
+})
+
+var anyOrigin = rapid.Custom(func(t *rapid.T) *wire.MessageRecord {
+	return &wire.MessageRecord{
+		Network:     text(wire.MaxNetwork).Draw(t, "network"),
+		Call:        rapid.Uint64().Draw(t, "call"),
+		Key:         anyID.Draw(t, "key"),
+		App:         text(wire.MaxApp).Draw(t, "app"),
+		PayloadHash: bytesUpTo(32).Draw(t, "hash"),
+	}
+})
+
+var anyNote = rapid.Custom(func(t *rapid.T) *wire.HopNote {
+	return &wire.HopNote{
+		Node:     anyID.Draw(t, "node"),
+		Rule:     enum[wire.Rule](wire.Rule_name).Draw(t, "rule"),
+		Level:    rapid.Uint32Max(39).Draw(t, "level"),
+		Digit:    rapid.Uint32Max(15).Draw(t, "digit"),
+		Pointers: rapid.Uint32().Draw(t, "pointers"),
+		RttUs:    rapid.Uint64().Draw(t, "rtt"),
+		HeldUs:   rapid.Uint64().Draw(t, "held"),
+	}
+})
+
+var anyRouted = rapid.Custom(func(t *rapid.T) wire.Message {
+	return &wire.Routed{
+		Call:       rapid.Uint64().Draw(t, "call"),
+		Tx:         rapid.Uint64().Draw(t, "tx"),
+		Key:        anyID.Draw(t, "key"),
+		BodyKind:   enum[wire.BodyKind](wire.BodyKind_name).Draw(t, "kind"),
+		Body:       bytesUpTo(60).Draw(t, "body"),
+		Path:       packed(idspace.Size, 4).Draw(t, "path"),
+		HopsLeft:   rapid.Uint32Max(wire.MaxHops).Draw(t, "hops left"),
+		DeadlineMs: rapid.Uint32().Draw(t, "deadline"),
+		Exact:      rapid.Bool().Draw(t, "exact"),
+		Excluded:   packed(idspace.Size, wire.MaxExclude).Draw(t, "excluded"),
+		Explain:    rapid.Bool().Draw(t, "explain"),
+		Notes:      rapid.SliceOfN(anyNote, 0, 3).Draw(t, "notes"),
+		Reply:      rapid.Bool().Draw(t, "reply"),
+		Trail:      packed(idspace.Size, 4).Draw(t, "trail"),
+		Refusal:    enum[wire.Refusal](wire.Refusal_name).Draw(t, "refusal"),
+		SpentUs:    rapid.Uint64().Draw(t, "spent"),
+	}
+})
+
+// messages draws a valid message of every kind.
+var messages = map[wire.Kind]*rapid.Generator[wire.Message]{
+	wire.KindHello: rapid.Custom(func(t *rapid.T) wire.Message {
+		return &wire.Hello{
+			Version: rapid.Uint32().Draw(t, "version"), Features: rapid.Uint64().Draw(t, "features"),
+			Network: text(wire.MaxNetwork).Draw(t, "network"), Record: anyRecord.Draw(t, "record"),
+		}
+	}),
+	wire.KindBeacon: rapid.Custom(func(t *rapid.T) wire.Message {
+		return &wire.Beacon{
+			Seq: rapid.Uint64().Draw(t, "seq"), Use: enum[wire.Use](wire.Use_name).Draw(t, "use"),
+			LifeS: rapid.Uint32().Draw(t, "life"),
+		}
+	}),
+	wire.KindBeaconAck: rapid.Custom(func(t *rapid.T) wire.Message {
+		return &wire.BeaconAck{Seq: rapid.Uint64().Draw(t, "seq"), Refused: rapid.Bool().Draw(t, "refused")}
+	}),
+	wire.KindUnlink: rapid.Just(wire.Message(&wire.Unlink{})),
+	wire.KindLeave: rapid.Custom(func(t *rapid.T) wire.Message {
+		return &wire.Leave{Refs: anyRefs.Draw(t, "refs")}
+	}),
+	wire.KindLeafSet: rapid.Custom(func(t *rapid.T) wire.Message {
+		return &wire.LeafSet{Refs: anyRefs.Draw(t, "refs"), WantReply: rapid.Bool().Draw(t, "want reply")}
+	}),
+	wire.KindRow: rapid.Custom(func(t *rapid.T) wire.Message {
+		return &wire.Row{
+			Level: rapid.Uint32Max(39).Draw(t, "level"), Refs: anyRefs.Draw(t, "refs"),
+			WantReply: rapid.Bool().Draw(t, "want reply"),
+		}
+	}),
+	wire.KindRecordRequest: rapid.Custom(func(t *rapid.T) wire.Message {
+		return &wire.RecordRequest{Refs: anyRefs.Draw(t, "refs")}
+	}),
+	wire.KindRecords: rapid.Custom(func(t *rapid.T) wire.Message {
+		return &wire.Records{Records: rapid.SliceOfN(anyRecord, 0, 4).Draw(t, "records")}
+	}),
+	wire.KindRouted: anyRouted,
+	wire.KindAck: rapid.Custom(func(t *rapid.T) wire.Message {
+		return &wire.Ack{Tx: rapid.Uint64().Draw(t, "tx")}
+	}),
+}
+
+// bodies draws a valid body of every type; the key is the name of its fuzz target.
+var bodies = map[string]*rapid.Generator[wire.Body]{
+	"Join": rapid.Custom(func(t *rapid.T) wire.Body { return &wire.Join{Record: anyRecord.Draw(t, "record")} }),
+	"JoinReply": rapid.Custom(func(t *rapid.T) wire.Body {
+		return &wire.JoinReply{Records: rapid.SliceOfN(anyRecord, 0, 4).Draw(t, "records")}
+	}),
+	"Publish": rapid.Custom(func(t *rapid.T) wire.Body {
+		roots := rapid.Uint32Range(1, wire.MaxRoots).Draw(t, "roots")
+		return &wire.Publish{
+			Pointer: anyRecord.Draw(t, "pointer"), Server: anyRecord.Draw(t, "server"), Roots: roots,
+			Salt: rapid.Uint32Max(roots-1).Draw(t, "salt"), LeftS: rapid.Uint32().Draw(t, "left"),
+		}
+	}),
+	"PublishReply": rapid.Custom(func(t *rapid.T) wire.Body {
+		return &wire.PublishReply{HeldGeneration: rapid.Uint64().Draw(t, "generation"), HeldCounter: rapid.Uint64().Draw(t, "counter")}
+	}),
+	"Locate": rapid.Custom(func(t *rapid.T) wire.Body {
+		return &wire.Locate{
+			Guid: anyID.Draw(t, "guid"), App: text(wire.MaxApp).Draw(t, "app"),
+			Salt: rapid.Uint32().Draw(t, "salt"), Limit: rapid.Uint32().Draw(t, "limit"),
+		}
+	}),
+	"LocateReply": rapid.Custom(func(t *rapid.T) wire.Body {
+		return &wire.LocateReply{Replicas: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) *wire.FoundReplica {
+			return &wire.FoundReplica{
+				Pointer: anyRecord.Draw(t, "pointer"), Server: anyRecord.Draw(t, "server"), RttUs: rapid.Uint64().Draw(t, "rtt"),
+			}
+		}), 0, 3).Draw(t, "replicas")}
+	}),
+	"AppMessage": rapid.Custom(func(t *rapid.T) wire.Body {
+		m := &wire.AppMessage{App: text(wire.MaxApp).Draw(t, "app"), Payload: bytesUpTo(200).Draw(t, "payload")}
+		if rapid.Bool().Draw(t, "to an object") {
+			m.Guid = anyID.Draw(t, "guid")
+		}
+		if rapid.Bool().Draw(t, "signed") {
+			m.Origin = anyRecord.Draw(t, "origin")
+		}
+		return m
+	}),
+	"AppReply": rapid.Custom(func(t *rapid.T) wire.Body {
+		return &wire.AppReply{Payload: bytesUpTo(200).Draw(t, "payload"), Error: text(wire.MaxError).Draw(t, "error")}
+	}),
+}

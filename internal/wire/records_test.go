@@ -1,0 +1,147 @@
+package wire_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+)
+
+func signed(kind wire.RecordKind, m proto.Message) *wire.SignedRecord {
+	return &wire.SignedRecord{PayloadType: []byte(kind), Payload: pack(m), Signature: []byte("signature")}
+}
+
+// openers opens a record as each kind.
+var openers = map[wire.RecordKind]func(*wire.SignedRecord) (proto.Message, error){
+	wire.NodeKind:    func(r *wire.SignedRecord) (proto.Message, error) { return r.Node() },
+	wire.PointerKind: func(r *wire.SignedRecord) (proto.Message, error) { return r.Pointer() },
+	wire.OriginKind:  func(r *wire.SignedRecord) (proto.Message, error) { return r.Origin() },
+}
+
+func TestRecordsOpenAsTheirKindAlone(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		for kind, m := range map[wire.RecordKind]proto.Message{
+			wire.NodeKind: anyNode.Draw(t, "node"), wire.PointerKind: anyPointer.Draw(t, "pointer"), wire.OriginKind: anyOrigin.Draw(t, "origin"),
+		} {
+			for as, open := range openers {
+				got, err := open(signed(kind, m))
+				if (err == nil) != (as == kind) {
+					t.Fatalf("%s opened as %s: %v", kind, as, err)
+				}
+				if err == nil {
+					equal(t, got, m)
+				}
+			}
+		}
+	})
+}
+
+func TestMalformedRecordsDoNotOpen(t *testing.T) {
+	long := strings.Repeat("x", 2000)
+	bad := map[string]*wire.SignedRecord{
+		"node without a peer":         signed(wire.NodeKind, &wire.NodeRecord{}),
+		"node in a long zone":         signed(wire.NodeKind, &wire.NodeRecord{Peer: id20, Zone: long}),
+		"node of a long network":      signed(wire.NodeKind, &wire.NodeRecord{Peer: id20, Network: long}),
+		"node of many addresses":      signed(wire.NodeKind, &wire.NodeRecord{Peer: id20, Addrs: many(wire.MaxAddrs+1, id20)}),
+		"pointer without a guid":      signed(wire.PointerKind, &wire.PointerRecord{Server: id20}),
+		"pointer without a server":    signed(wire.PointerKind, &wire.PointerRecord{Guid: id20}),
+		"pointer of a long app":       signed(wire.PointerKind, &wire.PointerRecord{Guid: id20, Server: id20, App: long}),
+		"pointer of a long network":   signed(wire.PointerKind, &wire.PointerRecord{Guid: id20, Server: id20, Network: long}),
+		"origin without a key":        signed(wire.OriginKind, &wire.MessageRecord{}),
+		"origin of a long app":        signed(wire.OriginKind, &wire.MessageRecord{Key: id20, App: long}),
+		"node that is no record":      {PayloadType: []byte(wire.NodeKind), Payload: []byte{0xff}},
+		"pointer that is no record":   {PayloadType: []byte(wire.PointerKind), Payload: []byte{0xff}},
+		"origin that is no record":    {PayloadType: []byte(wire.OriginKind), Payload: []byte{0xff}},
+		"record of a foreign overlay": {PayloadType: []byte("/libp2p/peer-record")},
+		"no record at all":            nil,
+	}
+	for name, r := range bad {
+		for as, open := range openers {
+			if _, err := open(r); err == nil {
+				t.Errorf("%s opened as %s", name, as)
+			}
+		}
+	}
+}
+
+// RFC 0002 gives the envelope's fields their numbers; ours must be readable as one.
+func TestSignedRecordIsALibp2pEnvelope(t *testing.T) {
+	r := &wire.SignedRecord{PublicKey: []byte("k"), PayloadType: []byte("t"), Payload: []byte("p"), Signature: []byte("s")}
+	var envelope []byte
+	for _, f := range []struct {
+		number protowire.Number
+		value  string
+	}{{1, "k"}, {2, "t"}, {3, "p"}, {5, "s"}} {
+		envelope = protowire.AppendString(protowire.AppendTag(envelope, f.number, protowire.BytesType), f.value)
+	}
+	if got := pack(r); string(got) != string(envelope) {
+		t.Errorf("record %x, envelope %x", got, envelope)
+	}
+}
+
+func TestNewerIsByGenerationThenVersion(t *testing.T) {
+	order := []*wire.NodeRecord{{Generation: 1, Version: 1}, {Generation: 1, Version: 2}, {Generation: 2}, {Generation: 2, Version: 1}}
+	for i, a := range order {
+		for j, b := range order {
+			if a.Newer(b) != (i > j) {
+				t.Errorf("record %d newer than %d: %v", i, j, a.Newer(b))
+			}
+		}
+	}
+}
+
+func TestANodesIDIsTheHashOfItsPeerID(t *testing.T) {
+	if (&wire.NodeRecord{Peer: []byte("peer")}).ID() != idspace.Hash([]byte("peer")) {
+		t.Error("another ID")
+	}
+}
+
+func TestSignedListsEveryRecordThatAMachineWouldBelieve(t *testing.T) {
+	a, b, c, d := signed("a", nil), signed("b", nil), signed("c", nil), signed("d", nil)
+	routed := func(kind wire.BodyKind, body wire.Body, change func(*wire.Routed)) *wire.Routed {
+		m := &wire.Routed{Key: id20, BodyKind: kind, Body: wire.Pack(body)}
+		change(m)
+		return m
+	}
+	request, reply := func(*wire.Routed) {}, func(m *wire.Routed) { m.Reply = true }
+	answer := &wire.LocateReply{Replicas: []*wire.FoundReplica{{Pointer: a, Server: b}, {Pointer: c, Server: d}}}
+	for name, test := range map[string]struct {
+		m    wire.Message
+		want []*wire.SignedRecord
+	}{
+		"hello":          {&wire.Hello{Record: a}, []*wire.SignedRecord{a}},
+		"records":        {&wire.Records{Records: []*wire.SignedRecord{a, b}}, []*wire.SignedRecord{a, b}},
+		"beacon":         {&wire.Beacon{}, nil},
+		"join":           {routed(wire.BodyKind_BODY_JOIN, &wire.Join{Record: a}, request), []*wire.SignedRecord{a}},
+		"join reply":     {routed(wire.BodyKind_BODY_JOIN, &wire.JoinReply{Records: []*wire.SignedRecord{a, b}}, reply), []*wire.SignedRecord{a, b}},
+		"publish":        {routed(wire.BodyKind_BODY_PUBLISH, &wire.Publish{Pointer: a, Server: b, Roots: 1}, request), []*wire.SignedRecord{a, b}},
+		"publish reply":  {routed(wire.BodyKind_BODY_PUBLISH, &wire.PublishReply{}, reply), nil},
+		"locate":         {routed(wire.BodyKind_BODY_LOCATE, &wire.Locate{Guid: id20}, request), nil},
+		"answer":         {routed(wire.BodyKind_BODY_LOCATE, answer, reply), []*wire.SignedRecord{a, b, c, d}},
+		"passing answer": {routed(wire.BodyKind_BODY_LOCATE, answer, func(m *wire.Routed) { m.Reply, m.Path = true, id20 }), nil},
+		"refusal":        {routed(wire.BodyKind_BODY_LOCATE, answer, func(m *wire.Routed) { m.Reply, m.Refusal = true, wire.Refusal_REFUSAL_BUSY }), nil},
+		"message":        {routed(wire.BodyKind_BODY_MESSAGE, &wire.AppMessage{}, request), nil},
+	} {
+		got, err := wire.Signed(test.m)
+		if err != nil || !slices.EqualFunc(got, test.want, func(a, b *wire.SignedRecord) bool { return proto.Equal(a, b) }) {
+			t.Errorf("%s: %v, %v; want %v", name, got, err, test.want)
+		}
+	}
+}
+
+func TestSignedReportsABodyThatDoesNotParse(t *testing.T) {
+	for _, m := range []*wire.Routed{
+		{BodyKind: wire.BodyKind_BODY_JOIN}, {BodyKind: wire.BodyKind_BODY_JOIN, Reply: true},
+		{BodyKind: wire.BodyKind_BODY_PUBLISH}, {BodyKind: wire.BodyKind_BODY_LOCATE, Reply: true},
+	} {
+		m.Body = []byte{0xff}
+		if _, err := wire.Signed(m); err == nil {
+			t.Errorf("%v %v: no error", m.BodyKind, m.Reply)
+		}
+	}
+}

@@ -1,0 +1,228 @@
+package routing_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/envtest"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/links"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/leafset"
+	"github.com/tapestry-dolr/tapestry/neighbormap"
+	"github.com/tapestry-dolr/tapestry/routing"
+	"github.com/tapestry-dolr/tapestry/surrogate"
+)
+
+// world also remembers the latest envelope to each node, so that a story can acknowledge it.
+type world struct {
+	*envtest.Env
+	sent map[idspace.ID]*wire.Routed
+}
+
+func (w *world) Send(to idspace.ID, m wire.Message) {
+	if r, ok := m.(*wire.Routed); ok {
+		w.sent[to] = r
+	}
+	w.Env.Send(to, m)
+}
+
+// serving consumes what it is told to, and writes down what it is asked.
+type serving struct {
+	*story
+	consume bool // consume at the next hop
+	held    []*wire.Routed
+}
+
+func (s *serving) OnHop(_ env.Env, r *wire.Routed, at routing.At) routing.Verdict {
+	s.Line("on-hop %d root=%v from=%s next=%s", r.Call, at.Root, s.Of(at.From), s.Of(at.Next.To))
+	if !s.consume {
+		return routing.Continue
+	}
+	s.held = append(s.held, r)
+	return routing.Consumed
+}
+
+func (s *serving) OnReply(_ env.Env, r *wire.Routed) {
+	var trail []string
+	for _, id := range wire.IDs(r.Trail) {
+		trail = append(trail, s.Of(id))
+	}
+	s.Line("on-reply %d %q refusal=%s trail=%s notes=%d", r.Call, r.Body, r.Refusal.Name(), strings.Join(trail, ","), len(r.Notes))
+}
+
+func (s *serving) OnLost(_ env.Env, r *wire.Routed, why wire.Refusal) {
+	s.Line("on-lost %d %s", r.Call, why.Name())
+}
+
+type story struct {
+	*world
+	router *routing.Router
+	tables *surrogate.Tables
+	links  *links.Table
+	upcall *serving
+}
+
+// TestStories runs the text stories in testdata; go test ./routing -rewrite writes what
+// the machine says now. The node is 8000…; nodes and keys are named by their first hex
+// digits. Commands:
+//
+//	new [inactive]                          the node, a member unless inactive
+//	neighbor DIGITS [rtt=D]                 is in the map, linked
+//	suspect|alive|remove DIGITS             membership changes the map and tells
+//	route KEY call=N [explain]              a request of this node
+//	request KEY call=N path=A+B [hops=N] [from=X] one of A that B sends, or X
+//	reply BODY|refuse                       answer the oldest request consumed
+//	returned call=N path=A+B from=X         a reply on its way back
+//	ack DIGITS                              DIGITS acknowledges the latest envelope
+//	consume yes|no                          what the upcall does from now on
+//	advance DURATION
+func TestStories(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		var s *story
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			if d.Cmd == "new" {
+				s = newStory(d)
+				return ""
+			}
+			s.run(t, d)
+			return s.Drain()
+		})
+	})
+}
+
+func newStory(d *datadriven.TestData) *story {
+	s := &story{world: &world{Env: envtest.New("me"), sent: make(map[idspace.ID]*wire.Routed)}}
+	self := digits("8")
+	s.Call(self, "me")
+	s.tables = &surrogate.Tables{
+		Space: idspace.Hex, Self: self, Map: neighbormap.New(idspace.Hex, self, 3), Leaves: leafset.New(self, 8),
+	}
+	s.links = links.New(links.Config{}.WithDefaults())
+	s.router = routing.New(routing.Config{}.WithDefaults(), s.tables, s.links)
+	s.upcall = &serving{story: s}
+	s.router.Serve(wire.BodyKind_BODY_LOCATE, s.upcall)
+	if !d.HasArg("inactive") {
+		s.router.OnActivated()
+	}
+	return s
+}
+
+// digits is the ID that begins with the given hex digits and ends in zeros.
+func digits(prefix string) idspace.ID {
+	id, err := idspace.Parse(prefix + strings.Repeat("0", 40-len(prefix)))
+	if err != nil {
+		panic(err)
+	}
+	return id
+}
+
+func (s *story) named(prefix string) idspace.ID {
+	if prefix == "me" {
+		return s.tables.Self
+	}
+	id := digits(prefix)
+	s.Call(id, prefix)
+	return id
+}
+
+func (s *story) run(t *testing.T, d *datadriven.TestData) {
+	arg := d.CmdArgs[0].Key
+	switch d.Cmd {
+	case "neighbor":
+		rtt := "10ms"
+		d.MaybeScanArgs(t, "rtt", &rtt)
+		s.addNeighbor(s.named(arg), duration(t, rtt))
+	case "suspect", "alive", "remove":
+		s.change(d.Cmd, s.named(arg))
+	case "ack":
+		to := s.named(arg)
+		s.router.OnAck(s.world, to, &wire.Ack{Tx: s.sent[to].Tx})
+	case "consume":
+		s.upcall.consume = arg == "yes"
+	case "reply", "refuse":
+		held := s.upcall.held[0]
+		s.upcall.held = s.upcall.held[1:]
+		why := wire.Refusal_REFUSAL_NONE
+		if d.Cmd == "refuse" {
+			why = wire.Refusal_REFUSAL_BUSY
+		}
+		s.router.Answer(s.world, held, []byte(arg), why)
+	case "advance":
+		s.Advance(duration(t, arg), func(k env.TimerKey) { s.router.OnTimer(s.world, k) })
+	default:
+		s.envelope(t, d)
+	}
+}
+
+func duration(t *testing.T, text string) time.Duration {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func (s *story) addNeighbor(id idspace.ID, rtt time.Duration) {
+	s.tables.Map.Insert(neighbormap.Neighbor{ID: id, RTT: rtt})
+	s.links.Open(id).Mine = wire.Use_USE_SOLE
+	s.links.Sample(id, rtt)
+}
+
+func (s *story) change(how string, id idspace.ID) {
+	c := &env.Changed{}
+	switch how {
+	case "suspect":
+		s.tables.Map.SetState(id, neighbormap.Suspect)
+		s.links.Link(id).Suspect = true
+	case "alive":
+		s.tables.Map.SetState(id, neighbormap.Alive)
+		s.links.Link(id).Suspect = false
+	case "remove":
+		s.tables.Map.Remove(id)
+		s.links.Close(id)
+		c.Removed = []idspace.ID{id}
+	}
+	s.router.OnChanged(s.world, c)
+}
+
+func (s *story) envelope(t *testing.T, d *datadriven.TestData) {
+	var call uint64
+	var path, from string
+	hops := 20
+	d.ScanArgs(t, "call", &call)
+	d.MaybeScanArgs(t, "path", &path)
+	d.MaybeScanArgs(t, "from", &from)
+	d.MaybeScanArgs(t, "hops", &hops)
+	m := &wire.Routed{Call: call, Tx: 1000 + call, BodyKind: wire.BodyKind_BODY_LOCATE, DeadlineMs: 5000, Explain: d.HasArg("explain")}
+	var last idspace.ID
+	for _, name := range strings.Fields(strings.ReplaceAll(path, "+", " ")) {
+		last = s.named(name)
+		m.Path = append(m.Path, last[:]...)
+	}
+	switch d.Cmd {
+	case "route":
+		key := s.named(d.CmdArgs[0].Key)
+		m.Key = key[:]
+		s.router.Route(s.world, m)
+	case "request":
+		key := s.named(d.CmdArgs[0].Key)
+		m.Key, m.HopsLeft = key[:], uint32(hops)
+		if from != "" {
+			last = s.named(from)
+		}
+		s.router.OnRouted(s.world, last, m)
+	case "returned":
+		origin := s.tables.Self
+		if len(m.Path) > 0 {
+			origin = idspace.ID(m.Path[:idspace.Size])
+		}
+		m.Key, m.Reply, m.HopsLeft, m.Body = origin[:], true, uint32(hops), []byte("found")
+		s.router.OnRouted(s.world, s.named(from), m)
+	default:
+		t.Fatalf("%s: no command %q", d.Pos, d.Cmd)
+	}
+}
