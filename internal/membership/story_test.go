@@ -1,0 +1,208 @@
+package membership_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/envtest"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/links"
+	"github.com/tapestry-dolr/tapestry/internal/membership"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/leafset"
+	"github.com/tapestry-dolr/tapestry/neighbormap"
+	"github.com/tapestry-dolr/tapestry/routing"
+	"github.com/tapestry-dolr/tapestry/surrogate"
+)
+
+// world also remembers the call of the join on its way, so that a story can answer it.
+type world struct {
+	*envtest.Env
+	joinCall uint64
+}
+
+func (w *world) Send(to idspace.ID, m wire.Message) {
+	if r, ok := m.(*wire.Routed); ok && r.BodyKind == wire.BodyKind_BODY_JOIN {
+		w.joinCall = r.Call
+	}
+	w.Env.Send(to, m)
+}
+
+type story struct {
+	*world
+	member *membership.Member
+	tables *surrogate.Tables
+	links  *links.Table
+}
+
+// TestStories runs the text stories in testdata; go test ./internal/membership -rewrite
+// writes what the machine says now. Exchanges are driven by hand: the stories' periods
+// are an hour. Commands:
+//
+//	new [side=N] [slot=N]         a node "me"
+//	join SEEDS | leave | withdrawn | cancel
+//	lent NAMES | refused          the join comes back with these nodes' records, or not
+//	hello NAME [version=N]        NAME opens a link and shows its record
+//	verdict NAME [dead|refused] [rtt=D]
+//	pointed|up|suspect NAME | down NAME [left|unlinked] [heirs=NAMES]
+//	leaf-set|row|records|ask NAME refs=NAMES    NAME's message
+//	advance DURATION | tables
+//
+// NAMES are joined by +.
+func TestStories(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		var s *story
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			if d.Cmd == "new" {
+				s = newStory(t, d)
+				return ""
+			}
+			s.run(t, d)
+			return s.Drain()
+		})
+	})
+}
+
+func newStory(t *testing.T, d *datadriven.TestData) *story {
+	side, slot := 4, 3
+	d.MaybeScanArgs(t, "side", &side)
+	d.MaybeScanArgs(t, "slot", &slot)
+	e := envtest.New("me")
+	s := &story{world: &world{Env: e}, links: links.New(links.Config{}.WithDefaults())}
+	s.tables = &surrogate.Tables{
+		Space: idspace.Hex, Self: e.Self,
+		Map: neighbormap.New(idspace.Hex, e.Self, slot), Leaves: leafset.New(e.Self, side),
+	}
+	cfg := membership.Config{LeafPeriod: time.Hour, RowPeriod: time.Hour, Eager: 1}.WithDefaults()
+	m, err := membership.New(cfg, membership.Deps{
+		Tables: s.tables, Links: s.links, Own: envtest.Node("me", 1),
+		Router: routing.New(routing.Config{}.WithDefaults(), s.tables, s.links),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.member = m
+	return s
+}
+
+func names(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == '+' })
+}
+
+func (s *story) refs(list string) (packed []byte) {
+	for _, name := range names(list) {
+		packed = wire.AppendRef(packed, wire.RefTo(s.ID(name), 1))
+	}
+	return packed
+}
+
+func (s *story) records(list string) (records []*wire.SignedRecord) {
+	for _, name := range names(list) {
+		s.ID(name)
+		records = append(records, envtest.Node(name, 1))
+	}
+	return records
+}
+
+func (s *story) run(t *testing.T, d *datadriven.TestData) {
+	arg := ""
+	if len(d.CmdArgs) > 0 {
+		arg = d.CmdArgs[0].Key
+	}
+	w, m := s.world, s.member
+	switch d.Cmd {
+	case "join":
+		var seeds []idspace.ID
+		for _, name := range names(arg) {
+			seeds = append(seeds, s.ID(name))
+		}
+		m.OnJoin(w, &env.JoinRequest{Call: 1, Seeds: seeds})
+	case "lent":
+		m.OnReply(w, &wire.Routed{Call: s.joinCall, Reply: true, Body: wire.Pack(&wire.JoinReply{Records: s.records(arg)})})
+	case "refused":
+		m.OnReply(w, &wire.Routed{Call: s.joinCall, Reply: true, Refusal: wire.Refusal_REFUSAL_NOT_JOINED})
+	case "leave":
+		m.OnLeave(w, &env.LeaveRequest{Call: 2})
+	case "withdrawn":
+		m.OnWithdrawn(w)
+	case "cancel":
+		m.OnCancel(w, 1)
+	case "advance":
+		span, err := time.ParseDuration(arg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Advance(span, func(k env.TimerKey) { m.OnTimer(w, k) })
+	case "tables":
+		s.print()
+	default:
+		s.about(t, d, s.ID(arg))
+	}
+}
+
+func (s *story) print() {
+	s.Line("%v; leaves %s", []string{"idle", "joining", "active", "leaving"}[s.member.Phase()], s.List(s.tables.Leaves.All()))
+	for _, n := range s.tables.Map.All() {
+		s.Line("level %d: %s %v suspect=%v", idspace.Hex.CommonPrefix(s.Self, n.ID), s.Of(n.ID), n.RTT, n.Suspect)
+	}
+}
+
+// about runs the commands that concern one other node.
+func (s *story) about(t *testing.T, d *datadriven.TestData, peer idspace.ID) {
+	w, m := s.world, s.member
+	refs := ""
+	d.MaybeScanArgs(t, "refs", &refs)
+	switch d.Cmd {
+	case "hello":
+		version := uint64(1)
+		d.MaybeScanArgs(t, "version", &version)
+		m.OnHello(w, peer, &wire.Hello{Record: envtest.Node(s.Of(peer), version)})
+	case "verdict":
+		s.verdict(t, d, peer)
+	case "pointed":
+		m.OnPointed(w, &env.Pointed{Peer: peer})
+	case "up":
+		m.OnUp(w, &env.Up{Peer: peer})
+	case "suspect":
+		m.OnSuspect(w, &env.Suspect{Peer: peer})
+	case "down":
+		heirs := ""
+		d.MaybeScanArgs(t, "heirs", &heirs)
+		why := env.Dead
+		if d.HasArg("left") {
+			why = env.Left
+		} else if d.HasArg("unlinked") {
+			why = env.Unlinked
+		}
+		s.links.Close(peer)
+		m.OnDown(w, &env.Down{Peer: peer, Why: why, Heirs: s.refs(heirs)})
+	case "leaf-set":
+		m.OnLeafSet(w, peer, &wire.LeafSet{Refs: s.refs(refs), WantReply: true})
+	case "row":
+		m.OnRow(w, peer, &wire.Row{Refs: s.refs(refs), WantReply: true})
+	case "records":
+		m.OnRecords(w, peer, &wire.Records{Records: s.records(refs)})
+	case "ask":
+		m.OnRecordRequest(w, peer, &wire.RecordRequest{Refs: s.refs(refs)})
+	default:
+		t.Fatalf("%s: no command %q", d.Pos, d.Cmd)
+	}
+}
+
+func (s *story) verdict(t *testing.T, d *datadriven.TestData, peer idspace.ID) {
+	rtt := "10ms"
+	d.MaybeScanArgs(t, "rtt", &rtt)
+	span, err := time.ParseDuration(rtt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &env.Verdict{Peer: peer, For: env.Membership, Alive: !d.HasArg("dead"), Refused: d.HasArg("refused"), RTT: span}
+	if v.Alive && !v.Refused {
+		s.links.Open(peer).Mine = wire.Use_USE_LEAF
+		s.links.Sample(peer, span)
+	}
+	s.member.OnVerdict(s.world, v)
+}
