@@ -2,24 +2,23 @@ package routing
 
 import "github.com/tapestry-dolr/tapestry/internal/wire"
 
-// call is a request that was consumed here.
+// call is what is remembered of a request.
 type call struct {
 	reply *wire.Routed  // the answer, nil until there is one
 	note  *wire.HopNote // this node's line in the explanation, nil if none is wanted
 }
 
-// calls remembers the latest requests consumed here, oldest forgotten first.
+// calls remembers the latest requests, oldest forgotten first.
 //
-// Invariant: ring[:len(byID)] or the whole ring holds exactly the keys of byID.
+// Invariant: ring holds exactly the keys of byID, the oldest at next once it is full.
 type calls struct {
+	size int
 	byID map[uint64]*call
 	ring []uint64
 	next int
 }
 
-func newCalls(size int) *calls {
-	return &calls{byID: make(map[uint64]*call), ring: make([]uint64, 0, size)}
-}
+func newCalls(size int) *calls { return &calls{size: size, byID: make(map[uint64]*call)} }
 
 func (c *calls) find(id uint64) *call { return c.byID[id] }
 
@@ -27,7 +26,7 @@ func (c *calls) add(id uint64) *call {
 	if known := c.byID[id]; known != nil {
 		return known
 	}
-	if len(c.ring) < cap(c.ring) {
+	if len(c.ring) < c.size {
 		c.ring = append(c.ring, id)
 	} else {
 		delete(c.byID, c.ring[c.next])

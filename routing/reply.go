@@ -21,6 +21,7 @@ func (r *Router) Answer(e env.Env, request *wire.Routed, body []byte, why wire.R
 	c.reply = &wire.Routed{
 		Call: request.Call, BodyKind: request.BodyKind, Body: body, Reply: true, Refusal: why,
 		Trail: append(slices.Clone(request.Path), r.tables.Self[:]...), Explain: request.Explain, Notes: request.Notes,
+		Resent: request.Resent,
 	}
 	if c.note != nil {
 		if c.note.Rule != wire.Rule_RULE_ROOT {
@@ -51,8 +52,14 @@ func (r *Router) sendBack(e env.Env, reply, request *wire.Routed) {
 	r.reply(e, out, r.tables.Self)
 }
 
-// reply takes a reply at this node: for a call that began here, or on its way back.
+// reply takes a reply at this node: for a call that began here, or on its way back. A
+// refusal of a call that was sent more than once from here is marked: another copy may
+// have been delivered.
 func (r *Router) reply(e env.Env, m *wire.Routed, from idspace.ID) {
+	if m.Refusal != wire.Refusal_REFUSAL_NONE && !m.Resent && r.resent.find(m.Call) != nil {
+		m = copyOf(m)
+		m.Resent = true
+	}
 	switch {
 	case len(m.Path) == 0:
 		if u := r.upcall(m.BodyKind); u != nil {

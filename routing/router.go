@@ -66,8 +66,9 @@ type Router struct {
 	lastTx  uint64
 	pending map[uint64]*transit // by transmission
 	parked  []uint64            // of pending, those that wait for a way, oldest first
-	calls   *calls
-	asking  *wire.HopNote // note of the request whose upcall is running
+	calls   *calls              // consumed here
+	resent  *calls              // sent more than once from here
+	asking  *wire.HopNote       // note of the request whose upcall is running
 }
 
 // transit is an envelope on its way through this node.
@@ -85,7 +86,7 @@ type transit struct {
 func New(cfg Config, tables *surrogate.Tables, table *links.Table) *Router {
 	return &Router{
 		cfg: cfg, tables: tables, links: table,
-		pending: make(map[uint64]*transit), calls: newCalls(cfg.Calls),
+		pending: make(map[uint64]*transit), calls: newCalls(cfg.Calls), resent: newCalls(cfg.Calls),
 	}
 }
 

@@ -41,9 +41,6 @@ func (r *Router) forward(e env.Env, m *wire.Routed, p passage) {
 // send gives an envelope to a neighbor and waits for its acknowledgement.
 func (r *Router) send(e env.Env, t *transit, hop surrogate.Hop) {
 	out := t.msg
-	if len(t.tried) > 0 {
-		out = copyOf(t.msg) // the last one may still be on its way to a peer
-	}
 	r.lastTx++
 	out.Tx = r.lastTx
 	out.DeadlineMs = uint32(max(t.deadline.Sub(e.Now())/time.Millisecond, 1))
@@ -55,7 +52,7 @@ func (r *Router) send(e env.Env, t *transit, hop surrogate.Hop) {
 	e.SetTimer(env.TimerKey{Room: env.Routing, What: timerHop, N: out.Tx}, r.links.Timeout(hop.To))
 	e.Emit(&env.Forwarded{
 		Call: env.Call(out.Call), Kind: out.BodyKind, Key: wire.ID(out.Key), To: hop.To,
-		Rule: hop.Rule, Reply: out.Reply, Resent: len(t.tried) > 0,
+		Rule: hop.Rule, Reply: out.Reply, Resent: out.Resent,
 	})
 }
 
@@ -63,7 +60,16 @@ func (r *Router) send(e env.Env, t *transit, hop surrogate.Hop) {
 func (r *Router) missed(e env.Env, tx uint64, t *transit) {
 	r.forget(e, tx)
 	e.Post(&env.Missed{Peer: t.to})
+	r.resend(e, t)
+}
+
+// resend sends an envelope another way whose last hop may have it: from now on a
+// refusal proves nothing (design §5, at most once).
+func (r *Router) resend(e env.Env, t *transit) {
 	t.tried = append(t.tried, t.to)
+	t.msg = copyOf(t.msg) // the last one may still be on its way to a peer
+	t.msg.Resent = true
+	r.resent.add(t.msg.Call)
 	r.next(e, t)
 }
 
@@ -135,8 +141,7 @@ func (r *Router) reroute(e env.Env, gone idspace.ID) {
 	for _, tx := range lost {
 		t := r.pending[tx]
 		r.forget(e, tx)
-		t.tried = append(t.tried, gone)
-		r.next(e, t)
+		r.resend(e, t)
 	}
 }
 
@@ -146,5 +151,6 @@ func copyOf(m *wire.Routed) *wire.Routed {
 		Call: m.Call, Tx: m.Tx, Key: m.Key, BodyKind: m.BodyKind, Body: m.Body, Path: m.Path,
 		HopsLeft: m.HopsLeft, DeadlineMs: m.DeadlineMs, Exact: m.Exact, Excluded: m.Excluded,
 		Explain: m.Explain, Notes: m.Notes, Reply: m.Reply, Trail: m.Trail, Refusal: m.Refusal, SpentUs: m.SpentUs,
+		Resent: m.Resent,
 	}
 }

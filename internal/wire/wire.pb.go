@@ -1294,7 +1294,9 @@ type Routed struct {
 	Trail   []byte  `protobuf:"bytes,14,opt,name=trail,proto3" json:"trail,omitempty"`
 	Refusal Refusal `protobuf:"varint,15,opt,name=refusal,proto3,enum=tapestry.wire.v1.Refusal" json:"refusal,omitempty"`
 	// Requests: sum of the round-trip times of the links passed so far.
-	SpentUs       uint64 `protobuf:"varint,16,opt,name=spent_us,json=spentUs,proto3" json:"spent_us,omitempty"`
+	SpentUs uint64 `protobuf:"varint,16,opt,name=spent_us,json=spentUs,proto3" json:"spent_us,omitempty"`
+	// A copy of this call was sent before and not acknowledged: a refusal does not prove that nothing was delivered.
+	Resent        bool `protobuf:"varint,17,opt,name=resent,proto3" json:"resent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1439,6 +1441,13 @@ func (x *Routed) GetSpentUs() uint64 {
 		return x.SpentUs
 	}
 	return 0
+}
+
+func (x *Routed) GetResent() bool {
+	if x != nil {
+		return x.Resent
+	}
+	return false
 }
 
 type Ack struct {
@@ -2220,7 +2229,7 @@ const file_wire_proto_rawDesc = "" +
 	"\rRecordRequest\x12\x12\n" +
 	"\x04refs\x18\x01 \x01(\fR\x04refs\"C\n" +
 	"\aRecords\x128\n" +
-	"\arecords\x18\x01 \x03(\v2\x1e.tapestry.wire.v1.SignedRecordR\arecords\"\xd6\x03\n" +
+	"\arecords\x18\x01 \x03(\v2\x1e.tapestry.wire.v1.SignedRecordR\arecords\"\xee\x03\n" +
 	"\x06Routed\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\x06R\x04call\x12\x0e\n" +
 	"\x02tx\x18\x02 \x01(\x06R\x02tx\x12\x10\n" +
@@ -2239,7 +2248,8 @@ const file_wire_proto_rawDesc = "" +
 	"\x05reply\x18\r \x01(\bR\x05reply\x12\x14\n" +
 	"\x05trail\x18\x0e \x01(\fR\x05trail\x123\n" +
 	"\arefusal\x18\x0f \x01(\x0e2\x19.tapestry.wire.v1.RefusalR\arefusal\x12\x19\n" +
-	"\bspent_us\x18\x10 \x01(\x04R\aspentUs\"\x15\n" +
+	"\bspent_us\x18\x10 \x01(\x04R\aspentUs\x12\x16\n" +
+	"\x06resent\x18\x11 \x01(\bR\x06resent\"\x15\n" +
 	"\x03Ack\x12\x0e\n" +
 	"\x02tx\x18\x01 \x01(\x06R\x02tx\"\xc1\x01\n" +
 	"\aHopNote\x12\x12\n" +
