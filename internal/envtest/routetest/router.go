@@ -109,6 +109,9 @@ func (r *Router) Reply(e env.Env, n int, reply *wire.Routed, by idspace.ID) {
 	r.Upcall.OnReply(e, reply)
 }
 
+// Begun is request n.
+func (r *Router) Begun(n int) *wire.Routed { return r.begun[n] }
+
 // Last is the number of the latest request for a key.
 func (r *Router) Last(key idspace.ID) int {
 	for n := len(r.begun) - 1; n > 0; n-- {

@@ -1,0 +1,84 @@
+package messages
+
+import (
+	"fmt"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/routing"
+)
+
+// Router is what a Carrier asks of routing.
+type Router interface {
+	Route(e env.Env, m *wire.Routed)
+	Answer(e env.Env, request *wire.Routed, body []byte, why wire.Refusal)
+}
+
+// Deps are the rooms below that a Carrier uses.
+type Deps struct {
+	Router Router
+	Served *pointers.Served
+}
+
+// Carrier is the machine. See the package comment.
+type Carrier struct {
+	cfg Config
+	Deps
+
+	sends   map[env.Call]*send
+	calls   map[env.Call]*send      // by the routed call of the attempt under way
+	inbound map[uint64]*wire.Routed // requests that the application has, by ticket
+	ticket  uint64                  // the last one given
+}
+
+var _ routing.Upcall = (*Carrier)(nil)
+
+// send is a message of this node on its way.
+type send struct {
+	env.SendRequest
+	began    mono.Time
+	replicas []env.Replica // still to be tried, best first
+	tried    []idspace.ID
+	rounds   int          // locates begun
+	last     wire.Refusal // of the last attempt
+
+	call   env.Call // of the attempt under way, zero if none is
+	to     env.Replica
+	routed mono.Time // when it left
+}
+
+// The timers of this room. N is a call or a ticket.
+const (
+	timerSend uint8 = iota
+	timerInbound
+)
+
+// New returns a Carrier; cfg must be valid.
+func New(cfg Config, deps Deps) *Carrier {
+	return &Carrier{
+		cfg:     cfg.withDefaults(),
+		Deps:    deps,
+		sends:   make(map[env.Call]*send),
+		calls:   make(map[env.Call]*send),
+		inbound: make(map[uint64]*wire.Routed),
+	}
+}
+
+// OnTimer is called with a timer that this machine set.
+func (c *Carrier) OnTimer(e env.Env, k env.TimerKey) {
+	switch k.What {
+	case timerSend:
+		c.onDeadline(e, env.Call(k.N))
+	case timerInbound:
+		delete(c.inbound, k.N) // its caller has given up
+	default:
+		panic(fmt.Sprintf("messages: timer %d is not of this room", k.What))
+	}
+}
+
+// Outstanding says how many sends are under way, and how many messages the
+// application has.
+func (c *Carrier) Outstanding() (sends, inbound int) { return len(c.sends), len(c.inbound) }

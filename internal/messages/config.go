@@ -1,0 +1,71 @@
+package messages
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+)
+
+// Config says who carries messages, and how many. Zero counts mean the default.
+type Config struct {
+	Self    idspace.ID // required
+	Network string     // required: it is in the signature of messages
+
+	Sends    int           // most sends of this node under way at once; default 1024
+	Inbound  int           // most messages with the application at once; default 1024
+	Replicas int           // servers asked for by the first locate; default 4
+	Rounds   int           // locates for one message to an object; default 3
+	GiveUp   time.Duration // deadline of a send or message that names none; default 10 s
+
+	// Forward sees messages that pass this node on their way; false stops one, which
+	// is then refused. It runs within the step and must not block. Default: none.
+	Forward func(*env.Upcall) bool
+}
+
+// Validate names the first field that makes no sense.
+func (c Config) Validate() error {
+	d := c.withDefaults()
+	switch {
+	case c.Self.IsZero():
+		return fmt.Errorf("messages: Self is not set")
+	case c.Network == "":
+		return fmt.Errorf("messages: Network is not set")
+	case d.GiveUp <= 0:
+		return fmt.Errorf("messages: GiveUp is %v, must be positive", d.GiveUp)
+	}
+	for _, f := range d.counts() {
+		if *f.value <= 0 {
+			return fmt.Errorf("messages: %s is %d, must be positive", f.name, *f.value)
+		}
+	}
+	return nil
+}
+
+func (c Config) withDefaults() Config {
+	for _, f := range c.counts() {
+		if *f.value == 0 {
+			*f.value = f.def
+		}
+	}
+	if c.GiveUp == 0 {
+		c.GiveUp = 10 * time.Second
+	}
+	return c
+}
+
+type countField struct {
+	name  string
+	value *int
+	def   int
+}
+
+func (c *Config) counts() []countField {
+	return []countField{
+		{"Sends", &c.Sends, 1024},
+		{"Inbound", &c.Inbound, 1024},
+		{"Replicas", &c.Replicas, 4},
+		{"Rounds", &c.Rounds, 3},
+	}
+}

@@ -1,0 +1,117 @@
+package messages
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/routing"
+)
+
+// OnHop hands a message that has arrived to the application, and shows it one that
+// passes if it wants to see those (Common API: deliver, forward).
+func (c *Carrier) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verdict {
+	if !at.Root {
+		return c.forward(e, r, at)
+	}
+	u, why := c.read(e, r, at)
+	switch {
+	case why != wire.Refusal_REFUSAL_NONE:
+	case r.Exact && u.Key != c.cfg.Self:
+		why = wire.Refusal_REFUSAL_NO_ROUTE
+	case !u.GUID.IsZero() && !c.Served.Has(pointers.Key{GUID: u.GUID, App: u.App}):
+		why = wire.Refusal_REFUSAL_STALE
+	case len(c.inbound) >= c.cfg.Inbound:
+		why = wire.Refusal_REFUSAL_BUSY
+	}
+	if why != wire.Refusal_REFUSAL_NONE {
+		c.Router.Answer(e, r, nil, why)
+		return routing.Consumed
+	}
+	c.ticket++
+	u.Ticket = c.ticket
+	c.inbound[u.Ticket] = r
+	left := time.Duration(r.DeadlineMs) * time.Millisecond
+	if left == 0 {
+		left = c.cfg.GiveUp
+	}
+	e.SetTimer(inboundTimer(u.Ticket), left)
+	e.Deliver(u)
+	return routing.Consumed
+}
+
+func inboundTimer(ticket uint64) env.TimerKey {
+	return env.TimerKey{Room: env.Messages, What: timerInbound, N: ticket}
+}
+
+// forward shows a message that passes to the application, which may stop it.
+func (c *Carrier) forward(e env.Env, r *wire.Routed, at routing.At) routing.Verdict {
+	if c.cfg.Forward == nil || at.From == c.cfg.Self {
+		return routing.Continue
+	}
+	u, why := c.read(e, r, at)
+	if why == wire.Refusal_REFUSAL_NONE {
+		if c.cfg.Forward(u) {
+			return routing.Continue
+		}
+		why = wire.Refusal_REFUSAL_NO_ROUTE
+	}
+	c.Router.Answer(e, r, nil, why)
+	return routing.Consumed
+}
+
+// read puts a request as the application sees it.
+func (c *Carrier) read(e env.Env, r *wire.Routed, at routing.At) (*env.Upcall, wire.Refusal) {
+	m, err := wire.Unpack(r.Body, new(wire.AppMessage))
+	if err == nil {
+		err = c.checkOrigin(r, m)
+	}
+	if err != nil {
+		e.Emit(&env.Dropped{Why: "message: bad request", Peer: at.From})
+		return nil, wire.Refusal_REFUSAL_NO_ROUTE
+	}
+	u := &env.Upcall{
+		App: m.App, Key: wire.ID(r.Key), Call: env.Call(r.Call), From: c.origin(r),
+		Origin: m.Origin, Payload: m.Payload,
+	}
+	if len(m.Guid) > 0 {
+		u.GUID = wire.ID(m.Guid)
+	}
+	return u, wire.Refusal_REFUSAL_NONE
+}
+
+// origin is the node that says to have sent the request.
+func (c *Carrier) origin(r *wire.Routed) idspace.ID {
+	if len(r.Path) < idspace.Size {
+		return c.cfg.Self
+	}
+	return idspace.ID(r.Path[:idspace.Size])
+}
+
+// checkOrigin checks that the record by which the origin signed is of this very
+// message. The signature itself, and whose it is, are the world's to check.
+func (c *Carrier) checkOrigin(r *wire.Routed, m *wire.AppMessage) error {
+	if m.Origin == nil {
+		return nil
+	}
+	rec, err := m.Origin.Origin()
+	if err != nil {
+		return err
+	}
+	if rec.Network != c.cfg.Network || rec.Call != r.Call || !bytes.Equal(rec.Key, r.Key) ||
+		rec.App != m.App || !bytes.Equal(rec.PayloadHash, hash(m.Payload)) {
+		return fmt.Errorf("origin record of another message")
+	}
+	return nil
+}
+
+// hash is what an origin record says of the payload: its SHA-256.
+func hash(payload []byte) []byte {
+	sum := sha256.Sum256(payload)
+	return sum[:]
+}

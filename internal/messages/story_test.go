@@ -1,0 +1,252 @@
+package messages_test
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/envtest"
+	"github.com/tapestry-dolr/tapestry/internal/envtest/routetest"
+	"github.com/tapestry-dolr/tapestry/internal/messages"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// TestStories runs the stories in testdata. The node is "me"; every command prints
+// what the machine did.
+//
+//	send CALL KEY [object] [exact] [signed] [payload=hi] [size=N] [deadline=5s]     cancel CALL
+//	located CALL [status=absent] [SERVER=10ms …]
+//	reply KEY by=NODE [payload=yes] [error=…] [refused=stale] [garbage]     lost KEY why=no-route
+//	arrive LABEL KEY [guid=OBJECT] [exact] [payload=hi] [signed[=wrong]] [deadline=5s] [garbage]
+//	handled TICKET [payload=yes] [size=N] [error=…] [refused=no-handler]
+//	serve OBJECT          hop KEY=NODE … | hop all=NODE          stop, pass: what Forward says
+//	advance 1s            outstanding
+func TestStories(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		s := newStory(t, strings.Contains(path, "forward"))
+		datadriven.RunTest(t, path, s.run)
+	})
+}
+
+type story struct {
+	t      testing.TB
+	env    *envtest.Env
+	router *routetest.Router
+	served *pointers.Served
+	c      *messages.Carrier
+	calls  uint64
+	stop   bool // Forward stops messages
+}
+
+func newStory(t testing.TB, forward bool) *story {
+	s := &story{t: t, env: envtest.New("me"), served: pointers.NewServed(pointers.Limits{})}
+	cfg := messages.Config{Self: s.env.Self, Network: envtest.Network, Sends: 3, Inbound: 2}
+	if forward {
+		cfg.Forward = func(u *env.Upcall) bool {
+			s.env.Line("forward? %q from=%s", u.Payload, s.env.Of(u.From))
+			return !s.stop
+		}
+	}
+	if err := cfg.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	s.router = routetest.New(s.env)
+	s.router.Default = s.env.ID("n1")
+	s.router.Hops[s.env.Self] = s.env.Self
+	s.c = messages.New(cfg, messages.Deps{Router: s.router, Served: s.served})
+	s.router.Upcall = s.c
+	return s
+}
+
+func (s *story) run(t *testing.T, d *datadriven.TestData) string {
+	s.t = t
+	switch d.Cmd {
+	case "send":
+		s.send(d)
+	case "cancel":
+		s.c.OnCancel(s.env, env.Call(s.number(d.CmdArgs[0].Key)))
+	case "located":
+		s.located(d)
+	case "reply":
+		s.reply(d)
+	case "lost":
+		s.router.Lose(s.env, s.router.Last(s.env.ID(d.CmdArgs[0].Key)), s.refusal(arg(d, "why", "")))
+	case "arrive":
+		s.arrive(d)
+	case "handled":
+		s.c.OnHandlerReply(s.env, s.handled(d))
+	case "serve":
+		s.served.Add(pointers.Key{GUID: s.env.ID(d.CmdArgs[0].Key), App: "app"}, 4)
+	case "unserve":
+		s.served.Remove(pointers.Key{GUID: s.env.ID(d.CmdArgs[0].Key), App: "app"})
+	case "hop":
+		s.hops(d)
+	case "stop", "pass":
+		s.stop = d.Cmd == "stop"
+	case "advance":
+		s.env.Advance(s.duration(d.CmdArgs[0].Key), func(k env.TimerKey) { s.c.OnTimer(s.env, k) })
+	case "outstanding":
+		sends, inbound := s.c.Outstanding()
+		return fmt.Sprintf("sends=%d inbound=%d timers=%d\n", sends, inbound, s.env.Timers())
+	default:
+		d.Fatalf(t, "no such command")
+	}
+	return s.env.Drain()
+}
+
+func (s *story) send(d *datadriven.TestData) {
+	m := &env.SendRequest{
+		Call: env.Call(s.number(d.CmdArgs[0].Key)), Key: s.env.ID(d.CmdArgs[1].Key), App: "app",
+		Object: d.HasArg("object"), Exact: d.HasArg("exact"), Signed: d.HasArg("signed"), Payload: s.payload(d, "hi"),
+	}
+	if in := arg(d, "deadline", ""); in != "" {
+		m.Deadline = s.env.Now().Add(s.duration(in))
+	}
+	s.c.OnSend(s.env, m)
+}
+
+func (s *story) located(d *datadriven.TestData) {
+	m := &env.Located{Call: env.Call(s.number(d.CmdArgs[0].Key))}
+	for _, a := range d.CmdArgs[1:] {
+		if a.Key == "status" {
+			m.Status = status(a.Vals[0])
+			continue
+		}
+		m.Replicas = append(m.Replicas, env.Replica{Server: s.env.ID(a.Key), RTT: s.duration(a.Vals[0])})
+	}
+	s.c.OnLocated(s.env, m)
+}
+
+func status(name string) env.Status {
+	for status := env.OK; status < env.Limit; status++ {
+		if strings.ReplaceAll(status.String(), " ", "-") == name {
+			return status
+		}
+	}
+	return env.Limit
+}
+
+func (s *story) reply(d *datadriven.TestData) {
+	m := &wire.Routed{}
+	if why := arg(d, "refused", ""); why != "" {
+		m.Refusal = s.refusal(why)
+	}
+	m.Body = wire.Pack(&wire.AppReply{Payload: []byte(arg(d, "payload", "yes")), Error: arg(d, "error", "")})
+	if d.HasArg("garbage") {
+		m.Body = []byte{0xff}
+	}
+	s.router.Reply(s.env, s.router.Last(s.env.ID(d.CmdArgs[0].Key)), m, s.env.ID(arg(d, "by", d.CmdArgs[0].Key)))
+}
+
+func (s *story) arrive(d *datadriven.TestData) {
+	key, from := s.env.ID(d.CmdArgs[1].Key), s.env.ID("sender")
+	s.calls++
+	body := &wire.AppMessage{App: "app", Payload: s.payload(d, "hi")}
+	if object := arg(d, "guid", ""); object != "" {
+		guid := s.env.ID(object)
+		body.Guid = guid[:]
+	}
+	m := &wire.Routed{
+		Call: 1<<40 + s.calls, Key: key[:], BodyKind: wire.BodyKind_BODY_MESSAGE, Path: from[:], Exact: d.HasArg("exact"),
+		DeadlineMs: uint32(s.duration(arg(d, "deadline", "5s")).Milliseconds()),
+	}
+	if d.HasArg("signed") {
+		body.Origin = s.origin(m, body, arg(d, "signed", ""))
+	}
+	if m.Body = wire.Pack(body); d.HasArg("garbage") {
+		m.Body = []byte{0xff}
+	}
+	s.router.Arrive(s.env, d.CmdArgs[0].Key, m)
+}
+
+// origin signs m as another Carrier does, by having one send it; wrong says in which
+// way it is the record of another message.
+func (s *story) origin(m *wire.Routed, body *wire.AppMessage, wrong string) *wire.SignedRecord {
+	sender := newStory(s.t, false)
+	app, payload, key := body.App, body.Payload, wire.ID(m.Key)
+	switch wrong {
+	case "app":
+		app = "other"
+	case "payload":
+		payload = []byte("other")
+	case "key":
+		key = s.env.ID("other")
+	}
+	sender.c.OnSend(sender.env, &env.SendRequest{Call: 1, Key: key, App: app, Payload: payload, Signed: true})
+	sent := sender.router.Begun(1)
+	if wrong != "call" {
+		m.Call = sent.Call
+	}
+	signed, err := wire.Unpack(sent.Body, new(wire.AppMessage))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return signed.Origin
+}
+
+func (s *story) handled(d *datadriven.TestData) *env.HandlerReply {
+	m := &env.HandlerReply{
+		Ticket: uint64(s.number(d.CmdArgs[0].Key)), Payload: s.payload(d, "yes"), Error: arg(d, "error", ""),
+	}
+	if why := arg(d, "refused", ""); why != "" {
+		m.Refused = s.refusal(why)
+	}
+	return m
+}
+
+func (s *story) hops(d *datadriven.TestData) {
+	for _, a := range d.CmdArgs {
+		if to := s.env.ID(a.Vals[0]); a.Key == "all" {
+			s.router.Default = to
+		} else {
+			s.router.Hops[s.env.ID(a.Key)] = to
+		}
+	}
+}
+
+func (s *story) payload(d *datadriven.TestData, otherwise string) []byte {
+	if size := arg(d, "size", ""); size != "" {
+		return make([]byte, s.number(size))
+	}
+	return []byte(arg(d, "payload", otherwise))
+}
+
+func arg(d *datadriven.TestData, name, otherwise string) string {
+	for _, a := range d.CmdArgs {
+		if a.Key == name && len(a.Vals) > 0 {
+			return a.Vals[0]
+		}
+	}
+	return otherwise
+}
+
+func (s *story) number(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return n
+}
+
+func (s *story) duration(text string) time.Duration {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return d
+}
+
+func (s *story) refusal(name string) wire.Refusal {
+	for r := range wire.Refusal_name {
+		if wire.Refusal(r).Name() == name {
+			return wire.Refusal(r)
+		}
+	}
+	s.t.Fatalf("no refusal %q", name)
+	return 0
+}

@@ -1,0 +1,34 @@
+package node
+
+import (
+	"github.com/tapestry-dolr/tapestry/heartbeat"
+	"github.com/tapestry-dolr/tapestry/internal/membership"
+	"github.com/tapestry-dolr/tapestry/internal/messages"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/locate"
+	"github.com/tapestry-dolr/tapestry/publish"
+	"github.com/tapestry-dolr/tapestry/routing"
+)
+
+// build makes the machines over the tables and names who serves which kind of body.
+func (n *Node) build() (err error) {
+	n.router = routing.New(n.cfg.Routing, n.tables, n.links)
+	n.heartbeat = heartbeat.New(n.cfg.Heartbeat, n.links)
+	n.membership, err = membership.New(n.cfg.Membership, membership.Deps{
+		Tables: n.tables, Links: n.links, Router: n.router, Own: n.cfg.Record,
+	})
+	if err != nil {
+		return err
+	}
+	n.publish = publish.New(n.cfg.Publish, publish.Deps{
+		Router: n.router, Links: n.links, Store: n.store, Served: n.served,
+	})
+	n.locate = locate.New(n.cfg.Locate, locate.Deps{Router: n.router, Links: n.links, Store: n.store})
+	n.messages = messages.New(n.cfg.Messages, messages.Deps{Router: n.router, Served: n.served})
+
+	n.router.Serve(wire.BodyKind_BODY_JOIN, n.membership)
+	n.router.Serve(wire.BodyKind_BODY_PUBLISH, n.publish)
+	n.router.Serve(wire.BodyKind_BODY_LOCATE, n.locate)
+	n.router.Serve(wire.BodyKind_BODY_MESSAGE, n.messages)
+	return nil
+}

@@ -1,0 +1,6 @@
+//go:build !invariants
+
+package node
+
+// invariants says whether every step checks the tables.
+const invariants = false

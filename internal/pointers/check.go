@@ -1,0 +1,75 @@
+package pointers
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Check verifies the store's invariants.
+func (s *Store) Check() error {
+	listed := 0
+	for key, list := range s.objects { // unordered: any finding will do
+		listed += len(list)
+		if err := s.checkList(key, list); err != nil {
+			return err
+		}
+	}
+	if listed != len(s.all) || len(s.due.items) != len(s.all) {
+		return fmt.Errorf("pointers: %d in all, %d listed, %d queued", len(s.all), listed, len(s.due.items))
+	}
+	if err := s.checkServers(); err != nil {
+		return err
+	}
+	bytes, foreign := 0, 0
+	for i, p := range s.all {
+		bytes += p.size()
+		if p.Server.ID != s.self {
+			foreign++
+		}
+		if p.inAll != i || p.Server.held[p.inServer] != p || s.servers[p.Server.ID] != p.Server {
+			return fmt.Errorf("pointers: %v is misplaced", p)
+		}
+	}
+	if bytes != s.bytes || foreign != s.foreign {
+		return fmt.Errorf("pointers: %d bytes, %d counted; %d of others, %d counted", bytes, s.bytes, foreign, s.foreign)
+	}
+	return s.due.check()
+}
+
+func (s *Store) checkServers() error {
+	held := 0
+	for id, sv := range s.servers { // unordered: any finding will do
+		held += len(sv.held)
+		if sv.ID != id || len(sv.held) == 0 || sv.Record == nil {
+			return fmt.Errorf("pointers: server %s under %s with %d pointers", sv.ID.Short(), id.Short(), len(sv.held))
+		}
+	}
+	if held != len(s.all) {
+		return fmt.Errorf("pointers: %d in all, %d at servers", len(s.all), held)
+	}
+	return nil
+}
+
+func (s *Store) checkList(key Key, list []*Pointer) error {
+	if len(list) == 0 || !slices.IsSortedFunc(list, nearer) {
+		return fmt.Errorf("pointers: %v lists %v", key, list)
+	}
+	for i, p := range list {
+		if p.Key != key || slices.ContainsFunc(list[:i], func(o *Pointer) bool { return o.Server == p.Server }) {
+			return fmt.Errorf("pointers: %v lists %v twice or wrongly", key, p)
+		}
+		if p.State == Live && p.Server.buried {
+			return fmt.Errorf("pointers: %v is live, its server buried", p)
+		}
+	}
+	return nil
+}
+
+func (q *queue[T]) check() error {
+	for i, item := range q.items {
+		if item.where().pos != i+1 || i > 0 && q.before(i, (i-1)/2) {
+			return fmt.Errorf("pointers: deadline queue out of order at %d", i)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+package pointers
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
+)
+
+// Object is something that this node serves.
+type Object struct {
+	Key
+	place // in the queue of what is to be laid again; at is when
+
+	Sequence    Sequence     // of the last record signed
+	Established bool         // a root has acknowledged it at least once
+	Roots       []idspace.ID // per salt: who acknowledged last, zero if nobody did yet
+}
+
+// Due is when the object is to be laid again.
+func (o *Object) Due() mono.Time { return o.at }
+
+// Served is what this node publishes.
+type Served struct {
+	objects map[Key]*Object
+	due     queue[*Object]
+	most    int
+}
+
+// NewServed returns an empty list of what a node publishes.
+func NewServed(limits Limits) *Served {
+	return &Served{objects: make(map[Key]*Object), most: limits.WithDefaults().Served}
+}
+
+// Has reports whether this node serves key.
+func (s *Served) Has(key Key) bool { return s.objects[key] != nil }
+
+// Find returns the object of key, nil if it is not served.
+func (s *Served) Find(key Key) *Object { return s.objects[key] }
+
+// Len is the number of objects served.
+func (s *Served) Len() int { return len(s.objects) }
+
+// Add returns the object of key, new if it was not served; nil if there are too many.
+func (s *Served) Add(key Key, roots int) *Object {
+	o := s.objects[key]
+	if o == nil && len(s.objects) < s.most {
+		o = &Object{Key: key, Roots: make([]idspace.ID, roots)}
+		s.objects[key] = o
+	}
+	return o
+}
+
+// Remove forgets key.
+func (s *Served) Remove(key Key) {
+	if o := s.objects[key]; o != nil {
+		s.due.remove(o)
+		delete(s.objects, key)
+	}
+}
+
+// Schedule says when o is to be laid again.
+func (s *Served) Schedule(o *Object, at mono.Time) { s.due.set(o, at) }
+
+// Next returns the object that is to be laid again next, nil if none is.
+func (s *Served) Next() *Object {
+	o, _ := s.due.first()
+	return o
+}
+
+// Sorted lists what is served, by key.
+func (s *Served) Sorted() []*Object {
+	sorted := make([]*Object, 0, len(s.objects))
+	for _, o := range s.objects { // unordered: sorted below
+		sorted = append(sorted, o)
+	}
+	slices.SortFunc(sorted, func(a, b *Object) int { return a.Key.Compare(b.Key) })
+	return sorted
+}
+
+// Check verifies the invariants.
+func (s *Served) Check() error {
+	if len(s.due.items) > len(s.objects) || len(s.objects) > s.most {
+		return fmt.Errorf("served: %d objects, %d scheduled, at most %d allowed", len(s.objects), len(s.due.items), s.most)
+	}
+	for _, o := range s.due.items {
+		if s.objects[o.Key] != o {
+			return fmt.Errorf("served: %v is scheduled, not served", o.Key)
+		}
+	}
+	return s.due.check()
+}

@@ -1,0 +1,228 @@
+package locate
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// OnTimer is called with a timer that this machine set.
+func (l *Locator) OnTimer(e env.Env, k env.TimerKey) {
+	call := env.Call(k.N)
+	if k.What == timerRetry {
+		l.onRetry(e, call)
+		return
+	}
+	a := l.asks[call]
+	if a == nil {
+		return
+	}
+	switch k.What {
+	case timerDeadline:
+		l.conclude(e, a)
+	case timerGather:
+		l.measure(e, a)
+	case timerProbe:
+		l.conclude(e, a)
+	default:
+		panic(fmt.Sprintf("locate: timer %d is not of this room", k.What))
+	}
+}
+
+// onRetry asks a root again that has not answered. After a few times the others need
+// not wait for it.
+func (l *Locator) onRetry(e env.Env, call env.Call) {
+	q, ok := l.calls[call]
+	if !ok {
+		return
+	}
+	if q.ask.roots[q.salt].tries >= l.cfg.Tries {
+		l.settle(e, q.ask)
+	}
+	if q.ask.phase != over {
+		l.question(e, q.ask, q.salt)
+	}
+}
+
+// firstFound begins the end of the race.
+func (l *Locator) firstFound(e env.Env, a *ask) {
+	switch {
+	case a.phase != racing:
+	case a.First && !a.Explain:
+		l.conclude(e, a)
+	default:
+		a.phase = gathering
+		if !a.Explain { // an explanation waits for all roots
+			l.setTimer(e, timerGather, a.Call, e.Now().Add(l.cfg.Gather))
+		}
+	}
+}
+
+// settle goes on when no root is left to wait for: all have answered, or have been
+// asked often enough and the others know the answer.
+func (l *Locator) settle(e env.Env, a *ask) {
+	if a.phase != racing && a.phase != gathering {
+		return
+	}
+	all := true
+	for _, at := range a.roots {
+		all = all && at.answered
+		if !at.answered && at.tries < l.cfg.Tries {
+			return
+		}
+	}
+	switch {
+	case len(a.found) > 0 && !a.First:
+		l.measure(e, a)
+	case len(a.found) > 0 || all || a.votes() >= l.cfg.votes():
+		l.conclude(e, a)
+	}
+}
+
+// measure asks for the distance of the nearest few: for a neighbor it is known.
+func (l *Locator) measure(e env.Env, a *ask) {
+	if a.phase == measuring || a.phase == over {
+		return
+	}
+	a.phase = measuring
+	l.stopTimer(e, timerGather, a.Call)
+	for _, r := range a.found {
+		if r.Server == l.cfg.Self {
+			r.RTT, r.Measured = 0, true
+		} else if rtt, ok := l.Links.RTT(r.Server); ok {
+			r.RTT, r.Measured = rtt, true
+		}
+	}
+	slices.SortFunc(a.found, func(x, y *replica) int { return nearest(x, y) })
+	var probe []*replica
+	for _, r := range a.found[:min(len(a.found), l.cfg.Measure)] {
+		if !r.Measured {
+			r.probed = true
+			probe = append(probe, r)
+		}
+	}
+	a.waiting = len(probe)
+	if a.waiting == 0 {
+		l.conclude(e, a)
+		return
+	}
+	l.setTimer(e, timerProbe, a.Call, min(e.Now().Add(l.cfg.Probe), a.Deadline))
+	for _, r := range probe {
+		l.probes[r.Server] = append(l.probes[r.Server], a)
+		if len(l.probes[r.Server]) == 1 {
+			e.Post(&env.Probe{Peer: r.Server, Use: wire.Use_USE_NONE, For: env.Locate})
+		}
+	}
+}
+
+// nearest orders replicas by distance, measured or not.
+func nearest(x, y *replica) int {
+	a, b := *x, *y
+	a.Measured, b.Measured = false, false
+	return distance(&a, &b)
+}
+
+// OnVerdict takes a measurement.
+func (l *Locator) OnVerdict(e env.Env, v *env.Verdict) {
+	waiting := l.probes[v.Peer]
+	delete(l.probes, v.Peer)
+	for _, a := range waiting {
+		i := slices.IndexFunc(a.found, func(r *replica) bool { return r.Server == v.Peer && r.probed })
+		if i < 0 || a.phase != measuring {
+			continue
+		}
+		r := a.found[i]
+		r.probed = false
+		if v.Alive {
+			r.RTT, r.Measured = v.RTT, true
+		} else {
+			r.dead = true
+		}
+		if a.waiting--; a.waiting == 0 {
+			l.conclude(e, a)
+		}
+	}
+}
+
+// conclude ends a with what it knows now.
+func (l *Locator) conclude(e env.Env, a *ask) {
+	pointed := len(a.found) > 0
+	l.unwaitAll(a)
+	a.found = slices.DeleteFunc(a.found, func(r *replica) bool { return r.dead })
+	switch {
+	case len(a.found) > 0:
+		l.end(e, a, env.OK)
+	case !pointed && a.votes() >= l.cfg.votes():
+		l.end(e, a, env.Absent)
+	default:
+		// A pointer beats any votes: a server that this node cannot reach is not absent.
+		l.end(e, a, env.Unknown)
+	}
+}
+
+// votes counts the roots that hold no pointer.
+func (a *ask) votes() (n int) {
+	for _, at := range a.roots {
+		if at.empty {
+			n++
+		}
+	}
+	return n
+}
+
+// end answers and forgets a.
+func (l *Locator) end(e env.Env, a *ask, status env.Status) {
+	l.forget(e, a)
+	l.answer(e, a, status)
+}
+
+// forget drops a with its timers and calls.
+func (l *Locator) forget(e env.Env, a *ask) {
+	a.phase = over
+	delete(l.asks, a.Call)
+	for _, what := range [...]uint8{timerDeadline, timerGather, timerProbe} {
+		l.stopTimer(e, what, a.Call)
+	}
+	for i := range a.roots {
+		l.closeCalls(e, &a.roots[i])
+	}
+	l.unwaitAll(a)
+}
+
+// unwaitAll takes a off the lists of those who wait for verdicts.
+func (l *Locator) unwaitAll(a *ask) {
+	for _, r := range a.found {
+		if !r.probed {
+			continue
+		}
+		r.probed = false
+		left := slices.DeleteFunc(l.probes[r.Server], func(o *ask) bool { return o == a })
+		if len(left) == 0 {
+			delete(l.probes, r.Server)
+		} else {
+			l.probes[r.Server] = left
+		}
+	}
+}
+
+// answer tells whoever asked.
+func (l *Locator) answer(e env.Env, a *ask, status env.Status) {
+	slices.SortFunc(a.found, distance)
+	var replicas []env.Replica
+	for _, r := range a.found[:min(len(a.found), a.Limit)] {
+		replicas = append(replicas, r.Replica)
+	}
+	var notes [][]*wire.HopNote
+	if a.Explain {
+		for _, at := range a.roots {
+			notes = append(notes, at.notes)
+		}
+	}
+	if a.For == env.Face {
+		e.Deliver(&env.Outcome{Call: a.Call, Status: status, Replicas: replicas, Notes: notes})
+	} else {
+		e.Post(&env.Located{Call: a.Call, Status: status, Replicas: replicas, Notes: notes})
+	}
+}

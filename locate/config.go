@@ -1,0 +1,91 @@
+package locate
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// Config says who asks, and how. Zero durations and counts mean the default.
+type Config struct {
+	Space   idspace.Space // required
+	Self    idspace.ID    // required
+	Network string        // required: records of other networks are not taken
+
+	Roots int // salted roots of an object, as publish has it; default 4
+	Acks  int // roots that a publish needs, as publish has it; default 3, at most Roots
+
+	Gather  time.Duration // from the first answer to the end of gathering; default 70 ms (design §8)
+	Measure int           // replicas whose distance is measured; default 3 (design §8)
+	Probe   time.Duration // longest wait for a measurement; default 1 s
+	Retry   time.Duration // wait for a root's answer before asking again; default 1.5 s (design §5)
+	Tries   int           // how often a root is asked before the others need not wait for it; default 3
+	GiveUp  time.Duration // deadline of a request that names none; default 10 s
+	Asks    int           // most requests under way at once; default 1024
+}
+
+// Validate names the first field that makes no sense.
+func (c Config) Validate() error {
+	d := c.withDefaults()
+	switch {
+	case c.Space == idspace.Space{}:
+		return fmt.Errorf("locate: Space is not set")
+	case c.Self.IsZero():
+		return fmt.Errorf("locate: Self is not set")
+	case c.Network == "":
+		return fmt.Errorf("locate: Network is not set")
+	case d.Roots < 1 || d.Roots > wire.MaxRoots:
+		return fmt.Errorf("locate: Roots is %d, want 1 to %d", d.Roots, wire.MaxRoots)
+	case d.Acks < 1 || d.Acks > d.Roots:
+		return fmt.Errorf("locate: Acks is %d, want 1 to Roots = %d", d.Acks, d.Roots)
+	}
+	for _, f := range d.fields() {
+		if f.count != nil && *f.count <= 0 || f.span != nil && *f.span <= 0 {
+			return fmt.Errorf("locate: %s must be positive", f.name)
+		}
+	}
+	return nil
+}
+
+func (c Config) withDefaults() Config {
+	if c.Roots == 0 {
+		c.Roots = 4
+	}
+	if c.Acks == 0 {
+		c.Acks = min(3, c.Roots)
+	}
+	for _, f := range c.fields() {
+		switch {
+		case f.count != nil && *f.count == 0:
+			*f.count = int(f.def)
+		case f.span != nil && *f.span == 0:
+			*f.span = time.Duration(f.def)
+		}
+	}
+	return c
+}
+
+type field struct {
+	name  string
+	count *int
+	span  *time.Duration
+	def   int64
+}
+
+func (c *Config) fields() []field {
+	return []field{
+		{"Gather", nil, &c.Gather, int64(70 * time.Millisecond)},
+		{"Measure", &c.Measure, nil, 3},
+		{"Probe", nil, &c.Probe, int64(time.Second)},
+		{"Retry", nil, &c.Retry, int64(1500 * time.Millisecond)},
+		{"Tries", &c.Tries, nil, 3},
+		{"GiveUp", nil, &c.GiveUp, int64(10 * time.Second)},
+		{"Asks", &c.Asks, nil, 1024},
+	}
+}
+
+// votes is how many roots must say that they hold no pointer before an object is
+// absent (design §8): a majority, and more than can have missed a publish.
+func (c Config) votes() int { return max(c.Roots/2+1, c.Roots-c.Acks+1) }

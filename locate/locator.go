@@ -1,0 +1,112 @@
+package locate
+
+import (
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/routing"
+)
+
+// Router is what a Locator asks of routing.
+type Router interface {
+	Route(e env.Env, m *wire.Routed)
+	Answer(e env.Env, request *wire.Routed, body []byte, why wire.Refusal)
+}
+
+// Links knows how far away the neighbors are.
+type Links interface {
+	RTT(id idspace.ID) (time.Duration, bool)
+}
+
+// Deps are the rooms below that a Locator uses.
+type Deps struct {
+	Router Router
+	Links  Links
+	Store  *pointers.Store
+}
+
+// Locator is the machine. See the package comment.
+type Locator struct {
+	cfg Config
+	Deps
+
+	asks   map[env.Call]*ask
+	calls  map[env.Call]question // the routed calls under way
+	probes map[idspace.ID][]*ask // who waits for a node's verdict, in order of asking
+}
+
+var _ routing.Upcall = (*Locator)(nil)
+
+// ask is a request under way.
+type ask struct {
+	env.LocateRequest
+	key     pointers.Key
+	roots   []root     // per salt
+	found   []*replica // no server twice; in order of coming
+	phase   phase
+	waiting int // measurements still to come
+}
+
+type phase uint8
+
+const (
+	racing    phase = iota // nothing found yet
+	gathering              // waiting a moment for nearer ones
+	measuring
+	over
+)
+
+// root is what one salted root has said.
+type root struct {
+	calls    []env.Call // the questions put to it, the latest Tries of them; a late answer is one too
+	tries    int
+	answered bool
+	empty    bool // its vote: no pointer
+	notes    []*wire.HopNote
+}
+
+// question says what a routed call asks.
+type question struct {
+	ask  *ask
+	salt int
+}
+
+// replica is a server found.
+type replica struct {
+	env.Replica
+	sequence pointers.Sequence
+	node     *wire.NodeRecord
+	probed   bool // its verdict is waited for
+	dead     bool // did not answer the probe
+}
+
+// The timers of this room. N is the call of the request, or of the routed call.
+const (
+	timerDeadline uint8 = iota
+	timerGather
+	timerProbe
+	timerRetry
+)
+
+// New returns a Locator; cfg must be valid.
+func New(cfg Config, deps Deps) *Locator {
+	return &Locator{
+		cfg:    cfg.withDefaults(),
+		Deps:   deps,
+		asks:   make(map[env.Call]*ask),
+		calls:  make(map[env.Call]question),
+		probes: make(map[idspace.ID][]*ask),
+	}
+}
+
+func (l *Locator) setTimer(e env.Env, what uint8, call env.Call, at mono.Time) {
+	e.SetTimer(env.TimerKey{Room: env.Locate, What: what, N: uint64(call)}, max(at.Sub(e.Now()), 0))
+}
+
+func (l *Locator) stopTimer(e env.Env, what uint8, call env.Call) {
+	e.StopTimer(env.TimerKey{Room: env.Locate, What: what, N: uint64(call)})
+}

@@ -1,0 +1,122 @@
+package locate
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// OnReply takes an answer: replicas, a vote that there are none, or a refusal.
+func (l *Locator) OnReply(e env.Env, r *wire.Routed) {
+	q, ok := l.calls[env.Call(r.Call)]
+	if !ok || r.Refusal != wire.Refusal_REFUSAL_NONE {
+		return // a refusal is no vote: the root is asked again when its timer comes
+	}
+	m, err := wire.Unpack(r.Body, new(wire.LocateReply))
+	if err != nil {
+		e.Emit(&env.Dropped{Why: "locate: bad reply"})
+		return
+	}
+	a, at := q.ask, &q.ask.roots[q.salt]
+	l.closeCalls(e, at)
+	at.notes = r.Notes
+	for _, f := range m.Replicas {
+		if err := l.take(a, f); err != nil {
+			e.Emit(&env.Dropped{Why: "locate: bad replica"})
+		}
+	}
+	// An answer of nothing but bad replicas is no vote either.
+	at.answered, at.empty = true, len(m.Replicas) == 0
+	if len(a.found) > 0 {
+		l.firstFound(e, a)
+	}
+	l.settle(e, a)
+}
+
+func (l *Locator) closeCalls(e env.Env, at *root) {
+	for _, call := range at.calls {
+		delete(l.calls, call)
+		l.stopTimer(e, timerRetry, call)
+	}
+	at.calls = nil
+}
+
+// take adds a replica to what was found, once per server: the shortest estimate, the
+// newest records. The world has checked the signatures.
+func (l *Locator) take(a *ask, f *wire.FoundReplica) error {
+	rec, err := f.Pointer.Pointer()
+	if err != nil {
+		return err
+	}
+	node, err := f.Server.Node()
+	if err != nil {
+		return err
+	}
+	server := wire.ID(rec.Server)
+	switch {
+	case rec.Network != l.cfg.Network || node.Network != l.cfg.Network:
+		return fmt.Errorf("records of networks %q and %q", rec.Network, node.Network)
+	case wire.ID(rec.Guid) != a.GUID || rec.App != a.App:
+		return errors.New("not what was asked for")
+	case l.cfg.Space.Truncate(node.ID()) != server:
+		return errors.New("the node record is not the server's")
+	case rec.Withdrawn:
+		return errors.New("withdrawn")
+	}
+	l.merge(a, &replica{
+		Replica: env.Replica{
+			Server: server, Record: f.Server,
+			RTT: time.Duration(min(f.RttUs, 2*maxSpent)) * time.Microsecond,
+		},
+		sequence: pointers.Sequence{Generation: rec.Generation, Counter: rec.Counter},
+		node:     node,
+	})
+	return nil
+}
+
+func (l *Locator) merge(a *ask, n *replica) {
+	i := slices.IndexFunc(a.found, func(o *replica) bool { return o.Server == n.Server })
+	if i < 0 {
+		a.found = append(a.found, n)
+		return
+	}
+	o := a.found[i]
+	if !o.Measured {
+		o.RTT = min(o.RTT, n.RTT)
+	}
+	if n.node.Newer(o.node) {
+		o.Record, o.node = n.Record, n.node
+	}
+	if n.sequence.Above(o.sequence) {
+		o.sequence = n.sequence
+	}
+}
+
+// OnLost is told that a question could not leave this node. It is asked again when
+// its timer comes, unless this node is no member.
+func (l *Locator) OnLost(e env.Env, r *wire.Routed, why wire.Refusal) {
+	q, ok := l.calls[env.Call(r.Call)]
+	if ok && why == wire.Refusal_REFUSAL_NOT_JOINED && len(q.ask.found) == 0 {
+		l.end(e, q.ask, env.NotJoined)
+	}
+}
+
+// distance orders replicas: measured ones first, then the nearest.
+func distance(a, b *replica) int {
+	if a.Measured != b.Measured {
+		if a.Measured {
+			return -1
+		}
+		return 1
+	}
+	if a.RTT != b.RTT {
+		return int(min(max(a.RTT-b.RTT, -1), 1))
+	}
+	return idspace.Compare(a.Server, b.Server)
+}

@@ -1,0 +1,260 @@
+package locate_test
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/envtest"
+	"github.com/tapestry-dolr/tapestry/internal/envtest/routetest"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/locate"
+)
+
+const roots = 4
+
+// TestStories runs the stories in testdata. The node is "me"; every command prints
+// what the machine did.
+//
+//	locate CALL OBJECT [first] [explain] [limit=4] [deadline=5s] [for=messages]     cancel CALL
+//	reply KEY by=NODE [found=SERVER~30ms,…] [refused=no-route] [bad=network|object|record|withdrawn]
+//	lost KEY why=not-joined                       KEY: OBJECT#SALT, the latest request for it; or n=NUMBER
+//	verdict NODE dead | verdict NODE rtt=20ms
+//	arrive LABEL KEY [limit=4] [spent=10ms] [explain]
+//	hold OBJECT SERVER=10ms …                     pointers that lie here
+//	hop KEY=NODE … | hop all=NODE                 rtt NODE=10ms …        advance 1s
+func TestStories(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		s := newStory(t)
+		datadriven.RunTest(t, path, s.run)
+	})
+}
+
+type story struct {
+	t      testing.TB
+	env    *envtest.Env
+	router *routetest.Router
+	store  *pointers.Store
+	links  links
+	l      *locate.Locator
+	calls  uint64
+}
+
+type links map[idspace.ID]time.Duration
+
+func (l links) RTT(id idspace.ID) (time.Duration, bool) {
+	rtt, ok := l[id]
+	return rtt, ok
+}
+
+func newStory(t testing.TB) *story {
+	s := &story{t: t, env: envtest.New("me"), links: make(links)}
+	cfg := locate.Config{Space: idspace.Hex, Self: s.env.Self, Network: envtest.Network, Asks: 3}
+	if err := cfg.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	s.router = routetest.New(s.env)
+	s.router.Default = s.env.ID("n1")
+	s.store = pointers.New(s.env.Self, pointers.Limits{})
+	s.l = locate.New(cfg, locate.Deps{Router: s.router, Links: s.links, Store: s.store})
+	s.router.Upcall = s.l
+	return s
+}
+
+func (s *story) run(t *testing.T, d *datadriven.TestData) string {
+	s.t = t
+	switch d.Cmd {
+	case "locate":
+		s.locate(d)
+	case "cancel":
+		s.l.OnCancel(s.env, env.Call(s.number(d.CmdArgs[0].Key)))
+	case "reply":
+		s.reply(d)
+	case "lost":
+		s.router.Lose(s.env, s.request(d), s.refusal(arg(d, "why", "")))
+	case "verdict":
+		peer := s.env.ID(d.CmdArgs[0].Key)
+		rtt := arg(d, "rtt", "0s")
+		s.l.OnVerdict(s.env, &env.Verdict{Peer: peer, For: env.Locate, Alive: !d.HasArg("dead"), RTT: s.duration(rtt)})
+	case "arrive":
+		s.arrive(d)
+	case "hold":
+		s.hold(d)
+	case "hop":
+		for _, a := range d.CmdArgs {
+			if to := s.env.ID(a.Vals[0]); a.Key == "all" {
+				s.router.Default = to
+			} else {
+				s.router.Hops[s.key(a.Key)] = to
+			}
+		}
+	case "rtt":
+		for _, a := range d.CmdArgs {
+			s.links[s.env.ID(a.Key)] = s.duration(a.Vals[0])
+		}
+	case "advance":
+		s.env.Advance(s.duration(d.CmdArgs[0].Key), func(k env.TimerKey) { s.l.OnTimer(s.env, k) })
+	case "timers":
+		return fmt.Sprintln(s.env.Timers())
+	default:
+		d.Fatalf(t, "no such command")
+	}
+	return s.env.Drain()
+}
+
+func (s *story) locate(d *datadriven.TestData) {
+	m := &env.LocateRequest{
+		Call: env.Call(s.number(d.CmdArgs[0].Key)), GUID: s.object(d.CmdArgs[1].Key), App: "app",
+		Limit: int(s.number(arg(d, "limit", "0"))), First: d.HasArg("first"), Explain: d.HasArg("explain"),
+	}
+	if in := arg(d, "deadline", ""); in != "" {
+		m.Deadline = s.env.Now().Add(s.duration(in))
+	}
+	if arg(d, "for", "") == "messages" {
+		m.For = env.Messages
+	}
+	s.l.OnLocate(s.env, m)
+}
+
+func (s *story) reply(d *datadriven.TestData) {
+	name, _, _ := strings.Cut(d.CmdArgs[0].Key, "#")
+	m := &wire.Routed{}
+	if why := arg(d, "refused", ""); why != "" {
+		m.Refusal = s.refusal(why)
+	}
+	body := new(wire.LocateReply)
+	for _, found := range strings.Fields(strings.ReplaceAll(arg(d, "found", ""), "/", " ")) {
+		server, rtt, _ := strings.Cut(found, "~")
+		body.Replicas = append(body.Replicas, s.found(name, server, s.duration(rtt), arg(d, "bad", "")))
+	}
+	if m.Body = wire.Pack(body); d.HasArg("garbage") {
+		m.Body = []byte{0xff}
+	}
+	if d.HasArg("explain") {
+		by := s.env.ID(arg(d, "by", "root"))
+		m.Notes = []*wire.HopNote{{Node: by[:], Rule: wire.Rule_RULE_ROOT, Pointers: uint32(len(body.Replicas))}}
+	}
+	s.router.Reply(s.env, s.request(d), m, s.env.ID(arg(d, "by", "root")))
+}
+
+// found is a replica in an answer, wrong in one way if bad says so.
+func (s *story) found(object, server string, rtt time.Duration, bad string) *wire.FoundReplica {
+	if bad == "object" {
+		object = "another"
+	}
+	guid, id := s.object(object), s.env.ID(server)
+	rec := &wire.PointerRecord{
+		Guid: guid[:], App: "app", Server: id[:], Generation: 1, Counter: 1, LifeS: 75, Withdrawn: bad == "withdrawn",
+	}
+	if bad == "network" {
+		rec.Network = "other"
+	}
+	node := server
+	if bad == "record" {
+		node = "somebody"
+	}
+	return &wire.FoundReplica{
+		Pointer: envtest.Pointer(server, rec), Server: envtest.Node(node, 1), RttUs: uint64(rtt.Microseconds()),
+	}
+}
+
+func (s *story) arrive(d *datadriven.TestData) {
+	name, _, _ := strings.Cut(d.CmdArgs[1].Key, "#")
+	guid, key, from := s.object(name), s.key(d.CmdArgs[1].Key), s.env.ID("asker")
+	s.calls++
+	m := &wire.Routed{
+		Call: 1<<40 + s.calls, Key: key[:], BodyKind: wire.BodyKind_BODY_LOCATE, Path: from[:],
+		SpentUs: uint64(s.duration(arg(d, "spent", "10ms")).Microseconds()), Explain: d.HasArg("explain"),
+		Body: wire.Pack(&wire.Locate{Guid: guid[:], App: "app", Limit: uint32(s.number(arg(d, "limit", "4")))}),
+	}
+	if d.HasArg("garbage") {
+		m.Body = []byte{0xff}
+	}
+	s.router.Arrive(s.env, d.CmdArgs[0].Key, m)
+	for _, note := range m.Notes {
+		s.env.Line("note %s %d", note.Rule.Name(), note.Pointers)
+	}
+}
+
+// hold puts pointers into the store, for a minute.
+func (s *story) hold(d *datadriven.TestData) {
+	for _, a := range d.CmdArgs[1:] {
+		f := s.found(d.CmdArgs[0].Key, a.Key, 0, "")
+		rec, err := f.Pointer.Pointer()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		node, err := f.Server.Node()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.store.Put(pointers.Deposit{
+			Signed: f.Pointer, Record: rec, Server: f.Server, Node: node,
+			Path: pointers.Path{Roots: roots}, Latency: s.duration(a.Vals[0]), Left: time.Minute,
+		}, s.env.Now())
+	}
+}
+
+// object names the object and its salted keys.
+func (s *story) object(name string) idspace.ID {
+	guid := s.env.ID(name)
+	for salt := range roots {
+		s.env.Call(idspace.Hex.Salted(guid, salt, roots), fmt.Sprintf("%s#%d", name, salt))
+	}
+	return guid
+}
+
+// request is the latest for a key, or the one that is numbered.
+func (s *story) request(d *datadriven.TestData) int {
+	if n := arg(d, "n", ""); n != "" {
+		return int(s.number(n))
+	}
+	return s.router.Last(s.key(d.CmdArgs[0].Key))
+}
+
+// key reads OBJECT#SALT.
+func (s *story) key(text string) idspace.ID {
+	name, salt, _ := strings.Cut(text, "#")
+	return idspace.Hex.Salted(s.object(name), int(s.number(salt)), roots)
+}
+
+func arg(d *datadriven.TestData, name, otherwise string) string {
+	for _, a := range d.CmdArgs {
+		if a.Key == name && len(a.Vals) > 0 {
+			return a.Vals[0]
+		}
+	}
+	return otherwise
+}
+
+func (s *story) number(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return n
+}
+
+func (s *story) duration(text string) time.Duration {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return d
+}
+
+func (s *story) refusal(name string) wire.Refusal {
+	for r := range wire.Refusal_name {
+		if wire.Refusal(r).Name() == name {
+			return wire.Refusal(r)
+		}
+	}
+	s.t.Fatalf("no refusal %q", name)
+	return 0
+}

@@ -1,0 +1,95 @@
+package publish
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// Config says who publishes, and how. Zero durations and counts mean the default.
+type Config struct {
+	Space      idspace.Space // required
+	Self       idspace.ID    // required
+	Network    string        // required: records of other networks are refused
+	Generation uint64        // this node's generation, the high part of its sequences
+	// Record is this node's own signed node record, which goes with every pointer;
+	// required before anything can be published; env.SelfChanged replaces it.
+	Record *wire.SignedRecord
+
+	Roots int // salted roots of an object; default 4
+	Acks  int // roots that must acknowledge; default 3, at most Roots
+
+	Period  time.Duration // mean time between two lays of an object; default 30 s
+	Life    time.Duration // life of a record, whole seconds; default 75 s = 2.5 periods
+	MaxLife time.Duration // longest life granted to a record of others; default 10 min
+	Retry   time.Duration // wait for an acknowledgement before asking again; default 1.5 s
+	GiveUp  time.Duration // how long a lay nobody waits for is retried; default 10 s
+	Leave   time.Duration // longest wait for the roots when this node leaves; default 2 s
+	Settle  time.Duration // from a change of the tables to looking for new next hops; default 20 ms
+	Portion int           // pointers looked at in one step; default 256
+}
+
+// Validate names the first field that makes no sense.
+func (c Config) Validate() error {
+	d := c.withDefaults()
+	switch {
+	case c.Space == idspace.Space{}:
+		return fmt.Errorf("publish: Space is not set")
+	case c.Self.IsZero():
+		return fmt.Errorf("publish: Self is not set")
+	case c.Network == "" || len(c.Network) > wire.MaxNetwork:
+		return fmt.Errorf("publish: Network has %d bytes, want 1 to %d", len(c.Network), wire.MaxNetwork)
+	case d.Roots < 1 || d.Roots > wire.MaxRoots:
+		return fmt.Errorf("publish: Roots is %d, want 1 to %d", d.Roots, wire.MaxRoots)
+	case d.Acks < 1 || d.Acks > d.Roots:
+		return fmt.Errorf("publish: Acks is %d, want 1 to Roots = %d", d.Acks, d.Roots)
+	case d.Life < d.Period || d.Life > d.MaxLife || d.Life%time.Second != 0:
+		return fmt.Errorf("publish: Life is %v, want whole seconds from Period = %v to MaxLife = %v", d.Life, d.Period, d.MaxLife)
+	case d.Portion < 1:
+		return fmt.Errorf("publish: Portion is %d", d.Portion)
+	}
+	for _, f := range d.durations() {
+		if *f.value <= 0 {
+			return fmt.Errorf("publish: %s is %v, must be positive", f.name, *f.value)
+		}
+	}
+	return nil
+}
+
+func (c Config) withDefaults() Config {
+	if c.Roots == 0 {
+		c.Roots = 4
+	}
+	if c.Acks == 0 {
+		c.Acks = min(3, c.Roots)
+	}
+	if c.Portion == 0 {
+		c.Portion = 256
+	}
+	for _, f := range c.durations() {
+		if *f.value == 0 {
+			*f.value = f.def
+		}
+	}
+	return c
+}
+
+type durationField struct {
+	name  string
+	value *time.Duration
+	def   time.Duration
+}
+
+func (c *Config) durations() []durationField {
+	return []durationField{
+		{"Period", &c.Period, 30 * time.Second},
+		{"Life", &c.Life, 75 * time.Second},
+		{"MaxLife", &c.MaxLife, 10 * time.Minute},
+		{"Retry", &c.Retry, 1500 * time.Millisecond},
+		{"GiveUp", &c.GiveUp, 10 * time.Second},
+		{"Leave", &c.Leave, 2 * time.Second},
+		{"Settle", &c.Settle, 20 * time.Millisecond},
+	}
+}

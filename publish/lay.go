@@ -1,0 +1,219 @@
+package publish
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"google.golang.org/protobuf/proto"
+)
+
+// lay is one record of this node on its way to all roots of its object.
+type lay struct {
+	key       pointers.Key
+	sequence  pointers.Sequence
+	withdrawn bool
+	record    *wire.SignedRecord
+	until     mono.Time // no further attempts after
+	roots     []root    // per salt
+	acks      int
+	refused   int // roots that a limit forbids to keep it
+	raised    int // how often a higher sequence was met
+	farewell  bool
+	jobs      []*job
+}
+
+// root is how far a lay is along one salt.
+type root struct {
+	state rootState
+	id    idspace.ID // who acknowledged or refused
+	notes []*wire.HopNote
+}
+
+type rootState uint8
+
+const (
+	waiting rootState = iota
+	acknowledged
+	refused
+)
+
+// job is a request of the face that waits for a lay.
+type job struct {
+	call     env.Call
+	lay      *lay
+	deadline mono.Time
+	explain  bool // end only when every root has answered
+}
+
+// maxRaises bounds how often one lay goes above a sequence that it meets, so that a
+// root that always claims a higher one cannot keep this node busy.
+const maxRaises = 3
+
+// begin signs a new record for key and sends it to all roots. The jobs that waited
+// for an older record of the same kind wait for this one; others are overtaken.
+func (p *Publisher) begin(e env.Env, l *lay) {
+	if old := p.lays[l.key]; old != nil {
+		p.inherit(e, l, old)
+	}
+	p.last.Counter++
+	l.sequence = p.last
+	l.record = p.sign(e, l)
+	l.roots = make([]root, p.cfg.Roots)
+	l.until = e.Now().Add(p.cfg.GiveUp)
+	for _, j := range l.jobs {
+		j.lay = l
+		l.until = max(l.until, j.deadline)
+	}
+	p.lays[l.key] = l
+	if o := p.Served.Find(l.key); o != nil && !l.withdrawn {
+		o.Sequence = l.sequence
+	}
+	for salt := range l.roots {
+		if p.lays[l.key] != l {
+			return // answered within Route, and ended
+		}
+		p.try(e, l, salt)
+	}
+}
+
+// inherit moves to l what waited for old.
+func (p *Publisher) inherit(e env.Env, l, old *lay) {
+	p.forget(old)
+	l.farewell = l.farewell || old.farewell
+	if old.withdrawn == l.withdrawn {
+		l.jobs = append(l.jobs, old.jobs...)
+		old.jobs = nil
+		return
+	}
+	overtaken := env.Busy
+	if l.farewell {
+		overtaken = env.NotJoined
+	}
+	for _, j := range slices.Clone(old.jobs) {
+		p.end(e, j, overtaken)
+	}
+}
+
+func (p *Publisher) sign(e env.Env, l *lay) *wire.SignedRecord {
+	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(&wire.PointerRecord{
+		Network:    p.cfg.Network,
+		Guid:       l.key.GUID[:],
+		App:        l.key.App,
+		Server:     p.cfg.Self[:],
+		Generation: l.sequence.Generation,
+		Counter:    l.sequence.Counter,
+		Withdrawn:  l.withdrawn,
+		LifeS:      uint32(p.cfg.Life.Seconds()),
+	})
+	if err != nil {
+		panic(fmt.Sprintf("publish: packing a pointer: %v", err)) // the face checks that App is text
+	}
+	return e.Sign(wire.PointerKind, payload)
+}
+
+// try sends l's record along one salt.
+func (p *Publisher) try(e env.Env, l *lay, salt int) {
+	p.route(e, attempt{lay: l, salt: salt, roots: len(l.roots), until: l.until}, &wire.Routed{
+		Key: p.salted(l.key, salt, len(l.roots)),
+		Body: wire.Pack(&wire.Publish{
+			Pointer: l.record, Server: p.cfg.Record,
+			Salt: uint32(salt), Roots: uint32(len(l.roots)), LeftS: uint32(p.cfg.Life.Seconds()),
+		}),
+		Explain: l.explains(),
+	})
+}
+
+func (l *lay) explains() bool {
+	for _, j := range l.jobs {
+		if j.explain {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Publisher) salted(key pointers.Key, salt, roots int) []byte {
+	k := p.cfg.Space.Salted(key.GUID, salt, roots)
+	return k[:]
+}
+
+// settle ends the jobs of l that need not wait longer, and l when nothing is left to do.
+func (p *Publisher) settle(e env.Env, l *lay) {
+	all := l.acks+l.refused == len(l.roots)
+	enough, hopeless := l.acks >= p.cfg.Acks, len(l.roots)-l.refused < p.cfg.Acks
+	if all {
+		p.forget(l)
+		p.parted(e, l)
+	}
+	for _, j := range slices.Clone(l.jobs) {
+		switch {
+		case enough && (all || !j.explain):
+			p.end(e, j, env.OK)
+		case hopeless && (all || !j.explain):
+			p.end(e, j, env.Limit)
+		}
+	}
+}
+
+// end gives j its outcome.
+func (p *Publisher) end(e env.Env, j *job, status env.Status) {
+	l := j.lay
+	p.release(e, j)
+	o := &env.Outcome{Call: j.call, Status: status}
+	for _, r := range l.roots {
+		if r.state == acknowledged {
+			o.Placed = append(o.Placed, r.id)
+		}
+		if j.explain {
+			o.Notes = append(o.Notes, r.notes)
+		}
+	}
+	e.Deliver(o)
+	if status != env.OK {
+		p.abandon(e, l)
+	}
+}
+
+// release lets go of j without an outcome.
+func (p *Publisher) release(e env.Env, j *job) {
+	delete(p.jobs, j.call)
+	e.StopTimer(env.TimerKey{Room: env.Publish, What: timerDeadline, N: uint64(j.call)})
+	j.lay.jobs = slices.DeleteFunc(j.lay.jobs, func(o *job) bool { return o == j })
+}
+
+// abandon stops serving an object whose first publish came to nothing: no root has
+// acknowledged it, nobody waits for it any more, and its publisher was told so. What
+// lies on the way is taken back.
+func (p *Publisher) abandon(e env.Env, l *lay) {
+	o := p.Served.Find(l.key)
+	if l.withdrawn || len(l.jobs) > 0 || p.lays[l.key] != l || o == nil || o.Established {
+		return
+	}
+	p.Served.Remove(l.key)
+	p.begin(e, &lay{key: l.key, withdrawn: true})
+}
+
+// forget drops l: its attempts are not repeated.
+func (p *Publisher) forget(l *lay) {
+	if p.lays[l.key] == l {
+		delete(p.lays, l.key)
+	}
+}
+
+// onDeadline ends the job of a call that has waited long enough.
+func (p *Publisher) onDeadline(e env.Env, call env.Call) {
+	j := p.jobs[call]
+	if j == nil {
+		return
+	}
+	status := env.TimedOut
+	if j.lay.acks >= p.cfg.Acks { // it waited only to explain the rest
+		status = env.OK
+	}
+	p.end(e, j, status)
+}

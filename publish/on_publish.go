@@ -1,0 +1,80 @@
+package publish
+
+import (
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
+)
+
+// OnPublish begins to serve an object (JSAC §III-A: PublishObject). It is served
+// from now on; if the publish fails before any root has acknowledged it, it is
+// served no longer.
+func (p *Publisher) OnPublish(e env.Env, m *env.PublishRequest) {
+	key := pointers.Key{GUID: m.GUID, App: m.App}
+	if p.left || p.leaving != nil {
+		e.Deliver(&env.Outcome{Call: m.Call, Status: env.NotJoined})
+		return
+	}
+	o := p.Served.Add(key, p.cfg.Roots)
+	if o == nil {
+		e.Deliver(&env.Outcome{Call: m.Call, Status: env.Limit})
+		return
+	}
+	// The first one comes early, at a random time, so that objects that were
+	// published together are not laid together ever after.
+	p.schedule(e, o, p.cfg.Period/2+p.random(e, p.cfg.Period/2))
+	j := p.newJob(e, m.Call, m.Deadline)
+	j.explain = m.Explain
+	p.begin(e, &lay{key: key, jobs: []*job{j}})
+}
+
+// newJob returns a job that ends at its deadline.
+func (p *Publisher) newJob(e env.Env, call env.Call, deadline mono.Time) *job {
+	if deadline == 0 {
+		deadline = e.Now().Add(p.cfg.GiveUp)
+	}
+	j := &job{call: call, deadline: deadline}
+	p.jobs[call] = j
+	e.SetTimer(env.TimerKey{Room: env.Publish, What: timerDeadline, N: uint64(call)}, max(deadline.Sub(e.Now()), 0))
+	return j
+}
+
+func (p *Publisher) schedule(e env.Env, o *pointers.Object, in time.Duration) {
+	at := e.Now().Add(in)
+	p.Served.Schedule(o, at)
+	p.arm(e, timerRelay, at)
+}
+
+// random draws a duration from 0 to d.
+func (p *Publisher) random(e env.Env, d time.Duration) time.Duration {
+	return time.Duration(e.Rand().Int64N(int64(d) + 1))
+}
+
+// onRelay lays the objects that are due again, a portion at a time.
+func (p *Publisher) onRelay(e env.Env) {
+	if p.leaving != nil {
+		return
+	}
+	for range p.cfg.Portion {
+		o := p.Served.Next()
+		if o == nil || e.Now().Before(o.Due()) {
+			break
+		}
+		// 0.9 to 1.1 periods: a jitter that leaves the life of 2.5 periods its margin.
+		p.schedule(e, o, p.cfg.Period*9/10+p.random(e, p.cfg.Period/5))
+		p.begin(e, &lay{key: o.Key})
+	}
+	if o := p.Served.Next(); o != nil {
+		p.arm(e, timerRelay, max(o.Due(), e.Now().Add(step)))
+	}
+}
+
+// OnCancel forgets a call that nobody waits for: as if its deadline had come.
+func (p *Publisher) OnCancel(e env.Env, call env.Call) {
+	if j := p.jobs[call]; j != nil {
+		p.release(e, j)
+		p.abandon(e, j.lay)
+	}
+}

@@ -1,0 +1,76 @@
+package publish
+
+import (
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
+)
+
+// farewell is a withdrawal of everything.
+type farewell struct {
+	keys []pointers.Key // not yet withdrawn
+	open int            // withdrawals that some root has not yet acknowledged
+}
+
+// OnWithdraw takes everything back that this node serves, because it leaves
+// (JSAC §III-C.2), and posts Withdrawn when all roots know or Leave has passed: not
+// only enough of them, because soon nobody will ask the others again.
+func (p *Publisher) OnWithdraw(e env.Env) {
+	if p.leaving != nil {
+		return
+	}
+	p.leaving = &farewell{}
+	for _, o := range p.Served.Sorted() {
+		p.leaving.keys = append(p.leaving.keys, o.Key)
+	}
+	p.arm(e, timerLeft, e.Now().Add(p.cfg.Leave))
+	p.onFarewell(e)
+}
+
+// onFarewell withdraws the next portion.
+func (p *Publisher) onFarewell(e env.Env) {
+	f := p.leaving
+	if f == nil {
+		return
+	}
+	n := min(len(f.keys), p.cfg.Portion)
+	portion := f.keys[:n]
+	f.keys = f.keys[n:]
+	f.open += n
+	for _, key := range portion {
+		p.Served.Remove(key)
+		p.begin(e, &lay{key: key, withdrawn: true, farewell: true})
+	}
+	switch {
+	case p.leaving != f: // ended within begin
+	case len(f.keys) > 0:
+		p.arm(e, timerFarewell, e.Now().Add(step))
+	case f.open == 0:
+		p.endFarewell(e)
+	}
+}
+
+// parted notes that one withdrawal is done with.
+func (p *Publisher) parted(e env.Env, l *lay) {
+	if !l.farewell || p.leaving == nil {
+		return
+	}
+	l.farewell = false
+	p.leaving.open--
+	if p.leaving.open == 0 && len(p.leaving.keys) == 0 {
+		p.endFarewell(e)
+	}
+}
+
+// endFarewell reports that everything was withdrawn, as far as time allowed.
+func (p *Publisher) endFarewell(e env.Env) {
+	if p.leaving == nil {
+		return
+	}
+	for _, key := range p.leaving.keys {
+		p.Served.Remove(key)
+	}
+	p.leaving, p.left = nil, true
+	p.disarm(e, timerLeft)
+	p.disarm(e, timerFarewell)
+	e.Post(&env.Withdrawn{})
+}

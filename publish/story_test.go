@@ -1,0 +1,276 @@
+package publish_test
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/envtest"
+	"github.com/tapestry-dolr/tapestry/internal/envtest/routetest"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/publish"
+)
+
+const roots = 4
+
+// TestStories runs the stories in testdata. The node is "me"; every command prints
+// what the machine did.
+//
+//	publish CALL OBJECT [deadline=5s] [explain]    unpublish CALL OBJECT [deadline=5s]
+//	cancel CALL                                    withdraw, activated
+//	reply KEY by=NODE [held=1.2] [refused=limit]   lost KEY why=not-joined: the latest request for it
+//	arrive LABEL OBJECT server=NODE seq=1.2 [salt=0] [left=75] [path=a,b] [spent=10] [withdrawn] …
+//	hop KEY=NODE …                                 where next hops lead; keys are OBJECT#SALT or all
+//	rtt NODE=10ms …                                changed [dead=NODE]
+//	advance 1s                                     store, served
+func TestStories(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		s := newStory(t)
+		datadriven.RunTest(t, path, s.run)
+	})
+}
+
+type story struct {
+	t      *testing.T
+	env    *envtest.Env
+	router *routetest.Router
+	store  *pointers.Store
+	served *pointers.Served
+	links  links
+	cfg    publish.Config
+	p      *publish.Publisher
+	calls  uint64
+}
+
+type links map[idspace.ID]time.Duration
+
+func (l links) RTT(id idspace.ID) (time.Duration, bool) {
+	rtt, ok := l[id]
+	return rtt, ok
+}
+
+func newStory(t *testing.T) *story {
+	s := &story{t: t, env: envtest.New("me"), links: make(links)}
+	s.cfg = publish.Config{
+		Space: idspace.Hex, Self: s.env.Self, Network: envtest.Network, Generation: 7, Record: envtest.Node("me", 1),
+	}
+	s.build(pointers.Limits{PerObject: 3, PerServer: 5, Served: 5})
+	return s
+}
+
+func (s *story) build(limits pointers.Limits) {
+	if err := s.cfg.Validate(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.router = routetest.New(s.env)
+	s.router.Default = s.env.ID("n1")
+	s.store = pointers.New(s.env.Self, limits)
+	s.served = pointers.NewServed(limits)
+	s.p = publish.New(s.cfg, publish.Deps{Router: s.router, Links: s.links, Store: s.store, Served: s.served})
+	s.router.Upcall = s.p
+}
+
+func (s *story) run(t *testing.T, d *datadriven.TestData) string {
+	s.t = t
+	switch d.Cmd {
+	case "store":
+		return s.describeStore()
+	case "served":
+		return s.describeServed()
+	}
+	s.do(d)
+	for _, check := range []func() error{s.store.Check, s.served.Check} {
+		if err := check(); err != nil {
+			d.Fatalf(t, "%v", err)
+		}
+	}
+	return s.env.Drain()
+}
+
+func (s *story) do(d *datadriven.TestData) {
+	switch d.Cmd {
+	case "publish":
+		s.p.OnPublish(s.env, &env.PublishRequest{
+			Call: s.call(d), GUID: s.object(d.CmdArgs[1].Key), App: "app", Deadline: s.deadline(d), Explain: d.HasArg("explain"),
+		})
+	case "unpublish":
+		s.p.OnUnpublish(s.env, &env.UnpublishRequest{
+			Call: s.call(d), GUID: s.object(d.CmdArgs[1].Key), App: "app", Deadline: s.deadline(d),
+		})
+	case "cancel":
+		s.p.OnCancel(s.env, s.call(d))
+	case "withdraw":
+		s.p.OnWithdraw(s.env)
+	case "activated":
+		s.p.OnActivated(s.env)
+	case "reply":
+		s.reply(d)
+	case "lost":
+		s.router.Lose(s.env, s.request(d), s.refusal(arg(d, "why", "")))
+	case "arrive":
+		s.arrive(d)
+	case "hop":
+		s.hops(d)
+	case "rtt":
+		for _, a := range d.CmdArgs {
+			s.links[s.env.ID(a.Key)] = s.duration(a.Vals[0])
+		}
+	case "changed":
+		m := &env.Changed{}
+		if dead := arg(d, "dead", ""); dead != "" {
+			m.Dead = []idspace.ID{s.env.ID(dead)}
+		}
+		s.p.OnChanged(s.env, m)
+	case "advance":
+		s.env.Advance(s.duration(d.CmdArgs[0].Key), func(k env.TimerKey) { s.p.OnTimer(s.env, k) })
+	default:
+		d.Fatalf(s.t, "no such command")
+	}
+}
+
+// object names the object and its salted keys.
+func (s *story) object(name string) idspace.ID {
+	guid := s.env.ID(name)
+	for salt := range roots {
+		s.env.Call(idspace.Hex.Salted(guid, salt, roots), fmt.Sprintf("%s#%d", name, salt))
+	}
+	return guid
+}
+
+func (s *story) reply(d *datadriven.TestData) {
+	m := &wire.Routed{}
+	if why := arg(d, "refused", ""); why != "" {
+		m.Refusal = s.refusal(why)
+	} else {
+		generation, counter := s.sequence(arg(d, "held", "0.0"))
+		m.Body = wire.Pack(&wire.PublishReply{HeldGeneration: generation, HeldCounter: counter})
+	}
+	s.router.Reply(s.env, s.request(d), m, s.env.ID(arg(d, "by", "root")))
+}
+
+func (s *story) arrive(d *datadriven.TestData) {
+	server := arg(d, "server", "s1")
+	guid, id := s.object(d.CmdArgs[1].Key), s.env.ID(server)
+	generation, counter := s.sequence(arg(d, "seq", "1.1"))
+	left, salt := s.number(arg(d, "left", "75")), s.number(arg(d, "salt", "0"))
+	key := idspace.Hex.Salted(guid, int(s.number(arg(d, "key", fmt.Sprint(salt)))), roots)
+	var path []byte
+	for _, name := range strings.Split(arg(d, "path", server), "/") {
+		hop := s.env.ID(name)
+		path = append(path, hop[:]...)
+	}
+	s.calls++
+	s.router.Arrive(s.env, d.CmdArgs[0].Key, &wire.Routed{
+		Call: 1<<40 + s.calls, Key: key[:], BodyKind: wire.BodyKind_BODY_PUBLISH, Path: path,
+		SpentUs: 1000 * uint64(s.number(arg(d, "spent", "10"))), Explain: d.HasArg("explain"),
+		Body: wire.Pack(&wire.Publish{
+			Pointer: envtest.Pointer(server, &wire.PointerRecord{
+				Network: arg(d, "network", ""), Guid: guid[:], App: "app", Server: id[:],
+				Generation: generation, Counter: counter, Withdrawn: d.HasArg("withdrawn"),
+				LifeS: uint32(s.number(arg(d, "life", "75"))),
+			}),
+			Server: envtest.Node(arg(d, "record", server), 1), Salt: uint32(salt), Roots: roots, LeftS: uint32(left),
+		}),
+	})
+}
+
+func (s *story) hops(d *datadriven.TestData) {
+	for _, a := range d.CmdArgs {
+		if a.Key == "all" {
+			s.router.Default = s.env.ID(a.Vals[0])
+			clear(s.router.Hops)
+			continue
+		}
+		s.router.Hops[s.key(a.Key)] = s.env.ID(a.Vals[0])
+	}
+}
+
+func (s *story) describeStore() string {
+	var b strings.Builder
+	for _, p := range s.store.Sorted() {
+		fmt.Fprintf(&b, "%s at %s seq=%v %v latency=%v left=%v from=%s", s.env.Of(p.GUID), s.env.Of(p.Server.ID),
+			p.Sequence, p.State, p.Latency, p.Expires().Sub(s.env.Now()), s.env.Of(p.From))
+		for _, path := range p.Paths() {
+			fmt.Fprintf(&b, " #%d→%s", path.Salt, s.env.Of(path.Next))
+		}
+		b.WriteString("\n")
+	}
+	fmt.Fprintf(&b, "refused=%d evicted=%d expired=%d\n", s.store.Stats().Refused, s.store.Stats().Evicted, s.store.Stats().Expired)
+	return b.String()
+}
+
+func (s *story) describeServed() string {
+	var b strings.Builder
+	for _, o := range s.served.Sorted() {
+		fmt.Fprintf(&b, "%s seq=%v established=%v roots=%s\n", s.env.Of(o.GUID), o.Sequence, o.Established, s.env.List(o.Roots))
+	}
+	return b.String()
+}
+
+// ---- reading arguments ----
+
+func arg(d *datadriven.TestData, name, otherwise string) string {
+	for _, a := range d.CmdArgs {
+		if a.Key == name && len(a.Vals) > 0 {
+			return a.Vals[0]
+		}
+	}
+	return otherwise
+}
+
+func (s *story) call(d *datadriven.TestData) env.Call { return env.Call(s.number(d.CmdArgs[0].Key)) }
+
+// key reads OBJECT#SALT.
+func (s *story) key(text string) idspace.ID {
+	name, salt, _ := strings.Cut(text, "#")
+	return idspace.Hex.Salted(s.object(name), int(s.number(salt)), roots)
+}
+
+func (s *story) request(d *datadriven.TestData) int { return s.router.Last(s.key(d.CmdArgs[0].Key)) }
+
+func (s *story) number(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return n
+}
+
+func (s *story) sequence(text string) (generation, counter uint64) {
+	if _, err := fmt.Sscanf(text, "%d.%d", &generation, &counter); err != nil {
+		s.t.Fatal(err)
+	}
+	return generation, counter
+}
+
+func (s *story) duration(text string) time.Duration {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return d
+}
+
+func (s *story) deadline(d *datadriven.TestData) (at mono.Time) {
+	if in := arg(d, "deadline", ""); in != "" {
+		return s.env.Now().Add(s.duration(in))
+	}
+	return 0
+}
+
+func (s *story) refusal(name string) wire.Refusal {
+	for r := range wire.Refusal_name {
+		if wire.Refusal(r).Name() == name {
+			return wire.Refusal(r)
+		}
+	}
+	s.t.Fatalf("no refusal %q", name)
+	return 0
+}
