@@ -118,7 +118,7 @@ func (m *Member) OnRow(e env.Env, from idspace.ID, r *wire.Row) {
 func (m *Member) hear(e env.Env, from idspace.ID, packed []byte) {
 	m.consider(e, from)
 	var strangers []byte
-	var redundant []idspace.ID
+	var redundant []*page
 	for _, r := range wire.Refs(packed) {
 		p := m.book.resolve(r)
 		switch {
@@ -130,12 +130,10 @@ func (m *Member) hear(e env.Env, from idspace.ID, packed []byte) {
 		case m.want(p.id) != wire.Use_USE_NONE:
 			m.consider(e, p.id)
 		case !m.tables.Map.Has(p.id) && !m.tables.Leaves.Has(p.id):
-			redundant = append(redundant, p.id)
+			redundant = append(redundant, p)
 		}
 	}
-	if len(redundant) > 0 {
-		m.measure(e, redundant[e.Rand().IntN(len(redundant))])
-	}
+	m.sample(e, redundant)
 	if len(strangers) > 0 {
 		e.Send(from, &wire.RecordRequest{Refs: strangers})
 	}

@@ -63,15 +63,19 @@ func (m *Member) probe(e env.Env, id idspace.ID, use wire.Use) {
 	e.Post(&env.Probe{Peer: id, Use: use, For: env.Membership})
 }
 
-// measure looks how near a candidate is for which there is no room unless it is
-// clearly nearer than somebody (Bamboo: at most one redundant candidate per message).
-func (m *Member) measure(e env.Env, id idspace.ID) {
-	p := m.book.find(id)
-	if p == nil || e.Now().Before(p.notBefore) || len(m.gate.probing) >= m.cfg.Probes {
+// sample looks now and then how near a candidate is for which there is no room unless it
+// is clearly nearer than somebody (Bamboo's far table).
+func (m *Member) sample(e env.Env, among []*page) {
+	if m.sampled != 0 && e.Now().Sub(m.sampled) < m.cfg.Sample || len(m.gate.probing) >= m.cfg.Probes {
 		return
 	}
-	if _, busy := m.gate.probing[id]; !busy {
-		m.probe(e, id, wire.Use_USE_NONE)
+	among = slices.DeleteFunc(among, func(p *page) bool {
+		_, busy := m.gate.probing[p.id]
+		return busy || e.Now().Before(p.notBefore)
+	})
+	if len(among) > 0 {
+		m.sampled = e.Now()
+		m.probe(e, among[e.Rand().IntN(len(among))].id, wire.Use_USE_NONE)
 	}
 }
 

@@ -54,6 +54,9 @@ type Config struct {
 	// Refused and Forgotten are how long a candidate is left alone after it, or this
 	// node, had no room, and after it was found dead. If zero, 15 s and 60 s.
 	Refused, Forgotten time.Duration
+	// Sample is the least time between two measurements of candidates for which there is
+	// room only if they are clearly nearer than somebody. If zero, 20 s (Bamboo's far table).
+	Sample time.Duration
 	// Resample is how long a candidate that was measured and found no nearer is left
 	// alone. If zero, 10 min.
 	Resample time.Duration
@@ -69,7 +72,7 @@ func (c Config) WithDefaults() Config {
 	}{
 		{&c.LeafPeriod, 4 * time.Second}, {&c.RowPeriod, 10 * time.Second}, {&c.EagerFor, 30 * time.Second},
 		{&c.JoinTimeout, 3 * time.Second}, {&c.Refused, 15 * time.Second}, {&c.Forgotten, time.Minute},
-		{&c.Resample, 10 * time.Minute}, {&c.LeaveTimeout, 4 * time.Second},
+		{&c.Sample, 20 * time.Second}, {&c.Resample, 10 * time.Minute}, {&c.LeaveTimeout, 4 * time.Second},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value
@@ -92,8 +95,9 @@ func (c Config) Validate() error {
 		return fmt.Errorf("membership: LeafPeriod %v, RowPeriod %v, EagerFor %v, JoinTimeout %v, LeaveTimeout %v: want positive",
 			c.LeafPeriod, c.RowPeriod, c.EagerFor, c.JoinTimeout, c.LeaveTimeout)
 	}
-	if c.Refused <= 0 || c.Forgotten <= 0 || c.Resample <= 0 {
-		return fmt.Errorf("membership: Refused %v, Forgotten %v, Resample %v: want positive", c.Refused, c.Forgotten, c.Resample)
+	if c.Refused <= 0 || c.Forgotten <= 0 || c.Sample <= 0 || c.Resample <= 0 {
+		return fmt.Errorf("membership: Refused %v, Forgotten %v, Sample %v, Resample %v: want positive",
+			c.Refused, c.Forgotten, c.Sample, c.Resample)
 	}
 	if c.Eager < 1 || c.Probes < 1 || c.Known < 1 || c.JoinRounds < 1 {
 		return fmt.Errorf("membership: Eager %d, Probes %d, Known %d, JoinRounds %d: want at least 1", c.Eager, c.Probes, c.Known, c.JoinRounds)
@@ -134,6 +138,7 @@ type Member struct {
 	told      map[idspace.ID]env.Use // what heartbeat was last told of each table entry
 	join      joining
 	leave     env.Call
+	sampled   mono.Time // when a redundant candidate was last measured
 	asked     mono.Time // when a question about an emptied slot was last sent
 }
 

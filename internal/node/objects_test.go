@@ -7,6 +7,7 @@ import (
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/node"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
@@ -30,6 +31,13 @@ func (h *host) locate(g idspace.ID) *env.Outcome {
 	h.net.t.Helper()
 	return h.do(15*time.Second, func(c env.Call) env.Local {
 		return &env.LocateRequest{Call: c, GUID: g, App: "test", Limit: 4, Deadline: h.deadline(10 * time.Second)}
+	})
+}
+
+func (h *host) locateFirst(g idspace.ID) *env.Outcome {
+	h.net.t.Helper()
+	return h.do(15*time.Second, func(c env.Call) env.Local {
+		return &env.LocateRequest{Call: c, GUID: g, App: "test", First: true, Deadline: h.deadline(10 * time.Second)}
 	})
 }
 
@@ -93,13 +101,15 @@ func TestUnpublishedObjectsAreAbsentAtOnce(t *testing.T) {
 
 func TestLookupsAndPublishesDialNobody(t *testing.T) {
 	n := newNet(t, 12)
+	n.config = func(c *node.Config) { c.Membership.Sample = time.Hour }
 	n.overlay(60)
-	n.run(15 * time.Minute) // every candidate has been measured once
+	n.run(30 * time.Second)
 	before := n.dials
 	for i := range 30 {
 		n.hosts[n.rng.IntN(60)].publish(guid(i))
 		n.hosts[n.rng.IntN(60)].send(guid(i), "x")
 		n.hosts[n.rng.IntN(60)].locate(guid(i + 1000))
+		n.hosts[n.rng.IntN(60)].locateFirst(guid(i))
 	}
 	if n.dials != before {
 		t.Errorf("%d dials during lookups and publishes", n.dials-before)
