@@ -19,10 +19,12 @@ func (m *Monitor) OnProbe(e env.Env, p *env.Probe) {
 	}
 	w := m.watch(p.Peer)
 	w.asks = append(w.asks, *p)
-	if w.seq == 0 || len(w.asks) == 1 {
+	if w.seq == 0 {
 		w.tries = 0
-		m.try(e, p.Peer, w)
+	} else if p.Use == wire.Use_USE_NONE {
+		return // the series under way will tell
 	}
+	m.try(e, p.Peer, w)
 }
 
 // makeRoom makes room for a link, letting go of one of lower worth if it must.
@@ -91,7 +93,9 @@ func (m *Monitor) OnHeard(e env.Env, h *env.Heard) {
 
 // OnMissed begins to probe a neighbor that did not acknowledge a routed message.
 func (m *Monitor) OnMissed(e env.Env, x *env.Missed) {
-	m.links.Lost(x.Peer)
+	if !m.links.Suspect(x.Peer) {
+		m.links.Lost(x.Peer) // once per flight: all that was under way was lost together
+	}
 	m.doubt(e, x.Peer)
 }
 

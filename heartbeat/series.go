@@ -56,7 +56,7 @@ func (m *Monitor) patience(id idspace.ID, w *watch) time.Duration {
 	if _, known := m.links.RTT(id); !known && len(w.asks) > 0 {
 		return m.cfg.GateSpacing
 	}
-	return max(m.links.Timeout(id), m.cfg.ProbeSpacing)
+	return max(m.links.Patience(id), m.cfg.ProbeSpacing)
 }
 
 // again goes on with a series whose last beacon was not answered in time.

@@ -149,7 +149,6 @@ func (l *Locator) OnVerdict(e env.Env, v *env.Verdict) {
 // conclude ends a with what it knows now.
 func (l *Locator) conclude(e env.Env, a *ask) {
 	pointed := len(a.found) > 0
-	l.unwaitAll(a)
 	a.found = slices.DeleteFunc(a.found, func(r *replica) bool { return r.dead })
 	switch {
 	case len(a.found) > 0:

@@ -103,6 +103,10 @@ func New(cfg Config, deps Deps) *Locator {
 	}
 }
 
+// Outstanding says how many requests are under way, and for how many nodes' distance
+// they wait.
+func (l *Locator) Outstanding() (asks, probes int) { return len(l.asks), len(l.probes) }
+
 func (l *Locator) setTimer(e env.Env, what uint8, call env.Call, at mono.Time) {
 	e.SetTimer(env.TimerKey{Room: env.Locate, What: what, N: uint64(call)}, max(at.Sub(e.Now()), 0))
 }

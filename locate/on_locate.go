@@ -18,7 +18,11 @@ func (l *Locator) OnLocate(e env.Env, m *env.LocateRequest) {
 	if a.Limit <= 0 || a.Limit > wire.MaxFound {
 		a.Limit = wire.MaxFound
 	}
-	if len(l.asks) >= l.cfg.Asks || l.asks[m.Call] != nil {
+	switch {
+	case !a.key.Valid():
+		l.answer(e, a, env.NoHandler)
+		return
+	case len(l.asks) >= l.cfg.Asks || l.asks[m.Call] != nil:
 		l.answer(e, a, env.Busy)
 		return
 	}

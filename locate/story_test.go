@@ -19,7 +19,7 @@ import (
 
 const roots = 4
 
-// TestStories runs the stories in testdata. The node is "me"; every command prints
+// TestStories runs the stories in testdata/stories. The node is "me"; every command prints
 // what the machine did.
 //
 //	locate CALL OBJECT [first] [explain] [limit=4] [deadline=5s] [for=messages]     cancel CALL
@@ -30,7 +30,7 @@ const roots = 4
 //	hold OBJECT SERVER=10ms …                     pointers that lie here
 //	hop KEY=NODE … | hop all=NODE                 rtt NODE=10ms …        advance 1s
 func TestStories(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/stories", func(t *testing.T, path string) {
 		s := newStory(t)
 		datadriven.RunTest(t, path, s.run)
 	})
@@ -110,7 +110,7 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 
 func (s *story) locate(d *datadriven.TestData) {
 	m := &env.LocateRequest{
-		Call: env.Call(s.number(d.CmdArgs[0].Key)), GUID: s.object(d.CmdArgs[1].Key), App: "app",
+		Call: env.Call(s.number(d.CmdArgs[0].Key)), GUID: s.object(d.CmdArgs[1].Key), App: s.app(d),
 		Limit: int(s.number(arg(d, "limit", "0"))), First: d.HasArg("first"), Explain: d.HasArg("explain"),
 	}
 	if in := arg(d, "deadline", ""); in != "" {
@@ -231,6 +231,11 @@ func arg(d *datadriven.TestData, name, otherwise string) string {
 		}
 	}
 	return otherwise
+}
+
+// app is the application; "\\xff" stands for a name that is no text.
+func (s *story) app(d *datadriven.TestData) string {
+	return strings.ReplaceAll(arg(d, "app", "app"), `\xff`, "\xff")
 }
 
 func (s *story) number(text string) int64 {

@@ -111,7 +111,7 @@ func (p *Publisher) sign(e env.Env, l *lay) *wire.SignedRecord {
 		LifeS:      uint32(p.cfg.Life.Seconds()),
 	})
 	if err != nil {
-		panic(fmt.Sprintf("publish: packing a pointer: %v", err)) // the face checks that App is text
+		panic(fmt.Sprintf("publish: packing a pointer: %v", err)) // Key.Valid was asked
 	}
 	return e.Sign(wire.PointerKind, payload)
 }
@@ -150,12 +150,27 @@ func (p *Publisher) settle(e env.Env, l *lay) {
 		p.forget(l)
 		p.parted(e, l)
 	}
+	if enough && l.withdrawn && !all {
+		p.hurry(e, l)
+		return
+	}
 	for _, j := range slices.Clone(l.jobs) {
 		switch {
 		case enough && (all || !j.explain):
 			p.end(e, j, env.OK)
 		case hopeless && (all || !j.explain):
 			p.end(e, j, env.Limit)
+		}
+	}
+}
+
+// hurry gives the roots that have not acknowledged a withdrawal one more retry's time:
+// until they have, a lookup may still find the object there.
+func (p *Publisher) hurry(e env.Env, l *lay) {
+	for _, j := range l.jobs {
+		if soon := e.Now().Add(2 * p.cfg.Retry); soon < j.deadline {
+			j.deadline = soon
+			e.SetTimer(env.TimerKey{Room: env.Publish, What: timerDeadline, N: uint64(j.call)}, 2*p.cfg.Retry)
 		}
 	}
 }
@@ -212,7 +227,7 @@ func (p *Publisher) onDeadline(e env.Env, call env.Call) {
 		return
 	}
 	status := env.TimedOut
-	if j.lay.acks >= p.cfg.Acks { // it waited only to explain the rest
+	if j.lay.acks >= p.cfg.Acks { // it waited only for the rest
 		status = env.OK
 	}
 	p.end(e, j, status)

@@ -13,8 +13,7 @@ import (
 // served no longer.
 func (p *Publisher) OnPublish(e env.Env, m *env.PublishRequest) {
 	key := pointers.Key{GUID: m.GUID, App: m.App}
-	if p.left || p.leaving != nil {
-		e.Deliver(&env.Outcome{Call: m.Call, Status: env.NotJoined})
+	if !p.serves(e, m.Call, key) {
 		return
 	}
 	o := p.Served.Add(key, p.cfg.Roots)
@@ -28,6 +27,19 @@ func (p *Publisher) OnPublish(e env.Env, m *env.PublishRequest) {
 	j := p.newJob(e, m.Call, m.Deadline)
 	j.explain = m.Explain
 	p.begin(e, &lay{key: key, jobs: []*job{j}})
+}
+
+// serves answers a request that this node cannot serve, and says whether it can.
+func (p *Publisher) serves(e env.Env, call env.Call, key pointers.Key) bool {
+	switch {
+	case p.left || p.leaving != nil:
+		e.Deliver(&env.Outcome{Call: call, Status: env.NotJoined})
+	case !key.Valid():
+		e.Deliver(&env.Outcome{Call: call, Status: env.NoHandler})
+	default:
+		return true
+	}
+	return false
 }
 
 // newJob returns a job that ends at its deadline.

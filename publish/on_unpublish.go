@@ -10,8 +10,7 @@ import (
 // node published can be taken back too.
 func (p *Publisher) OnUnpublish(e env.Env, m *env.UnpublishRequest) {
 	key := pointers.Key{GUID: m.GUID, App: m.App}
-	if p.left || p.leaving != nil {
-		e.Deliver(&env.Outcome{Call: m.Call, Status: env.NotJoined})
+	if !p.serves(e, m.Call, key) {
 		return
 	}
 	p.Served.Remove(key)

@@ -63,8 +63,20 @@ func New(cfg Config, deps Deps) *Publisher {
 	}
 }
 
-// OnSelf takes this node's new record; the next lay of each object carries it.
-func (p *Publisher) OnSelf(_ env.Env, m *env.SelfChanged) { p.cfg.Record = m.Record }
+// Outstanding says how many records are on their way to their roots, and how many
+// requests of the face wait for one.
+func (p *Publisher) Outstanding() (lays, jobs int) { return len(p.lays), len(p.jobs) }
+
+// OnSelf takes this node's new record. What is served is laid again soon, spread over
+// a sixth of a period: whoever finds it should not dial addresses of yesterday.
+func (p *Publisher) OnSelf(e env.Env, m *env.SelfChanged) {
+	p.cfg.Record = m.Record
+	for _, o := range p.Served.Sorted() {
+		if in := p.random(e, p.cfg.Period/6); e.Now().Add(in).Before(o.Due()) {
+			p.schedule(e, o, in)
+		}
+	}
+}
 
 // OnActivated is told when this node has become a member.
 func (p *Publisher) OnActivated(e env.Env) {

@@ -20,25 +20,25 @@ import (
 
 const roots = 4
 
-// TestStories runs the stories in testdata. The node is "me"; every command prints
+// TestStories runs the stories in testdata/stories. The node is "me"; every command prints
 // what the machine did.
 //
 //	publish CALL OBJECT [deadline=5s] [explain]    unpublish CALL OBJECT [deadline=5s]
-//	cancel CALL                                    withdraw, activated
+//	cancel CALL                                    withdraw, activated, self VERSION
 //	reply KEY by=NODE [held=1.2] [refused=limit]   lost KEY why=not-joined: the latest request for it
 //	arrive LABEL OBJECT server=NODE seq=1.2 [salt=0] [left=75] [path=a,b] [spent=10] [withdrawn] …
 //	hop KEY=NODE …                                 where next hops lead; keys are OBJECT#SALT or all
 //	rtt NODE=10ms …                                changed [dead=NODE]
 //	advance 1s                                     store, served
 func TestStories(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/stories", func(t *testing.T, path string) {
 		s := newStory(t)
 		datadriven.RunTest(t, path, s.run)
 	})
 }
 
 type story struct {
-	t      *testing.T
+	t      testing.TB
 	env    *envtest.Env
 	router *routetest.Router
 	store  *pointers.Store
@@ -56,7 +56,7 @@ func (l links) RTT(id idspace.ID) (time.Duration, bool) {
 	return rtt, ok
 }
 
-func newStory(t *testing.T) *story {
+func newStory(t testing.TB) *story {
 	s := &story{t: t, env: envtest.New("me"), links: make(links)}
 	s.cfg = publish.Config{
 		Space: idspace.Hex, Self: s.env.Self, Network: envtest.Network, Generation: 7, Record: envtest.Node("me", 1),
@@ -98,16 +98,18 @@ func (s *story) do(d *datadriven.TestData) {
 	switch d.Cmd {
 	case "publish":
 		s.p.OnPublish(s.env, &env.PublishRequest{
-			Call: s.call(d), GUID: s.object(d.CmdArgs[1].Key), App: "app", Deadline: s.deadline(d), Explain: d.HasArg("explain"),
+			Call: s.call(d), GUID: s.object(d.CmdArgs[1].Key), App: s.app(d), Deadline: s.deadline(d), Explain: d.HasArg("explain"),
 		})
 	case "unpublish":
 		s.p.OnUnpublish(s.env, &env.UnpublishRequest{
-			Call: s.call(d), GUID: s.object(d.CmdArgs[1].Key), App: "app", Deadline: s.deadline(d),
+			Call: s.call(d), GUID: s.object(d.CmdArgs[1].Key), App: s.app(d), Deadline: s.deadline(d),
 		})
 	case "cancel":
 		s.p.OnCancel(s.env, s.call(d))
 	case "withdraw":
 		s.p.OnWithdraw(s.env)
+	case "self":
+		s.p.OnSelf(s.env, &env.SelfChanged{Record: envtest.Node("me", uint64(s.call(d)))})
 	case "activated":
 		s.p.OnActivated(s.env)
 	case "reply":
@@ -234,6 +236,11 @@ func (s *story) key(text string) idspace.ID {
 }
 
 func (s *story) request(d *datadriven.TestData) int { return s.router.Last(s.key(d.CmdArgs[0].Key)) }
+
+// app is the application; "\\xff" stands for a name that is no text.
+func (s *story) app(d *datadriven.TestData) string {
+	return strings.ReplaceAll(arg(d, "app", "app"), `\xff`, "\xff")
+}
 
 func (s *story) number(text string) int64 {
 	n, err := strconv.ParseInt(text, 10, 64)

@@ -78,6 +78,9 @@ func (r *Router) next(e env.Env, t *transit) {
 	switch {
 	case !e.Now().Before(t.deadline):
 		drop(e, "deadline", t.from)
+		if t.from == r.tables.Self && !t.msg.Reply && !t.msg.Resent {
+			r.refuse(e, t.msg, t.from, wire.Refusal_REFUSAL_NO_ROUTE) // it never left
+		}
 	case t.msg.Reply:
 		r.nextBack(e, t)
 	default:

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
@@ -88,6 +89,8 @@ type Upcall struct {
 	From    idspace.ID         // who says to have sent it
 	Origin  *wire.SignedRecord // its signature, nil if it did not sign; the world checks it
 	Payload []byte
+	// Deadline is when nobody waits for the answer any more; zero if that is not known.
+	Deadline mono.Time
 }
 
 func (*Outcome) delivery() {}

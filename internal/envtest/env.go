@@ -21,6 +21,7 @@ type Env struct {
 	now    mono.Time
 	rng    *rand.Rand
 	timers []timer // in order of due, then of setting
+	ended  map[env.Call]int
 	lines  []string
 }
 
@@ -33,7 +34,7 @@ var _ env.Env = (*Env)(nil)
 
 // New returns the world of the node with the given name. Its time begins at one second.
 func New(self string) *Env {
-	e := &Env{Names: make(Names), now: mono.Time(time.Second), rng: rand.New(rand.NewPCG(1, 2))}
+	e := &Env{Names: make(Names), ended: make(map[env.Call]int), now: mono.Time(time.Second), rng: rand.New(rand.NewPCG(1, 2))}
 	e.Self = e.ID(self)
 	return e
 }
@@ -107,7 +108,15 @@ func (e *Env) SendDial(to idspace.ID, m wire.Message) {
 func (e *Env) Post(m env.Local) { e.Line("post %s", e.describeLocal(m)) }
 
 // Deliver implements env.World.
-func (e *Env) Deliver(d env.Delivery) { e.Line("deliver %s", e.describeDelivery(d)) }
+func (e *Env) Deliver(d env.Delivery) {
+	if o, ok := d.(*env.Outcome); ok {
+		e.ended[o.Call]++
+	}
+	e.Line("deliver %s", e.describeDelivery(d))
+}
+
+// Ended is how many outcomes a call has had.
+func (e *Env) Ended(call env.Call) int { return e.ended[call] }
 
 // Emit implements env.World.
 func (e *Env) Emit(ev env.Event) { e.Line("event %s", e.describeEvent(ev)) }

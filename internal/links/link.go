@@ -64,10 +64,13 @@ func (t *timing) sample(rtt time.Duration) {
 	t.srtt += (rtt - t.srtt) / 8
 }
 
-func (t *timing) timeout(cfg *Config) time.Duration {
-	base := cfg.FirstTimeout
-	if t.srtt > 0 {
-		base = max(t.srtt+4*t.rttvar+cfg.Slack, cfg.MinTimeout)
+func (t *timing) patience(cfg *Config) time.Duration {
+	if t.srtt == 0 {
+		return cfg.FirstTimeout
 	}
-	return min(base<<min(t.backoff, 8), cfg.MaxTimeout)
+	return min(max(t.srtt+4*t.rttvar+cfg.Slack, cfg.MinTimeout), cfg.MaxTimeout)
+}
+
+func (t *timing) timeout(cfg *Config) time.Duration {
+	return min(t.patience(cfg)<<min(t.backoff, 8), cfg.MaxTimeout)
 }

@@ -36,6 +36,9 @@ func TestTimeoutsAreTCPs(t *testing.T) {
 	if got := table.Timeout(id(1)); got < 440*time.Millisecond || got > 448*time.Millisecond {
 		t.Errorf("after two losses: %v, want four times as long", got)
 	}
+	if got := table.Patience(id(1)); got > 112*time.Millisecond {
+		t.Errorf("patience of a probe after two losses: %v, want no doubling", got)
+	}
 	for range 100 {
 		table.Lost(id(1))
 	}

@@ -104,6 +104,15 @@ func (t *Table) Timeout(id idspace.ID) time.Duration {
 	return t.cfg.FirstTimeout
 }
 
+// Patience is Timeout without the doubling: how long a probe waits, for probes that
+// double find the dead too late (findings A.3).
+func (t *Table) Patience(id idspace.ID) time.Duration {
+	if l := t.byID[id]; l != nil {
+		return l.patience(&t.cfg)
+	}
+	return t.cfg.FirstTimeout
+}
+
 // All returns the links in order of ID: a view, not to be kept or changed.
 func (t *Table) All() []*Link { return t.all }
 

@@ -29,12 +29,19 @@ type Carrier struct {
 	Deps
 
 	sends   map[env.Call]*send
-	calls   map[env.Call]*send      // by the routed call of the attempt under way
-	inbound map[uint64]*wire.Routed // requests that the application has, by ticket
-	ticket  uint64                  // the last one given
+	calls   map[env.Call]*send // by the routed call of the attempt under way
+	inbound map[uint64]inbound // what the application has, by ticket
+	perPeer map[idspace.ID]int // of inbound, by the hop it came from; never zero
+	ticket  uint64             // the last one given
 }
 
 var _ routing.Upcall = (*Carrier)(nil)
+
+// inbound is a message that the application has.
+type inbound struct {
+	request *wire.Routed
+	from    idspace.ID
+}
 
 // send is a message of this node on its way.
 type send struct {
@@ -63,7 +70,8 @@ func New(cfg Config, deps Deps) *Carrier {
 		Deps:    deps,
 		sends:   make(map[env.Call]*send),
 		calls:   make(map[env.Call]*send),
-		inbound: make(map[uint64]*wire.Routed),
+		inbound: make(map[uint64]inbound),
+		perPeer: make(map[idspace.ID]int),
 	}
 }
 
@@ -73,7 +81,7 @@ func (c *Carrier) OnTimer(e env.Env, k env.TimerKey) {
 	case timerSend:
 		c.onDeadline(e, env.Call(k.N))
 	case timerInbound:
-		delete(c.inbound, k.N) // its caller has given up
+		c.handBack(e, k.N) // its caller has given up
 	default:
 		panic(fmt.Sprintf("messages: timer %d is not of this room", k.What))
 	}

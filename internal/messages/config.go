@@ -15,9 +15,11 @@ type Config struct {
 
 	Sends    int           // most sends of this node under way at once; default 1024
 	Inbound  int           // most messages with the application at once; default 1024
+	PerPeer  int           // most of them that came by the same neighbor; default a quarter of Inbound
 	Replicas int           // servers asked for by the first locate; default 4
 	Rounds   int           // locates for one message to an object; default 3
 	GiveUp   time.Duration // deadline of a send or message that names none; default 10 s
+	MaxLife  time.Duration // longest time that a message may be with the application; default 2 min
 
 	// Forward sees messages that pass this node on their way; false stops one, which
 	// is then refused. It runs within the step and must not block. Default: none.
@@ -34,6 +36,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("messages: Network is not set")
 	case d.GiveUp <= 0:
 		return fmt.Errorf("messages: GiveUp is %v, must be positive", d.GiveUp)
+	case d.MaxLife <= 0:
+		return fmt.Errorf("messages: MaxLife is %v, must be positive", d.MaxLife)
 	}
 	for _, f := range d.counts() {
 		if *f.value <= 0 {
@@ -49,8 +53,14 @@ func (c Config) withDefaults() Config {
 			*f.value = f.def
 		}
 	}
+	if c.PerPeer == 0 {
+		c.PerPeer = max(1, c.Inbound/4)
+	}
 	if c.GiveUp == 0 {
 		c.GiveUp = 10 * time.Second
+	}
+	if c.MaxLife == 0 {
+		c.MaxLife = 2 * time.Minute
 	}
 	return c
 }
@@ -65,6 +75,7 @@ func (c *Config) counts() []countField {
 	return []countField{
 		{"Sends", &c.Sends, 1024},
 		{"Inbound", &c.Inbound, 1024},
+		{"PerPeer", &c.PerPeer, 0}, // depends on Inbound
 		{"Replicas", &c.Replicas, 4},
 		{"Rounds", &c.Rounds, 3},
 	}

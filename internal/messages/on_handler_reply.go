@@ -11,13 +11,11 @@ import (
 // OnHandlerReply sends the application's reply back. A reply that comes after the
 // caller's deadline, or a second one, finds no request and is dropped.
 func (c *Carrier) OnHandlerReply(e env.Env, m *env.HandlerReply) {
-	r := c.inbound[m.Ticket]
+	r := c.handBack(e, m.Ticket)
 	if r == nil {
 		e.Emit(&env.Dropped{Why: "message: late reply"})
 		return
 	}
-	delete(c.inbound, m.Ticket)
-	e.StopTimer(inboundTimer(m.Ticket))
 	if m.Refused != wire.Refusal_REFUSAL_NONE {
 		c.Router.Answer(e, r, nil, m.Refused)
 		return

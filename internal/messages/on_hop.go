@@ -26,23 +26,43 @@ func (c *Carrier) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verdic
 		why = wire.Refusal_REFUSAL_NO_ROUTE
 	case !u.GUID.IsZero() && !c.Served.Has(pointers.Key{GUID: u.GUID, App: u.App}):
 		why = wire.Refusal_REFUSAL_STALE
-	case len(c.inbound) >= c.cfg.Inbound:
+	case len(c.inbound) >= c.cfg.Inbound || c.perPeer[at.From] >= c.cfg.PerPeer && at.From != c.cfg.Self:
 		why = wire.Refusal_REFUSAL_BUSY
 	}
 	if why != wire.Refusal_REFUSAL_NONE {
 		c.Router.Answer(e, r, nil, why)
 		return routing.Consumed
 	}
+	c.handOver(e, u, inbound{r, at.From})
+	return routing.Consumed
+}
+
+// handOver gives a message to the application, until its caller's deadline.
+func (c *Carrier) handOver(e env.Env, u *env.Upcall, in inbound) {
 	c.ticket++
 	u.Ticket = c.ticket
-	c.inbound[u.Ticket] = r
-	left := time.Duration(r.DeadlineMs) * time.Millisecond
+	c.inbound[u.Ticket] = in
+	c.perPeer[in.from]++
+	left := time.Duration(in.request.DeadlineMs) * time.Millisecond
 	if left == 0 {
 		left = c.cfg.GiveUp
 	}
-	e.SetTimer(inboundTimer(u.Ticket), left)
+	e.SetTimer(inboundTimer(u.Ticket), min(left, c.cfg.MaxLife))
 	e.Deliver(u)
-	return routing.Consumed
+}
+
+// handBack takes a message off the application's hands; nil if it has none of that ticket.
+func (c *Carrier) handBack(e env.Env, ticket uint64) *wire.Routed {
+	in, ok := c.inbound[ticket]
+	if !ok {
+		return nil
+	}
+	delete(c.inbound, ticket)
+	if c.perPeer[in.from]--; c.perPeer[in.from] == 0 {
+		delete(c.perPeer, in.from)
+	}
+	e.StopTimer(inboundTimer(ticket))
+	return in.request
 }
 
 func inboundTimer(ticket uint64) env.TimerKey {

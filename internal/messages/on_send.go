@@ -19,6 +19,9 @@ const minLeft = 100 * time.Millisecond
 func (c *Carrier) OnSend(e env.Env, m *env.SendRequest) {
 	s := &send{SendRequest: *m, began: e.Now()}
 	switch {
+	case !pointers.Key{App: m.App}.Valid():
+		c.deliver(e, s, env.NoHandler)
+		return
 	case len(m.Payload) > wire.MaxPayload:
 		c.deliver(e, s, env.TooLarge)
 		return
@@ -75,11 +78,14 @@ func (c *Carrier) OnLocated(e env.Env, m *env.Located) {
 			s.replicas = append(s.replicas, r)
 		}
 	}
-	if len(s.replicas) == 0 {
+	switch {
+	case len(s.replicas) > 0:
+		c.next(e, s)
+	case s.rounds == 1: // somebody near knew only servers that were tried
+		c.locate(e, s)
+	default:
 		c.giveUp(e, s, env.Unknown)
-		return
 	}
-	c.next(e, s)
 }
 
 // giveUp ends s for want of servers: if one has refused, its refusal says more than
@@ -148,7 +154,7 @@ func (c *Carrier) sign(e env.Env, s *send, key idspace.ID) *wire.SignedRecord {
 		Network: c.cfg.Network, Call: uint64(s.call), Key: key[:], App: s.App, PayloadHash: hash(s.Payload),
 	})
 	if err != nil {
-		panic(fmt.Sprintf("messages: packing an origin record: %v", err)) // the face checks that App is text
+		panic(fmt.Sprintf("messages: packing an origin record: %v", err)) // Key.Valid was asked
 	}
 	return e.Sign(wire.OriginKind, payload)
 }

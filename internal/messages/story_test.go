@@ -16,18 +16,18 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
-// TestStories runs the stories in testdata. The node is "me"; every command prints
+// TestStories runs the stories in testdata/stories. The node is "me"; every command prints
 // what the machine did.
 //
 //	send CALL KEY [object] [exact] [signed] [payload=hi] [size=N] [deadline=5s]     cancel CALL
 //	located CALL [status=absent] [SERVER=10ms …]
 //	reply KEY by=NODE [payload=yes] [error=…] [refused=stale] [garbage]     lost KEY why=no-route
-//	arrive LABEL KEY [guid=OBJECT] [exact] [payload=hi] [signed[=wrong]] [deadline=5s] [garbage]
+//	arrive LABEL KEY [guid=OBJECT] [exact] [payload=hi] [signed[=wrong]] [deadline=5s] [from=NODE] [garbage]
 //	handled TICKET [payload=yes] [size=N] [error=…] [refused=no-handler]
 //	serve OBJECT          hop KEY=NODE … | hop all=NODE          stop, pass: what Forward says
 //	advance 1s            outstanding
 func TestStories(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/stories", func(t *testing.T, path string) {
 		s := newStory(t, strings.Contains(path, "forward"))
 		datadriven.RunTest(t, path, s.run)
 	})
@@ -45,7 +45,7 @@ type story struct {
 
 func newStory(t testing.TB, forward bool) *story {
 	s := &story{t: t, env: envtest.New("me"), served: pointers.NewServed(pointers.Limits{})}
-	cfg := messages.Config{Self: s.env.Self, Network: envtest.Network, Sends: 3, Inbound: 2}
+	cfg := messages.Config{Self: s.env.Self, Network: envtest.Network, Sends: 3, Inbound: 3, PerPeer: 2}
 	if forward {
 		cfg.Forward = func(u *env.Upcall) bool {
 			s.env.Line("forward? %q from=%s", u.Payload, s.env.Of(u.From))
@@ -81,9 +81,7 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 	case "handled":
 		s.c.OnHandlerReply(s.env, s.handled(d))
 	case "serve":
-		s.served.Add(pointers.Key{GUID: s.env.ID(d.CmdArgs[0].Key), App: "app"}, 4)
-	case "unserve":
-		s.served.Remove(pointers.Key{GUID: s.env.ID(d.CmdArgs[0].Key), App: "app"})
+		s.served.Add(keyOf(s, d.CmdArgs[0].Key), 4)
 	case "hop":
 		s.hops(d)
 	case "stop", "pass":
@@ -99,9 +97,13 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 	return s.env.Drain()
 }
 
+func keyOf(s *story, object string) pointers.Key {
+	return pointers.Key{GUID: s.env.ID(object), App: "app"}
+}
+
 func (s *story) send(d *datadriven.TestData) {
 	m := &env.SendRequest{
-		Call: env.Call(s.number(d.CmdArgs[0].Key)), Key: s.env.ID(d.CmdArgs[1].Key), App: "app",
+		Call: env.Call(s.number(d.CmdArgs[0].Key)), Key: s.env.ID(d.CmdArgs[1].Key), App: strings.ReplaceAll(arg(d, "app", "app"), `\xff`, "\xff"),
 		Object: d.HasArg("object"), Exact: d.HasArg("exact"), Signed: d.HasArg("signed"), Payload: s.payload(d, "hi"),
 	}
 	if in := arg(d, "deadline", ""); in != "" {
@@ -144,7 +146,7 @@ func (s *story) reply(d *datadriven.TestData) {
 }
 
 func (s *story) arrive(d *datadriven.TestData) {
-	key, from := s.env.ID(d.CmdArgs[1].Key), s.env.ID("sender")
+	key, from := s.env.ID(d.CmdArgs[1].Key), s.env.ID(arg(d, "from", "sender"))
 	s.calls++
 	body := &wire.AppMessage{App: "app", Payload: s.payload(d, "hi")}
 	if object := arg(d, "guid", ""); object != "" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
@@ -21,6 +22,9 @@ type Key struct {
 func (k Key) Compare(o Key) int {
 	return cmp.Or(idspace.Compare(k.GUID, o.GUID), strings.Compare(k.App, o.App))
 }
+
+// Valid reports whether the wire can carry k. No process has a name that it cannot.
+func (k Key) Valid() bool { return len(k.App) <= wire.MaxApp && utf8.ValidString(k.App) }
 
 // String is the key in traces.
 func (k Key) String() string { return k.GUID.Short() + "/" + k.App }

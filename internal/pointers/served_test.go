@@ -1,9 +1,9 @@
 package pointers_test
 
 import (
-	"fmt"
 	"testing"
 
+	"github.com/tapestry-dolr/tapestry/internal/envtest"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
@@ -53,19 +53,6 @@ func TestServedComesDueInOrder(t *testing.T) {
 	})
 }
 
-func TestLimitsNameTheFieldThatMakesNoSense(t *testing.T) {
-	for name, l := range map[string]pointers.Limits{
-		"PerServer": {PerServer: -1}, "PerObject": {PerObject: -1}, "PerNode": {PerNode: -1},
-		"Bytes": {Bytes: -1}, "Served": {Served: -1},
-	} {
-		if err := l.Validate(); err == nil || err.Error() != fmt.Sprintf("pointers: %s is -1, must not be negative", name) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	if err := (pointers.Limits{}).Validate(); err != nil {
-		t.Error(err)
-	}
-	if l := (pointers.Limits{}).WithDefaults(); l.PerServer == 0 || l.PerObject == 0 || l.PerNode == 0 || l.Bytes == 0 || l.Served == 0 {
-		t.Errorf("defaults: %+v", l)
-	}
+func TestLimitErrorsNameTheField(t *testing.T) {
+	envtest.ValidateNamesFields(t, pointers.Limits{})
 }

@@ -109,6 +109,9 @@ func (r *Router) Reply(e env.Env, n int, reply *wire.Routed, by idspace.ID) {
 	r.Upcall.OnReply(e, reply)
 }
 
+// Requests is how many requests have begun here; they are numbered from 1.
+func (r *Router) Requests() int { return len(r.begun) - 1 }
+
 // Begun is request n.
 func (r *Router) Begun(n int) *wire.Routed { return r.begun[n] }
 

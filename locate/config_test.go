@@ -1,0 +1,15 @@
+package locate_test
+
+import (
+	"testing"
+
+	"github.com/tapestry-dolr/tapestry/internal/envtest"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/locate"
+)
+
+func TestConfigErrorsNameTheField(t *testing.T) {
+	envtest.ValidateNamesFields(t, locate.Config{
+		Space: idspace.Hex, Self: idspace.ID{1}, Network: envtest.Network,
+	})
+}

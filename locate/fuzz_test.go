@@ -1,0 +1,34 @@
+package locate_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// FuzzLocate gives a holder requests and an asker answers of any content: no panic,
+// and the request ends.
+func FuzzLocate(f *testing.F) {
+	guid, key := idspace.Hash([]byte("x")), idspace.Hex.Salted(idspace.Hash([]byte("x")), 1, 4)
+	s := newStory(f)
+	f.Add(
+		wire.Pack(&wire.Locate{Guid: guid[:], App: "app", Salt: 1, Limit: 1 << 31}), uint64(1<<63),
+		wire.Pack(&wire.LocateReply{Replicas: []*wire.FoundReplica{s.found("x", "s1", time.Hour, ""), s.found("x", "s1", 0, "")}}),
+	)
+	f.Fuzz(func(t *testing.T, request []byte, spent uint64, reply []byte) {
+		s := newStory(t)
+		s.l.OnLocate(s.env, &env.LocateRequest{Call: 1, GUID: guid, App: "app"})
+		from := s.env.ID("asker")
+		s.router.Arrive(s.env, "a", &wire.Routed{
+			Call: 1, Key: key[:], BodyKind: wire.BodyKind_BODY_LOCATE, Body: request, Path: from[:], SpentUs: spent,
+		})
+		s.router.Reply(s.env, 1, &wire.Routed{Body: reply}, from)
+		s.env.Advance(time.Minute, func(k env.TimerKey) { s.l.OnTimer(s.env, k) })
+		if s.env.Ended(1) != 1 || s.env.Timers() != 0 {
+			t.Fatalf("ended %d times, %d timers left", s.env.Ended(1), s.env.Timers())
+		}
+	})
+}
