@@ -73,7 +73,10 @@ type Router struct {
 
 // transit is an envelope on its way through this node.
 type transit struct {
-	msg      *wire.Routed // as it goes out, but for its transmission number
+	msg      *wire.Routed  // as it goes out, but for its transmission number
+	in       *wire.Routed  // a request as it came; nil for replies
+	note     *wire.HopNote // this node's line in its explanation, nil if none is wanted
+	arrived  mono.Time
 	from     idspace.ID   // the hop before; Self if it began here
 	to       idspace.ID   // the hop that has to acknowledge it
 	tried    []idspace.ID // hops that did not

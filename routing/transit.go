@@ -27,10 +27,7 @@ func (r *Router) forward(e env.Env, m *wire.Routed, p passage) {
 	out := copyOf(m)
 	out.Path = append(append(make([]byte, 0, len(m.Path)+idspace.Size), m.Path...), r.tables.Self[:]...)
 	out.HopsLeft--
-	if p.note != nil {
-		out.Notes = append(slices.Clone(m.Notes), p.note)
-	}
-	t := &transit{msg: out, from: p.from, deadline: r.deadline(e, m)}
+	t := &transit{msg: out, in: m, from: p.from, note: p.note, arrived: e.Now(), deadline: r.deadline(e, m)}
 	if p.hop.Wait {
 		r.park(e, t)
 		return
@@ -45,7 +42,10 @@ func (r *Router) send(e env.Env, t *transit, hop surrogate.Hop) {
 	out.Tx = r.lastTx
 	out.DeadlineMs = uint32(max(t.deadline.Sub(e.Now())/time.Millisecond, 1))
 	rtt, _ := r.links.RTT(hop.To)
-	out.SpentUs += uint64(rtt / time.Microsecond)
+	if t.in != nil {
+		out.SpentUs = t.in.SpentUs + uint64(rtt/time.Microsecond)
+		out.Notes = t.notes(e, hop, rtt)
+	}
 	t.to, t.sent, t.parked = hop.To, e.Now(), false
 	r.pending[out.Tx] = t
 	e.Send(hop.To, out)
@@ -96,21 +96,24 @@ func (r *Router) nextOn(e env.Env, t *transit) {
 	case hop.Wait:
 		r.park(e, t)
 	case hop.Rule == wire.Rule_RULE_ROOT:
-		r.request(e, asArrived(t.msg), t.from)
+		again := copyOf(t.in)
+		again.Resent = t.msg.Resent
+		r.request(e, again, t.from)
 	default:
 		r.send(e, t, hop)
 	}
 }
 
-// asArrived undoes what forward added.
-func asArrived(m *wire.Routed) *wire.Routed {
-	in := copyOf(m)
-	in.Path = in.Path[:len(in.Path)-idspace.Size]
-	in.HopsLeft++
-	if in.Explain && len(in.Notes) > 0 {
-		in.Notes = in.Notes[:len(in.Notes)-1]
+// notes is the explanation as it leaves here: with this node's line, of the hop that is
+// taken after all.
+func (t *transit) notes(e env.Env, hop surrogate.Hop, rtt time.Duration) []*wire.HopNote {
+	if t.note == nil {
+		return t.in.Notes
 	}
-	return in
+	return append(slices.Clone(t.in.Notes), &wire.HopNote{
+		Node: t.note.Node, Rule: hop.Rule, Level: uint32(hop.Level), Digit: uint32(hop.Digit), Pointers: t.note.Pointers,
+		RttUs: uint64(rtt / time.Microsecond), HeldUs: uint64(e.Now().Sub(t.arrived) / time.Microsecond),
+	})
 }
 
 // park keeps an envelope until heartbeat has judged the suspects in its way.
