@@ -11,14 +11,17 @@ import (
 )
 
 // OnChanged hides the pointers of servers found dead, and looks for pointers whose
-// next hop is now another (JSAC §III-C: object pointer redistribution).
+// next hop is now another (JSAC §III-C: object pointer redistribution). A neighbor that
+// is merely suspected moves nothing.
 func (p *Publisher) OnChanged(e env.Env, m *env.Changed) {
 	for _, server := range m.Dead {
 		for _, hidden := range p.Store.Bury(server) {
 			e.Emit(&env.Removed{GUID: hidden.GUID, Server: server, Why: "server dead"})
 		}
 	}
-	p.startSweep(e)
+	if len(m.Added)+len(m.Removed) > 0 {
+		p.startSweep(e)
+	}
 }
 
 // sweep is how far a look at all pointers has come. It walks Store from the end to
@@ -68,7 +71,7 @@ func (p *Publisher) redirect(e env.Env, ptr *pointers.Pointer) (pushed int) {
 		if path.Until <= e.Now() {
 			continue
 		}
-		hop := p.Router.Next(p.cfg.Space.Salted(ptr.GUID, path.Salt, path.Roots))
+		hop := p.Router.Course(p.cfg.Space.Salted(ptr.GUID, path.Salt, path.Roots))
 		switch {
 		case hop.Wait || hop.To == path.Next:
 		case hop.Rule == wire.Rule_RULE_ROOT || hop.To == p.cfg.Self:
@@ -118,6 +121,6 @@ func (p *Publisher) pushAgain(e env.Env, a attempt) {
 }
 
 func (p *Publisher) isRoot(a attempt) bool {
-	var hop surrogate.Hop = p.Router.Next(p.cfg.Space.Salted(a.key.GUID, a.salt, a.roots))
+	var hop surrogate.Hop = p.Router.Course(p.cfg.Space.Salted(a.key.GUID, a.salt, a.roots))
 	return hop.To == p.cfg.Self
 }

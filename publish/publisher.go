@@ -16,7 +16,7 @@ import (
 type Router interface {
 	Route(e env.Env, m *wire.Routed)
 	Answer(e env.Env, request *wire.Routed, body []byte, why wire.Refusal)
-	Next(key idspace.ID) surrogate.Hop
+	Course(key idspace.ID) surrogate.Hop
 }
 
 // Links knows how far away the neighbors are.

@@ -28,7 +28,7 @@ const roots = 4
 //	reply KEY by=NODE [held=1.2] [refused=limit]   lost KEY why=not-joined: the latest request for it
 //	arrive LABEL OBJECT server=NODE seq=1.2 [salt=0] [left=75] [path=a,b] [spent=10] [withdrawn] …
 //	hop KEY=NODE …                                 where next hops lead; keys are OBJECT#SALT or all
-//	rtt NODE=10ms …                                changed [dead=NODE]
+//	rtt NODE=10ms …                                changed [dead=NODE] [suspects]
 //	advance 1s                                     store, served
 func TestStories(t *testing.T) {
 	datadriven.Walk(t, "testdata/stories", func(t *testing.T, path string) {
@@ -126,6 +126,9 @@ func (s *story) do(d *datadriven.TestData) {
 		}
 	case "changed":
 		m := &env.Changed{}
+		if !d.HasArg("suspects") {
+			m.Added = []idspace.ID{s.env.ID("somebody")}
+		}
 		if dead := arg(d, "dead", ""); dead != "" {
 			m.Dead = []idspace.ID{s.env.ID(dead)}
 		}

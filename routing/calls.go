@@ -1,11 +1,18 @@
 package routing
 
-import "github.com/tapestry-dolr/tapestry/internal/wire"
+import (
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
 
-// call is what is remembered of a request.
+// call is what is remembered of a request, or of a transmission that was given up.
 type call struct {
 	reply *wire.Routed  // the answer, nil until there is one
 	note  *wire.HopNote // this node's line in the explanation, nil if none is wanted
+
+	to   idspace.ID // who was to acknowledge it
+	sent mono.Time
 }
 
 // calls remembers the latest requests, oldest forgotten first.

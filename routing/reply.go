@@ -67,7 +67,7 @@ func (r *Router) reply(e env.Env, m *wire.Routed, from idspace.ID) {
 		}
 	case m.HopsLeft == 0:
 		drop(e, "hop limit", from)
-	case len(r.pending) >= r.cfg.Pending:
+	case r.Pending() >= r.cfg.Pending:
 		drop(e, "router full", from)
 	default:
 		out := copyOf(m)

@@ -21,8 +21,11 @@ type Config struct {
 	Calls int
 	// Life is how long a request may travel if its caller set no deadline. If zero, 10 s.
 	Life time.Duration
-	// Park is how often a parked envelope looks for a way again. If zero, 200 ms.
+	// Park is how often parked envelopes look for a way again. If zero, 200 ms.
 	Park time.Duration
+	// Settle is how soon they look after the tables have changed; changes that come
+	// together cost one look. If zero, 10 ms.
+	Settle time.Duration
 }
 
 // WithDefaults returns c with zero fields filled in.
@@ -39,21 +42,25 @@ func (c Config) WithDefaults() Config {
 	if c.Park == 0 {
 		c.Park = 200 * time.Millisecond
 	}
+	if c.Settle == 0 {
+		c.Settle = 10 * time.Millisecond
+	}
 	return c
 }
 
 // Validate names the field that makes no sense.
 func (c Config) Validate() error {
-	if c.Pending < 1 || c.Calls < 1 || c.Life <= 0 || c.Park <= 0 {
-		return fmt.Errorf("routing: Pending %d, Calls %d, Life %v, Park %v: want positive", c.Pending, c.Calls, c.Life, c.Park)
+	if c.Pending < 1 || c.Calls < 1 || c.Life <= 0 || c.Park <= 0 || c.Settle <= 0 {
+		return fmt.Errorf("routing: Pending %d, Calls %d, Life %v, Park %v, Settle %v: want positive",
+			c.Pending, c.Calls, c.Life, c.Park, c.Settle)
 	}
 	return nil
 }
 
-// The timers of this room; N is the transmission.
+// The timers of this room.
 const (
-	timerHop  uint8 = iota // the next hop did not acknowledge in time
-	timerPark              // look for a way again
+	timerHop  uint8 = iota // the next hop did not acknowledge transmission N in time
+	timerPark              // look for ways for what is parked
 )
 
 // Router is the machine. It is not safe for concurrent use.
@@ -64,8 +71,10 @@ type Router struct {
 	upcalls [wire.BodyKind_BODY_MESSAGE + 1]Upcall
 	active  bool // a member, so that it may answer as root
 	lastTx  uint64
-	pending map[uint64]*transit // by transmission
-	parked  []uint64            // of pending, those that wait for a way, oldest first
+	pending map[uint64]*transit // what waits for an acknowledgement, by transmission
+	late    *calls              // transmissions that were given up, by number
+	parked  []*transit          // what waits for a way, oldest first
+	parkAt  mono.Time           // when to look for one, 0 if nothing is parked
 	calls   *calls              // consumed here
 	resent  *calls              // sent more than once from here
 	asking  *wire.HopNote       // note of the request whose upcall is running
@@ -82,7 +91,6 @@ type transit struct {
 	tried    []idspace.ID // hops that did not
 	sent     mono.Time
 	deadline mono.Time
-	parked   bool
 }
 
 // New returns a router over the given tables. cfg must be valid.
@@ -90,6 +98,7 @@ func New(cfg Config, tables *surrogate.Tables, table *links.Table) *Router {
 	return &Router{
 		cfg: cfg, tables: tables, links: table,
 		pending: make(map[uint64]*transit), calls: newCalls(cfg.Calls), resent: newCalls(cfg.Calls),
+		late: newCalls(cfg.Pending),
 	}
 }
 
@@ -106,31 +115,35 @@ func (r *Router) OnDeparted() { r.active = false }
 func (r *Router) Active() bool { return r.active }
 
 // Pending returns how many envelopes wait for an acknowledgement or a verdict.
-func (r *Router) Pending() int { return len(r.pending) }
+func (r *Router) Pending() int { return len(r.pending) + len(r.parked) }
 
 // Next returns the step that a route to key would take from here.
 func (r *Router) Next(key idspace.ID) surrogate.Hop { return r.tables.Next(key, surrogate.Skip{}) }
 
+// Course returns the step that a route to key takes while nobody is suspected.
+func (r *Router) Course(key idspace.ID) surrogate.Hop { return r.tables.Course(key) }
+
 // OnTimer takes back a timer that this machine set.
 func (r *Router) OnTimer(e env.Env, k env.TimerKey) {
-	t := r.pending[k.N]
-	switch {
-	case t == nil:
-	case k.What == timerHop:
+	if k.What == timerPark {
+		r.unpark(e)
+	} else if t := r.pending[k.N]; t != nil {
 		r.missed(e, k.N, t)
-	case k.What == timerPark:
-		r.retry(e, k.N, t)
 	}
 }
 
-// OnAck takes a hop's word that it has the envelope.
+// OnAck takes a hop's word that it has the envelope. Every transmission has a number of
+// its own, so that an acknowledgement that comes too late still tells how long this
+// link takes, and that the neighbor lives: without that, a link whose delay has grown
+// would be given up again and again.
 func (r *Router) OnAck(e env.Env, from idspace.ID, a *wire.Ack) {
-	t := r.pending[a.Tx]
-	if t == nil || t.parked || t.to != from {
-		return
+	if t := r.pending[a.Tx]; t != nil && t.to == from {
+		e.Post(&env.Heard{Peer: from, RTT: e.Now().Sub(t.sent)})
+		r.forget(e, a.Tx)
+	} else if l := r.late.find(a.Tx); l != nil && l.to == from {
+		e.Post(&env.Heard{Peer: from, RTT: e.Now().Sub(l.sent)})
+		l.to = idspace.ID{}
 	}
-	e.Post(&env.Heard{Peer: from, RTT: e.Now().Sub(t.sent)})
-	r.forget(e, a.Tx)
 }
 
 func (r *Router) forget(e env.Env, tx uint64) {
@@ -138,15 +151,11 @@ func (r *Router) forget(e env.Env, tx uint64) {
 	e.StopTimer(env.TimerKey{Room: env.Routing, What: timerHop, N: tx})
 }
 
-// OnChanged looks again at every envelope that waits: for a way, or for a neighbor
-// that has gone.
+// OnChanged looks again, soon, at what waits for a way, and at once at what waits for
+// neighbors that have gone.
 func (r *Router) OnChanged(e env.Env, c *env.Changed) {
-	waiting := r.parked
-	r.parked = nil
-	for _, tx := range waiting {
-		if t := r.pending[tx]; t != nil && t.parked {
-			r.retry(e, tx, t)
-		}
+	if len(r.parked) > 0 {
+		r.armPark(e, r.cfg.Settle)
 	}
 	for _, gone := range c.Removed {
 		r.reroute(e, gone)

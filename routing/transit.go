@@ -19,7 +19,7 @@ type passage struct {
 
 // forward sends a request on, or parks it until there is a way.
 func (r *Router) forward(e env.Env, m *wire.Routed, p passage) {
-	if len(r.pending) >= r.cfg.Pending {
+	if r.Pending() >= r.cfg.Pending {
 		drop(e, "router full", p.from)
 		r.refuse(e, m, p.from, wire.Refusal_REFUSAL_BUSY)
 		return
@@ -46,7 +46,7 @@ func (r *Router) send(e env.Env, t *transit, hop surrogate.Hop) {
 		out.SpentUs = t.in.SpentUs + uint64(rtt/time.Microsecond)
 		out.Notes = t.notes(e, hop, rtt)
 	}
-	t.to, t.sent, t.parked = hop.To, e.Now(), false
+	t.to, t.sent = hop.To, e.Now()
 	r.pending[out.Tx] = t
 	e.Send(hop.To, out)
 	e.SetTimer(env.TimerKey{Room: env.Routing, What: timerHop, N: out.Tx}, r.links.Timeout(hop.To))
@@ -59,6 +59,8 @@ func (r *Router) send(e env.Env, t *transit, hop surrogate.Hop) {
 // missed sends an envelope another way at once (findings A.4).
 func (r *Router) missed(e env.Env, tx uint64, t *transit) {
 	r.forget(e, tx)
+	l := r.late.add(tx)
+	l.to, l.sent = t.to, t.sent
 	e.Post(&env.Missed{Peer: t.to})
 	r.resend(e, t)
 }
@@ -118,28 +120,33 @@ func (t *transit) notes(e env.Env, hop surrogate.Hop, rtt time.Duration) []*wire
 
 // park keeps an envelope until heartbeat has judged the suspects in its way.
 func (r *Router) park(e env.Env, t *transit) {
-	r.lastTx++
-	t.parked, t.tried = true, nil
-	r.pending[r.lastTx] = t
-	r.parked = append(r.parked, r.lastTx)
-	e.SetTimer(env.TimerKey{Room: env.Routing, What: timerPark, N: r.lastTx}, r.cfg.Park)
+	t.tried = nil
+	r.parked = append(r.parked, t)
+	r.armPark(e, r.cfg.Park)
 }
 
-// retry takes an envelope out of the park and looks for a way.
-func (r *Router) retry(e env.Env, tx uint64, t *transit) {
-	delete(r.pending, tx)
-	e.StopTimer(env.TimerKey{Room: env.Routing, What: timerPark, N: tx})
-	if i := slices.Index(r.parked, tx); i >= 0 {
-		r.parked = slices.Delete(r.parked, i, i+1)
+func (r *Router) armPark(e env.Env, in time.Duration) {
+	at := e.Now().Add(in)
+	if r.parkAt == 0 || at < r.parkAt {
+		r.parkAt = at
+		e.SetTimer(env.TimerKey{Room: env.Routing, What: timerPark}, in)
 	}
-	r.next(e, t)
+}
+
+// unpark looks for a way for everything that is parked.
+func (r *Router) unpark(e env.Env) {
+	waiting := r.parked
+	r.parked, r.parkAt = nil, 0
+	for _, t := range waiting {
+		r.next(e, t)
+	}
 }
 
 // reroute takes back what waits for a neighbor that has gone.
 func (r *Router) reroute(e env.Env, gone idspace.ID) {
 	var lost []uint64
 	for tx, t := range r.pending { // unordered: sorted below
-		if t.to == gone && !t.parked {
+		if t.to == gone {
 			lost = append(lost, tx)
 		}
 	}

@@ -208,6 +208,21 @@ func TestExcludingIsForgetting(t *testing.T) {
 	})
 }
 
+func TestCourseIsNextWithoutSuspicion(t *testing.T) {
+	checkScenes(t, func(t *rapid.T, s *scene) {
+		course := s.tables.Course(s.key)
+		for _, n := range s.tables.Map.All() {
+			s.tables.Map.SetState(n.ID, neighbormap.Alive)
+		}
+		for _, id := range s.tables.Leaves.All() {
+			s.tables.Leaves.SetState(id, leafset.Alive)
+		}
+		if next := s.tables.Next(s.key, surrogate.Skip{}); course != next {
+			t.Fatalf("course %+v, next without suspicion %+v", course, next)
+		}
+	})
+}
+
 func TestTryingIsSuspecting(t *testing.T) {
 	checkScenes(t, func(t *rapid.T, s *scene) {
 		got := s.tables.Next(s.key, s.skip)

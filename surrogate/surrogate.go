@@ -58,6 +58,17 @@ func (t *Tables) Next(key idspace.ID, skip Skip) Hop {
 	}
 }
 
+// Course returns the step that a route to key takes while nobody is suspected: where a
+// path runs, whoever happens to be slow. Suspicion comes and goes; what is laid along a
+// path must not move with it.
+func (t *Tables) Course(key idspace.ID) Hop {
+	var at cursor
+	if slot := t.nextSlot(key, &at); slot != nil {
+		return Hop{To: slot[0].ID, Rule: wire.Rule_RULE_SLOT, Level: at.level, Digit: at.digit}
+	}
+	return t.last(key, &Skip{})
+}
+
 // cursor walks the slots of a map in order of δ.
 type cursor struct {
 	level  int

@@ -47,7 +47,9 @@ func (c *Carrier) handOver(e env.Env, u *env.Upcall, in inbound) {
 	if left == 0 {
 		left = c.cfg.GiveUp
 	}
-	e.SetTimer(inboundTimer(u.Ticket), min(left, c.cfg.MaxLife))
+	left = min(left, c.cfg.MaxLife)
+	u.Deadline = e.Now().Add(left)
+	e.SetTimer(inboundTimer(u.Ticket), left)
 	e.Deliver(u)
 }
 

@@ -40,8 +40,8 @@ func New(e *envtest.Env) *Router {
 	}
 }
 
-// Next is the next hop of the script.
-func (r *Router) Next(key idspace.ID) surrogate.Hop {
+// Course is the next hop of the script.
+func (r *Router) Course(key idspace.ID) surrogate.Hop {
 	to, ok := r.Hops[key]
 	if !ok {
 		to = r.Default
@@ -70,7 +70,7 @@ func (r *Router) Arrive(e env.Env, label string, m *wire.Routed) {
 }
 
 func (r *Router) hop(e env.Env, m *wire.Routed, from idspace.ID) {
-	at := routing.At{Next: r.Next(wire.ID(m.Key)), From: from}
+	at := routing.At{Next: r.Course(wire.ID(m.Key)), From: from}
 	at.Root = at.Next.Rule == wire.Rule_RULE_ROOT
 	if at.Root && r.Left {
 		r.Upcall.OnLost(e, m, wire.Refusal_REFUSAL_NOT_JOINED)
