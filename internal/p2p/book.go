@@ -1,0 +1,92 @@
+package p2p
+
+import (
+	"sync"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/multiformats/go-multiaddr"
+
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// book is where nodes can be dialed: what their own signed records say, and what
+// the user said of the seeds. It is bounded; who was not looked up for longest goes
+// first.
+//
+// Addresses reach the host's peerstore only when a node is dialed, so that gossip
+// about any number of nodes cannot fill it.
+type book struct {
+	entries *lru.Cache[idspace.ID, entry]
+
+	mu    sync.Mutex
+	seeds map[idspace.ID]peer.AddrInfo
+}
+
+type entry struct {
+	peer   peer.ID
+	record *wire.NodeRecord // nil of a peer whose record has not been seen
+}
+
+func newBook(size int) (*book, error) {
+	entries, err := lru.New[idspace.ID, entry](size)
+	if err != nil {
+		return nil, err
+	}
+	return &book{entries: entries, seeds: map[idspace.ID]peer.AddrInfo{}}, nil
+}
+
+// idOf is the node ID of a peer (design §3).
+func idOf(p peer.ID) idspace.ID { return idspace.Hash([]byte(p)) }
+
+// learn takes a node record that has been verified, unless a newer one is known.
+func (b *book) learn(r *wire.NodeRecord) {
+	id := r.ID()
+	if old, ok := b.entries.Peek(id); ok && old.record != nil && !r.Newer(old.record) {
+		return
+	}
+	b.entries.Add(id, entry{peer.ID(r.Peer), r})
+}
+
+// seed takes addresses that the user gave.
+func (b *book) seed(info peer.AddrInfo) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.seeds[idOf(info.ID)] = info
+}
+
+// knows reports whether a node's record is in the book.
+func (b *book) knows(id idspace.ID) bool { return b.entries.Contains(id) }
+
+// peer returns the peer ID of a node.
+func (b *book) peer(id idspace.ID) (peer.ID, bool) {
+	if e, ok := b.entries.Get(id); ok {
+		return e.peer, true
+	}
+	s, ok := b.seedOf(id)
+	return s.ID, ok
+}
+
+func (b *book) seedOf(id idspace.ID) (peer.AddrInfo, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s, ok := b.seeds[id]
+	return s, ok
+}
+
+// addrs returns where a node may be dialed.
+func (b *book) addrs(id idspace.ID) []multiaddr.Multiaddr {
+	s, _ := b.seedOf(id)
+	all := append([]multiaddr.Multiaddr(nil), s.Addrs...)
+	e, ok := b.entries.Get(id)
+	if !ok || e.record == nil {
+		return all
+	}
+	for _, raw := range e.record.Addrs {
+		if a, err := multiaddr.NewMultiaddrBytes(raw); err == nil {
+			all = append(all, a)
+		}
+	}
+	return all
+}

@@ -1,0 +1,127 @@
+package p2p
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/node"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// Config describes a node's world. The zero value of a field stands for its
+// default; only Network has none.
+type Config struct {
+	// Network is the overlay's name, up to wire.MaxNetwork bytes without a slash. It
+	// is in the protocol's ID and in every record, so that overlays never merge by
+	// accident (design §1).
+	Network string
+	// Node configures the machines. Self, Network, Record, Generation and Forward
+	// are this package's to fill.
+	Node node.Config
+	// Zone labels where the node runs, as a/b/c; it is part of its record.
+	Zone string
+	// Generation must grow at every start of the same key (design §6). If zero, it
+	// is the Unix second of the start.
+	Generation uint64
+	// Seed fixes the machines' random numbers, for tests. If zero, they are drawn
+	// from the system.
+	Seed uint64
+	// Observe is called with every event, on the loop: it must not block, nor call
+	// back into the node.
+	Observe func(env.Event)
+
+	// Timeout is how long a request may take whose context has no deadline. If zero,
+	// it is 30 s.
+	Timeout time.Duration
+	// DialTimeout bounds opening one link. If zero, it is 5 s.
+	DialTimeout time.Duration
+	// Dials is how many links may be dialed at once. If zero, it is 64.
+	Dials int
+	// IdleGrace is how long a link stays open that neither end uses. If zero, it is 30 s.
+	IdleGrace time.Duration
+
+	// Mailbox is how many frames of all peers may wait for the loop. If zero, it is 4096.
+	Mailbox int
+	// Credit is how many frames of one peer may wait for the loop before its stream
+	// is read no further; well below Mailbox. If zero, it is 128.
+	Credit int
+	// CreditBytes is the same in bytes. If zero, it is 1 MiB.
+	CreditBytes int
+	// FrameRate is how many frames per second a peer may send before it is cut off
+	// as a flood. If zero, it is 20 000.
+	FrameRate int
+	// Backoff is how long a peer that was cut off is refused. If zero, it is 10 s.
+	Backoff time.Duration
+	// QueueFrames is how many frames may wait for one peer; from half of it on
+	// maintenance is shed. If zero, it is 1024.
+	QueueFrames int
+	// QueueBytes is the same in bytes. If zero, it is 2 MiB.
+	QueueBytes int
+
+	// Handlers is how many application messages, and how many direct streams, are
+	// handled at once. If zero, it is 256.
+	Handlers int
+	// Verified is how many checked records are remembered, so as not to be checked
+	// again. If zero, it is 16 384.
+	Verified int
+	// Book is how many nodes' addresses are remembered. If zero, it is 16 384.
+	Book int
+}
+
+// withDefaults returns c with its zero fields replaced.
+func (c Config) withDefaults() Config {
+	orDefault(&c.Timeout, 30*time.Second)
+	orDefault(&c.DialTimeout, 5*time.Second)
+	orDefault(&c.Dials, 64)
+	orDefault(&c.IdleGrace, 30*time.Second)
+	orDefault(&c.Mailbox, 4096)
+	orDefault(&c.Credit, 128)
+	orDefault(&c.CreditBytes, 1<<20)
+	orDefault(&c.FrameRate, 20_000)
+	orDefault(&c.Backoff, 10*time.Second)
+	orDefault(&c.QueueFrames, 1024)
+	orDefault(&c.QueueBytes, 2<<20)
+	orDefault(&c.Handlers, 256)
+	orDefault(&c.Verified, 16_384)
+	orDefault(&c.Book, 16_384)
+	return c
+}
+
+func orDefault[T int | time.Duration](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+// Validate says which field cannot be used, if one cannot.
+func (c Config) Validate() error {
+	if c.Network == "" || !utf8.ValidString(c.Network) || len(c.Network) > wire.MaxNetwork || strings.Contains(c.Network, "/") {
+		return fmt.Errorf("network %q: want 1 to %d bytes without a slash", c.Network, wire.MaxNetwork)
+	}
+	if len(c.Zone) > wire.MaxZone || !utf8.ValidString(c.Zone) {
+		return fmt.Errorf("zone %q: want UTF-8 of at most %d bytes", c.Zone, wire.MaxZone)
+	}
+	positive := []struct {
+		name  string
+		value int64
+	}{
+		{"timeout", int64(c.Timeout)}, {"dial timeout", int64(c.DialTimeout)}, {"dials", int64(c.Dials)},
+		{"idle grace", int64(c.IdleGrace)}, {"mailbox", int64(c.Mailbox)}, {"credit", int64(c.Credit)},
+		{"credit bytes", int64(c.CreditBytes)}, {"frame rate", int64(c.FrameRate)}, {"backoff", int64(c.Backoff)},
+		{"queue frames", int64(c.QueueFrames)}, {"queue bytes", int64(c.QueueBytes)}, {"handlers", int64(c.Handlers)},
+		{"verified", int64(c.Verified)}, {"book", int64(c.Book)},
+	}
+	for _, f := range positive {
+		if f.value < 0 {
+			return fmt.Errorf("%s is negative: %d", f.name, f.value)
+		}
+	}
+	if c.Credit > c.Mailbox && c.Mailbox > 0 {
+		return errors.New("credit is larger than the mailbox")
+	}
+	return nil
+}

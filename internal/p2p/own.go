@@ -1,0 +1,67 @@
+package p2p
+
+import (
+	"bytes"
+	"slices"
+	"sync"
+
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/multiformats/go-multiaddr"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// version is the version of the protocol that this code speaks, features the
+// optional parts of it (docs/protocol.md §3.1): none so far.
+const (
+	version  = 1
+	features = 0
+)
+
+// own is this node's own record. Its version grows with every change (design §6).
+type own struct {
+	key crypto.PrivKey
+
+	mu     sync.Mutex
+	record *wire.NodeRecord
+	signed *wire.SignedRecord
+}
+
+func newOwn(key crypto.PrivKey, record *wire.NodeRecord) *own { return &own{key: key, record: record} }
+
+// update signs the record anew if the addresses are not those it has.
+func (o *own) update(addrs []multiaddr.Multiaddr) (changed bool, err error) {
+	raw := make([][]byte, 0, len(addrs))
+	for _, a := range addrs[:min(len(addrs), wire.MaxAddrs)] {
+		raw = append(raw, a.Bytes())
+	}
+	slices.SortFunc(raw, bytes.Compare)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.signed != nil && slices.EqualFunc(raw, o.record.Addrs, bytes.Equal) {
+		return false, nil
+	}
+	o.record.Addrs = raw
+	o.record.Version++
+	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(o.record)
+	if err != nil {
+		return false, err
+	}
+	o.signed, err = seal(wire.NodeKind, payload, o.key)
+	return err == nil, err
+}
+
+// current returns the record as it is now.
+func (o *own) current() *wire.SignedRecord {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.signed
+}
+
+// hello is the first frame of a stream.
+func (o *own) hello() *wire.Hello {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return &wire.Hello{Version: version, Features: features, Network: o.record.Network, Record: o.signed}
+}
