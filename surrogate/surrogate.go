@@ -22,6 +22,8 @@ type Hop struct {
 type Skip struct {
 	Excluded []idspace.ID // as if they did not exist (design §6, activation)
 	Tried    []idspace.ID // they exist, but not usable now: like suspects
+
+	trusting bool // suspicion counts for nothing
 }
 
 // Tables are what one node knows of the others.
@@ -66,7 +68,7 @@ func (t *Tables) Course(key idspace.ID) Hop {
 	if slot := t.nextSlot(key, &at); slot != nil {
 		return Hop{To: slot[0].ID, Rule: wire.Rule_RULE_SLOT, Level: at.level, Digit: at.digit}
 	}
-	return t.last(key, &Skip{})
+	return t.last(key, &Skip{trusting: true})
 }
 
 // cursor walks the slots of a map in order of δ.
@@ -108,7 +110,7 @@ func (s *Skip) judge(n *neighbormap.Neighbor) verdict {
 	switch {
 	case slices.Contains(s.Excluded, n.ID):
 		return absent
-	case n.Suspect || slices.Contains(s.Tried, n.ID):
+	case n.Suspect && !s.trusting || slices.Contains(s.Tried, n.ID):
 		return unusable
 	}
 	return usable

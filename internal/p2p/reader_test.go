@@ -345,3 +345,31 @@ func TestGossipAboutANodeIsEnoughToDialIt(t *testing.T) {
 		}
 	})
 }
+
+// The nodes that a locate's answer passes do not check its records, so that a forged one
+// comes from an honest neighbor.
+func TestTheMessengerOfForgedAnswersKeepsItsLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, s := sites(t, 1, p2p.Config{})
+		r := newRaw(t, s[0])
+		forged := someRecord(2)
+		forged.Signature[0] ^= 1
+		key := p2p.IDOf(s[0].host)
+		answer := frame(&wire.Routed{
+			Call: 1, Tx: 1, Key: key[:], BodyKind: wire.BodyKind_BODY_LOCATE, Reply: true, HopsLeft: 3,
+			Body: wire.Pack(&wire.LocateReply{Replicas: []*wire.FoundReplica{{Pointer: forged, Server: forged}}}),
+		})
+		link := r.greet()
+		for range 20 {
+			r.write(link, answer)
+		}
+		r.write(link, frame(beacon(1)))
+		time.Sleep(time.Second)
+		if n := len(s[0].got(wire.KindRouted)); n != 0 {
+			t.Errorf("%d forged answers reached the machine", n)
+		}
+		if len(s[0].got(wire.KindBeacon)) != 1 || s[0].Status().Faults["bad record"] != 20 {
+			t.Errorf("%d beacons, faults %v", len(s[0].got(wire.KindBeacon)), s[0].Status().Faults)
+		}
+	})
+}
