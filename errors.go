@@ -1,0 +1,97 @@
+package tapestry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// What a verb can end with, besides a context's own errors. They come wrapped in
+// an *OpError; test for them with errors.Is.
+var (
+	// ErrNotFound: the roots agree that there is no such object.
+	ErrNotFound = errors.New("no such object")
+	// ErrUnknown: the roots could not be asked, so nothing is known of the object.
+	ErrUnknown = errors.New("the object's roots could not be asked")
+	// ErrNotJoined: this node is not an active member of an overlay.
+	ErrNotJoined = errors.New("not a member of an overlay")
+	// ErrNoRoute: there is no node to give the message to, or not the one named.
+	ErrNoRoute = errors.New("no route")
+	// ErrClosed: this node has been closed.
+	ErrClosed = errors.New("node closed")
+	// ErrPayloadTooLarge: the payload is larger than MaxPayload; use OpenStream.
+	ErrPayloadTooLarge = errors.New("payload too large")
+	// ErrBusy: too much is under way, here or at the node asked; try again later.
+	ErrBusy = errors.New("busy")
+	// ErrNoHandler: the message reached a node where nobody handles its AppID.
+	ErrNoHandler = errors.New("no handler for the application")
+	// ErrMaybeDelivered: the message may have been delivered; its reply did not come.
+	// Whoever sends an idempotent message may simply send it again.
+	ErrMaybeDelivered = errors.New("maybe delivered: no reply came")
+	// ErrOption: an option has an impossible value.
+	ErrOption = errors.New("invalid option")
+	// ErrLimit: a limit of the nodes that would store the object forbids it.
+	ErrLimit = errors.New("limit reached")
+)
+
+// HandlerError is the error that the handler of a message returned, as text.
+type HandlerError string
+
+// Error is the handler's text, marked as the other side's.
+func (e HandlerError) Error() string { return "handler: " + string(e) }
+
+// OpError says which verb failed, and for what.
+type OpError struct {
+	Op  string // the verb: "join", "publish", "locate", …
+	ID  ID     // the object or node it was about; zero if about none
+	Err error  // one of the errors above, a context's error, or the cause
+}
+
+// Error prints the verb, the ID if there is one, and the cause.
+func (e *OpError) Error() string {
+	if e.ID.IsZero() {
+		return fmt.Sprintf("tapestry: %s: %v", e.Op, e.Err)
+	}
+	return fmt.Sprintf("tapestry: %s %s: %v", e.Op, e.ID, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *OpError) Unwrap() error { return e.Err }
+
+// checkApp refuses an application that cannot be named on the wire.
+func checkApp(op string, key pointers.Key) error {
+	if key.App != "" && key.Valid() {
+		return nil
+	}
+	return &OpError{Op: op, ID: key.GUID, Err: fmt.Errorf("%w: application ID of %d bytes: want 1 to %d bytes of UTF-8",
+		ErrOption, len(key.App), wire.MaxApp)}
+}
+
+// statusErrors translates what the core says of a request into what callers branch on.
+var statusErrors = map[env.Status]error{
+	env.Absent:         ErrNotFound,
+	env.Unknown:        ErrUnknown,
+	env.NotJoined:      ErrNotJoined,
+	env.NoRoute:        ErrNoRoute,
+	env.NoHandler:      ErrNoHandler,
+	env.Busy:           ErrBusy,
+	env.TooLarge:       ErrPayloadTooLarge,
+	env.TimedOut:       context.DeadlineExceeded,
+	env.MaybeDelivered: ErrMaybeDelivered,
+	env.Limit:          ErrLimit,
+}
+
+// statusError is nil for env.OK, else the error that stands for s.
+func statusError(s env.Status) error {
+	if s == env.OK {
+		return nil
+	}
+	if err, ok := statusErrors[s]; ok {
+		return err
+	}
+	return fmt.Errorf("ended with status %v", s)
+}

@@ -1,0 +1,130 @@
+package tapestry
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// DefaultReplicas is how many replicas LocateObject offers unless told otherwise.
+const DefaultReplicas = 4
+
+// Replica is one server of an object, as this node sees it.
+type Replica struct {
+	ID       ID            // the server's node ID
+	Peer     peer.AddrInfo // its host, with the addresses that it signed
+	RTT      time.Duration // round trip from here to there
+	Measured bool          // RTT was measured just now or on an open link; otherwise it is an estimate
+}
+
+// LocateOption shapes one LocateObject or OpenStream.
+type LocateOption func(*search) error
+
+// search is what LocateOptions make of a search for an object.
+type search struct {
+	first   bool
+	limit   int
+	without []ID
+}
+
+// First takes the first answer as it comes. It is the fastest, and what it finds is
+// near, but no other answer is waited for and no replica is measured.
+func First() LocateOption {
+	return func(s *search) error {
+		s.first = true
+		return nil
+	}
+}
+
+// Limit offers at most replicas of them; the default is DefaultReplicas.
+func Limit(replicas int) LocateOption {
+	return func(s *search) error {
+		if replicas < 1 || replicas > wire.MaxFound {
+			return fmt.Errorf("Limit(%d): want 1 to %d", replicas, wire.MaxFound)
+		}
+		s.limit = replicas
+		return nil
+	}
+}
+
+// All offers every replica that the nodes asked will name.
+func All() LocateOption { return Limit(wire.MaxFound) }
+
+// Without leaves servers out, for example one that has just failed. If only those
+// are found, nothing is: ErrNotFound.
+func Without(servers ...ID) LocateOption {
+	return func(s *search) error {
+		s.without = append(s.without, servers...)
+		return nil
+	}
+}
+
+// LocateObject looks for the servers of g for app and yields them nearest first.
+// It asks when it is ranged over. If there is nothing to yield, or the search
+// fails, it yields one error: ErrNotFound if the roots agree that there is no such
+// object, ErrUnknown if they could not be asked.
+//
+//	for replica, err := range node.LocateObject(ctx, guid, "files") { … }
+func (n *Node) LocateObject(ctx context.Context, g GUID, app AppID, opts ...LocateOption) iter.Seq2[Replica, error] {
+	return func(yield func(Replica, error) bool) {
+		found, err := n.locate(ctx, g, app, opts)
+		if err != nil {
+			yield(Replica{}, err)
+			return
+		}
+		for _, r := range found {
+			if !yield(replicaOf(r)) {
+				return
+			}
+		}
+	}
+}
+
+// locate returns at least one replica, or an error.
+func (n *Node) locate(ctx context.Context, g GUID, app AppID, opts []LocateOption) ([]env.Replica, error) {
+	if err := checkApp("locate", pointers.Key{GUID: g, App: string(app)}); err != nil {
+		return nil, err
+	}
+	s := search{limit: DefaultReplicas}
+	for _, o := range opts {
+		if err := o(&s); err != nil {
+			return nil, &OpError{Op: "locate", ID: g, Err: fmt.Errorf("%w: %w", ErrOption, err)}
+		}
+	}
+	out, err := n.do(ctx, "locate", g, func(c env.Call, until mono.Time) env.Local {
+		// Those to be left out must not use up the limit.
+		most := min(s.limit+len(s.without), wire.MaxFound)
+		return &env.LocateRequest{Call: c, GUID: g, App: string(app), Limit: most, First: s.first, Deadline: until}
+	})
+	if err != nil {
+		return nil, err
+	}
+	found := slices.DeleteFunc(out.Replicas, func(r env.Replica) bool { return slices.Contains(s.without, r.Server) })
+	if len(found) == 0 {
+		return nil, &OpError{Op: "locate", ID: g, Err: ErrNotFound}
+	}
+	return found[:min(len(found), s.limit)], nil
+}
+
+// replicaOf is r for the caller. A record that does not parse has passed its
+// signature check, so its error is worth yielding.
+func replicaOf(r env.Replica) (Replica, error) {
+	at := Replica{ID: r.Server, RTT: r.RTT, Measured: r.Measured}
+	if r.Record == nil { // this node itself
+		return at, nil
+	}
+	var err error
+	at.Peer, err = addrInfo(r.Record)
+	if err != nil {
+		return at, &OpError{Op: "locate", ID: r.Server, Err: err}
+	}
+	return at, nil
+}

@@ -1,0 +1,167 @@
+package tapestry
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/links"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/node"
+	"github.com/tapestry-dolr/tapestry/internal/p2p"
+)
+
+// DefaultTimeout is the deadline of a verb whose context has none.
+const DefaultTimeout = 10 * time.Second
+
+// Node is a member of an overlay, attached to a libp2p host. Its methods may be
+// called from any number of goroutines.
+type Node struct {
+	id       ID
+	settings settings
+	world    *p2p.Node
+	tracing  sync.WaitGroup
+
+	ready     chan struct{} // closed when the node is an active member
+	readyOnce sync.Once
+	closed    chan struct{} // closed by Close
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// New attaches a node to h. It is a member of nothing until it has joined, but
+// handlers can be set before. The host stays the caller's, to be
+// closed after the node.
+//
+// If New returns an error, nothing that it started is left running; otherwise
+// Close ends everything that it started.
+func New(h host.Host, opts ...Option) (*Node, error) {
+	s, err := collect(opts)
+	if err != nil {
+		return nil, &OpError{Op: "new", Err: err}
+	}
+	n := &Node{
+		id: NodeIDFromPeer(h.ID()), settings: s,
+		ready: make(chan struct{}), closed: make(chan struct{}),
+	}
+	n.world, err = p2p.New(h, p2p.Config{
+		Network: s.network,
+		Zone:    s.zone,
+		Node:    node.Config{Links: links.Config{Cap: s.maxLinks}, Roots: s.roots, Acks: s.acks},
+		Observe: n.observe,
+	})
+	if err != nil {
+		return nil, &OpError{Op: "new", Err: err}
+	}
+	n.trace(s.tracer)
+	return n, nil
+}
+
+// ID is this node's identifier in the overlay: NodeIDFromPeer of its host.
+func (n *Node) ID() ID { return n.id }
+
+// Join makes this node a member of the overlay that one of seeds is in; one
+// reachable seed is enough. Without seeds it founds an overlay of its own. Join
+// returns when the overlay has answered; WaitReady waits until this node answers
+// for its part of it.
+func (n *Node) Join(ctx context.Context, seeds ...peer.AddrInfo) error {
+	ctx, cancel := n.limit(ctx)
+	defer cancel()
+	_, err := n.ended("join", ID{}, func() (*env.Outcome, error) { return n.world.Join(ctx, seeds) })
+	return err
+}
+
+// WaitReady waits until this node is an active member: its neighbors have confirmed
+// it, and it can answer for its part of the overlay. It waits as long as ctx lets it.
+func (n *Node) WaitReady(ctx context.Context) error {
+	select {
+	case <-n.ready:
+		return nil
+	default:
+	}
+	select {
+	case <-n.ready:
+		return nil
+	case <-n.closed:
+		return &OpError{Op: "wait ready", Err: ErrClosed}
+	case <-ctx.Done():
+		return &OpError{Op: "wait ready", Err: ctx.Err()}
+	}
+}
+
+// Leave says goodbye: it takes back what this node published, hands over what it
+// held for others, and tells its neighbors. It is bounded by ctx. After it the node
+// can only be closed.
+func (n *Node) Leave(ctx context.Context) error {
+	_, err := n.do(ctx, "leave", ID{}, func(c env.Call, _ mono.Time) env.Local {
+		return &env.LeaveRequest{Call: c}
+	})
+	return err
+}
+
+// Close ends everything that this node does; verbs under way return ErrClosed. It
+// says no goodbye: call Leave first, or the neighbors must find out by themselves.
+// When it returns, no goroutine of this node is left and none of its handlers runs.
+// Further calls do nothing and return the same.
+func (n *Node) Close() error {
+	n.closeOnce.Do(func() {
+		close(n.closed)
+		n.closeErr = n.world.Close()
+		n.tracing.Wait()
+	})
+	return n.closeErr
+}
+
+// graceMost is how much earlier than the caller the core gives up, so that its word
+// on what became of a request, which says more than that time is up, comes in time.
+const graceMost = 100 * time.Millisecond
+
+// do runs one request of the core, with the default deadline if ctx has none.
+func (n *Node) do(ctx context.Context, op string, id ID, request func(env.Call, mono.Time) env.Local) (*env.Outcome, error) {
+	ctx, cancel := n.limit(ctx)
+	defer cancel()
+	deadline, _ := ctx.Deadline()
+	grace := min(graceMost, time.Until(deadline)/10)
+	return n.ended(op, id, func() (*env.Outcome, error) {
+		return n.world.Do(ctx, func(c env.Call, until mono.Time) env.Local { return request(c, until.Add(-grace)) })
+	})
+}
+
+func (n *Node) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, DefaultTimeout)
+}
+
+// ended makes one error of the two ways in which a request fails: it could not be
+// asked, or its outcome says so.
+func (n *Node) ended(op string, id ID, run func() (*env.Outcome, error)) (*env.Outcome, error) {
+	select {
+	case <-n.closed:
+		return nil, &OpError{Op: op, ID: id, Err: ErrClosed}
+	default:
+	}
+	out, err := run()
+	switch {
+	case errors.Is(err, p2p.ErrClosed):
+		err = ErrClosed
+	case err == nil:
+		err = statusError(out.Status)
+	}
+	if err != nil {
+		return out, &OpError{Op: op, ID: id, Err: err}
+	}
+	return out, nil
+}
+
+// observe is told of every event on the node's own loop; it must not block.
+func (n *Node) observe(ev env.Event) {
+	if _, ok := ev.(*env.Ready); ok {
+		n.readyOnce.Do(func() { close(n.ready) })
+	}
+}

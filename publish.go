@@ -1,0 +1,143 @@
+package tapestry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/node"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
+)
+
+// publishWindow is how many objects PublishObjects has under way at once: enough to
+// hide round trips, few enough that queues do not push back.
+const publishWindow = 8
+
+// PublishObject tells the overlay that this node serves the object g for app, and
+// keeps telling it until UnpublishObject, Leave or Close. It returns nil when the
+// roots asked for have acknowledged. Publishing again what is published refreshes it.
+func (n *Node) PublishObject(ctx context.Context, g GUID, app AppID) error {
+	_, err := n.publish(ctx, pointers.Key{GUID: g, App: string(app)}, env.PublishRequest{})
+	return err
+}
+
+func (n *Node) publish(ctx context.Context, key pointers.Key, how env.PublishRequest) (*env.Outcome, error) {
+	if err := checkApp("publish", key); err != nil {
+		return nil, err
+	}
+	return n.do(ctx, "publish", key.GUID, func(c env.Call, until mono.Time) env.Local {
+		how.Call, how.GUID, how.App, how.Deadline = c, key.GUID, key.App, until
+		return &how
+	})
+}
+
+// Published lists what this node serves now.
+func (n *Node) Published() iter.Seq2[GUID, AppID] {
+	return func(yield func(GUID, AppID) bool) {
+		var keys []pointers.Key
+		n.world.Inspect(func(core *node.Node) { keys = core.Published() })
+		for _, k := range keys {
+			if !yield(k.GUID, AppID(k.App)) {
+				return
+			}
+		}
+	}
+}
+
+// PublishReport is what became of a PublishObjects.
+type PublishReport struct {
+	Placed int              `json:"placed"` // objects whose roots have acknowledged
+	Failed []PublishFailure `json:"failed"` // the others, in no particular order
+}
+
+// PublishFailure is one object that was not published, and why.
+type PublishFailure struct {
+	GUID   GUID   `json:"guid"`
+	Reason string `json:"reason"` // Err as text
+	Err    error  `json:"-"`
+}
+
+// PublishObjects publishes every object of gs, several at a time, each with its own
+// share of patience: ctx bounds the whole, DefaultTimeout each object. It always
+// reports; the error is not nil if any object failed or ctx ended before the last.
+func (n *Node) PublishObjects(ctx context.Context, app AppID, gs iter.Seq[GUID]) (PublishReport, error) {
+	work := make(chan GUID)
+	var all tally
+	var workers sync.WaitGroup
+	for range publishWindow {
+		workers.Go(func() {
+			for g := range work {
+				all.add(g, n.publishOne(ctx, g, app))
+			}
+		})
+	}
+	err := feed(ctx, work, gs)
+	close(work)
+	workers.Wait()
+	return all.report, publishError(all.report, err)
+}
+
+func (n *Node) publishOne(ctx context.Context, g GUID, app AppID) error {
+	ctx, cancel := context.WithTimeout(ctx, DefaultTimeout)
+	defer cancel()
+	return n.PublishObject(ctx, g, app)
+}
+
+func feed(ctx context.Context, work chan<- GUID, gs iter.Seq[GUID]) error {
+	for g := range gs {
+		select {
+		case work <- g:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func publishError(r PublishReport, stopped error) error {
+	if stopped != nil {
+		return &OpError{Op: "publish", Err: stopped}
+	}
+	if len(r.Failed) == 0 {
+		return nil
+	}
+	first := r.Failed[0].Err
+	var op *OpError
+	if errors.As(first, &op) {
+		first = op.Err
+	}
+	return &OpError{Op: "publish", Err: fmt.Errorf("%d of %d objects failed, the first with: %w",
+		len(r.Failed), r.Placed+len(r.Failed), first)}
+}
+
+// tally collects the report of objects that are published side by side.
+type tally struct {
+	mu     sync.Mutex
+	report PublishReport
+}
+
+func (t *tally) add(g GUID, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err == nil {
+		t.report.Placed++
+		return
+	}
+	t.report.Failed = append(t.report.Failed, PublishFailure{GUID: g, Reason: err.Error(), Err: err})
+}
+
+// UnpublishObject takes the object g of app back: nobody who asks after it has
+// returned nil is sent to this node. Unpublishing what is not published does nothing.
+func (n *Node) UnpublishObject(ctx context.Context, g GUID, app AppID) error {
+	if err := checkApp("unpublish", pointers.Key{GUID: g, App: string(app)}); err != nil {
+		return err
+	}
+	_, err := n.do(ctx, "unpublish", g, func(c env.Call, until mono.Time) env.Local {
+		return &env.UnpublishRequest{Call: c, GUID: g, App: string(app), Deadline: until}
+	})
+	return err
+}

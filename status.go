@@ -1,0 +1,101 @@
+package tapestry
+
+import (
+	"strings"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/tapestry-dolr/tapestry/internal/node"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// Status is a snapshot of a node: plain data that prints as JSON.
+type Status struct {
+	ID        ID         `json:"id"`
+	Network   string     `json:"network"`
+	State     string     `json:"state"`      // idle, joining, active, leaving or closed
+	Ready     bool       `json:"ready"`      // an active member, that answers for its part
+	Links     int        `json:"links"`      // links to other nodes, whoever wanted them
+	MaxLinks  int        `json:"max_links"`  // their cap
+	MostLinks int        `json:"most_links"` // the most there have been at once
+	Levels    int        `json:"levels"`     // levels of the neighbor map that have any neighbor
+	LeafSet   []ID       `json:"leaf_set"`   // the nearest nodes on the ring
+	Neighbors []Neighbor `json:"neighbors"`
+	Pointers  int        `json:"pointers"`  // kept for others
+	Published int        `json:"published"` // objects that this node serves
+	Pending   int        `json:"pending"`   // messages that wait for an acknowledgement
+
+	Peer       peer.ID  `json:"peer"`
+	Addrs      []string `json:"addrs"`
+	Generation uint64   `json:"generation"` // grows at every start of the same host
+	Known      int      `json:"known"`      // nodes whose addresses are remembered
+	Calls      int      `json:"calls"`      // verbs under way
+	Handlers   int      `json:"handlers"`   // messages being handled here
+	Streams    int      `json:"streams"`    // streams being served here
+
+	Dials       uint64 `json:"dials"`        // connections opened for links
+	DialsFailed uint64 `json:"dials_failed"` // of them
+	StreamDials uint64 `json:"stream_dials"` // connections opened for OpenStream
+	FramesIn    uint64 `json:"frames_in"`
+	FramesOut   uint64 `json:"frames_out"`
+	BytesIn     uint64 `json:"bytes_in"`
+	BytesOut    uint64 `json:"bytes_out"`
+	EventsLost  uint64 `json:"events_lost"` // they came too fast for the Tracer
+
+	Dropped map[string]uint64 `json:"dropped"`    // messages given up, by reason
+	Faults  map[string]uint64 `json:"faults"`     // what other nodes did wrong
+	Limits  map[string]uint64 `json:"limits_hit"` // limits of the host that stood in the way
+	// LowHighWater is the high mark of the host's connection manager if it is so low
+	// that links will be trimmed; otherwise 0.
+	LowHighWater int64 `json:"low_high_water"`
+}
+
+// Neighbor is one link of a node.
+type Neighbor struct {
+	ID      ID      `json:"id"`
+	RTTMs   float64 `json:"rtt_ms"`  // 0 if it was never measured
+	Mine    string  `json:"mine"`    // what this node uses it for: leaf, sole, spare or none
+	Theirs  string  `json:"theirs"`  // what it uses this node for
+	Level   int     `json:"level"`   // of the neighbor map; -1 if it is not in there
+	Primary bool    `json:"primary"` // the nearest of its slot
+	Leaf    bool    `json:"leaf"`    // in the leaf set
+	Suspect bool    `json:"suspect"` // did not answer lately
+}
+
+// Status takes a snapshot. It works after Close too, for the last words.
+func (n *Node) Status() Status {
+	w := n.world.Status()
+	s := coreStatus(w.Node)
+	s.Peer, s.Addrs, s.Generation = w.Peer, w.Addrs, w.Generation
+	s.Known, s.Calls, s.Handlers, s.Streams = w.Known, w.Calls, w.Handlers, w.Bodies
+	s.Dials, s.DialsFailed, s.StreamDials = w.Dials, w.DialsFailed, w.BodyDials
+	s.FramesIn, s.FramesOut, s.BytesIn, s.BytesOut = w.FramesIn, w.FramesOut, w.BytesIn, w.BytesOut
+	s.EventsLost, s.LowHighWater = w.EventsLost, w.HighWater
+	s.Dropped, s.Faults, s.Limits = w.Dropped, w.Faults, w.Limits
+	select {
+	case <-n.closed:
+		s.State, s.Ready = "closed", false
+	default:
+	}
+	return s
+}
+
+// coreStatus is the part of a Status that the core knows.
+func coreStatus(s node.Status) Status {
+	to := Status{
+		ID: s.ID, Network: s.Network, State: s.Phase, Ready: s.Ready,
+		Links: s.Links, MaxLinks: s.LinksCap, MostLinks: s.LinksMost,
+		Levels: s.Levels, LeafSet: append([]ID{}, s.LeafSet...), Neighbors: []Neighbor{},
+		Pointers: s.Pointers, Published: s.Served, Pending: s.Pending,
+	}
+	for _, nb := range s.Neighbors {
+		to.Neighbors = append(to.Neighbors, Neighbor{
+			ID: nb.ID, RTTMs: float64(nb.RTT) / float64(time.Millisecond), Mine: useName(nb.Mine), Theirs: useName(nb.Theirs),
+			Level: nb.Level, Primary: nb.Primary, Leaf: nb.Leaf, Suspect: nb.Suspect,
+		})
+	}
+	return to
+}
+
+// useName is none, spare, sole or leaf.
+func useName(u wire.Use) string { return strings.ToLower(strings.TrimPrefix(u.String(), "USE_")) }
