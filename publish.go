@@ -14,7 +14,8 @@ import (
 )
 
 // publishWindow is how many objects PublishObjects has under way at once: enough to
-// hide round trips, few enough that queues do not push back.
+// hide round trips. With 32, eight servers that publish at once over loopback queue
+// so long that hops are sent again, and nothing is done sooner.
 const publishWindow = 8
 
 // PublishObject tells the overlay that this node serves the object g for app, and
@@ -130,8 +131,11 @@ func (t *tally) add(g GUID, err error) {
 	t.report.Failed = append(t.report.Failed, PublishFailure{GUID: g, Reason: err.Error(), Err: err})
 }
 
-// UnpublishObject takes the object g of app back: nobody who asks after it has
-// returned nil is sent to this node. Unpublishing what is not published does nothing.
+// UnpublishObject takes the object g of app back: when it returns nil the roots, and
+// the nodes on the way to them, have forgotten that this node serves it. A node that
+// was on the way when it was published and is no longer may still name this node until
+// its pointer expires, in 75 s at most; this node then refuses what it is sent.
+// Unpublishing what is not published does nothing.
 func (n *Node) UnpublishObject(ctx context.Context, g GUID, app AppID) error {
 	if err := checkApp("unpublish", pointers.Key{GUID: g, App: string(app)}); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/tapestry-dolr/tapestry"
 	"github.com/tapestry-dolr/tapestry/cmd/tapestry/control"
@@ -95,7 +96,7 @@ func (c *cli) complain(err error) {
 		}})
 		return
 	}
-	fmt.Fprintf(c.err, "tapestry: %v\n", err)
+	fmt.Fprintf(c.err, "tapestry: %s\n", strings.TrimPrefix(err.Error(), "tapestry: "))
 	if h := hint(err); h != "" {
 		fmt.Fprintf(c.err, "hint: %s\n", h)
 	}

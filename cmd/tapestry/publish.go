@@ -1,11 +1,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+	"github.com/tapestry-dolr/tapestry"
+	"github.com/tapestry-dolr/tapestry/cmd/tapestry/content"
 	"github.com/tapestry-dolr/tapestry/cmd/tapestry/control"
 )
 
@@ -57,11 +62,13 @@ func publishTable(w io.Writer, a control.PublishReply) {
 
 func (c *cli) unpublish() *cobra.Command {
 	return &cobra.Command{
-		Use:   "unpublish GUID…",
+		Use:   "unpublish GUID|FILE…",
 		Short: "Take published files back",
-		Args:  cobra.MinimumNArgs(1),
+		Long: `unpublish takes files back that this daemon has published, named by their GUIDs or by
+the files themselves, as they were when they were published; of a folder all files.`,
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			guids, err := parseGUIDs(args)
+			guids, err := guidsOf(args)
 			if err != nil {
 				return err
 			}
@@ -80,4 +87,36 @@ func (c *cli) unpublish() *cobra.Command {
 			})
 		},
 	}
+}
+
+// guidsOf reads GUIDs, or takes those of files and of what is in folders.
+func guidsOf(args []string) (all []tapestry.GUID, err error) {
+	for _, a := range args {
+		if g, err := tapestry.ParseID(a); err == nil {
+			all = append(all, g)
+			continue
+		}
+		items, err := hashed(a)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, usageError{fmt.Errorf("%s is neither a GUID of 40 hex digits nor a file", a)}
+		} else if err != nil {
+			return nil, err
+		}
+		for _, i := range items {
+			all = append(all, i.GUID)
+		}
+	}
+	return all, nil
+}
+
+func hashed(path string) ([]content.Item, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return content.HashAll(os.DirFS(path))
+	}
+	one, err := content.Hash(os.DirFS(filepath.Dir(path)), filepath.Base(path))
+	return []content.Item{one}, err
 }

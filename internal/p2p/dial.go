@@ -40,9 +40,13 @@ func (n *Node) dialPeer(ctx context.Context, id idspace.ID, p peer.ID) error {
 	n.host.Peerstore().AddAddrs(p, n.book.addrs(id), peerstore.AddressTTL)
 	ctx, cancel := context.WithTimeout(ctx, n.cfg.DialTimeout)
 	defer cancel()
-	ctx = network.WithForceDirectDial(network.WithDialPeerTimeout(ctx, n.cfg.DialTimeout), "tapestry")
-	if _, err := n.host.Network().DialPeer(ctx, p); err != nil {
+	// Not forced to be direct: that panics in go-libp2p when the host closes meanwhile.
+	c, err := n.host.Network().DialPeer(network.WithDialPeerTimeout(ctx, n.cfg.DialTimeout), p)
+	if err != nil {
 		return fmt.Errorf("dialing %s: %w", id.Short(), err)
+	}
+	if c.Stat().Limited {
+		return fmt.Errorf("dialing %s: %w", id.Short(), network.ErrLimitedConn)
 	}
 	return nil
 }
