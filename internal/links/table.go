@@ -60,6 +60,7 @@ type Table struct {
 	byID map[idspace.ID]*Link
 	all  []*Link // the same links, in order of ID
 	most int     // the highest Count so far
+	last *Link   // the one asked for last: a step asks for the same one again and again
 }
 
 // New returns an empty table. cfg must be valid.
@@ -77,20 +78,29 @@ func (t *Table) Most() int { return t.most }
 func (t *Table) Cap() int { return t.cfg.Cap }
 
 // Link returns the link to id, nil if there is none. Only heartbeat may change it.
-func (t *Table) Link(id idspace.ID) *Link { return t.byID[id] }
+func (t *Table) Link(id idspace.ID) *Link {
+	if t.last != nil && t.last.ID == id {
+		return t.last
+	}
+	l := t.byID[id]
+	if l != nil {
+		t.last = l
+	}
+	return l
+}
 
 // Linked reports whether there is a link to id.
-func (t *Table) Linked(id idspace.ID) bool { return t.byID[id] != nil }
+func (t *Table) Linked(id idspace.ID) bool { return t.Link(id) != nil }
 
 // Suspect reports whether id is a neighbor under suspicion.
 func (t *Table) Suspect(id idspace.ID) bool {
-	l := t.byID[id]
+	l := t.Link(id)
 	return l != nil && l.Suspect
 }
 
 // RTT returns the smoothed round-trip time to id, if it has been measured.
 func (t *Table) RTT(id idspace.ID) (time.Duration, bool) {
-	if l := t.byID[id]; l != nil && l.srtt > 0 {
+	if l := t.Link(id); l != nil && l.srtt > 0 {
 		return l.srtt, true
 	}
 	return 0, false
@@ -98,7 +108,7 @@ func (t *Table) RTT(id idspace.ID) (time.Duration, bool) {
 
 // Timeout returns how long to wait for an acknowledgement from id.
 func (t *Table) Timeout(id idspace.ID) time.Duration {
-	if l := t.byID[id]; l != nil {
+	if l := t.Link(id); l != nil {
 		return l.timeout(&t.cfg)
 	}
 	return t.cfg.FirstTimeout
@@ -107,7 +117,7 @@ func (t *Table) Timeout(id idspace.ID) time.Duration {
 // Patience is Timeout without the doubling: how long a probe waits, for probes that
 // double find the dead too late (findings A.3).
 func (t *Table) Patience(id idspace.ID) time.Duration {
-	if l := t.byID[id]; l != nil {
+	if l := t.Link(id); l != nil {
 		return l.patience(&t.cfg)
 	}
 	return t.cfg.FirstTimeout
@@ -118,14 +128,14 @@ func (t *Table) All() []*Link { return t.all }
 
 // Sample takes a measured round trip to id into account.
 func (t *Table) Sample(id idspace.ID, rtt time.Duration) {
-	if l := t.byID[id]; l != nil {
+	if l := t.Link(id); l != nil {
 		l.sample(rtt)
 	}
 }
 
 // Lost doubles id's timeout until the next sample.
 func (t *Table) Lost(id idspace.ID) {
-	if l := t.byID[id]; l != nil {
+	if l := t.Link(id); l != nil {
 		l.backoff++
 	}
 }
@@ -155,7 +165,7 @@ func gives(a, b *Link) bool {
 // Open returns the link to id, new if there was none. The caller has made Room and
 // gives it a use at once.
 func (t *Table) Open(id idspace.ID) *Link {
-	if l := t.byID[id]; l != nil {
+	if l := t.Link(id); l != nil {
 		return l
 	}
 	l := &Link{ID: id}
@@ -171,6 +181,7 @@ func (t *Table) Close(id idspace.ID) {
 	if t.byID[id] == nil {
 		return
 	}
+	t.last = nil
 	delete(t.byID, id)
 	i, _ := slices.BinarySearchFunc(t.all, id, compareLink)
 	t.all = slices.Delete(t.all, i, i+1)

@@ -1,6 +1,7 @@
 package membership
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
@@ -31,7 +32,7 @@ func (m *Member) exchangeRow(e env.Env) {
 			m.tables.Map.Update(n.ID, coarse(rtt))
 		}
 	}
-	m.considerBackpointers(e)
+	m.considerKnown(e)
 	levels := m.tables.Map.Levels()
 	if levels == 0 {
 		return
@@ -42,11 +43,18 @@ func (m *Member) exchangeRow(e env.Env) {
 	}
 }
 
-// considerBackpointers looks for holes that nodes which point here would fill.
-func (m *Member) considerBackpointers(e env.Env) {
+// considerKnown offers the tables the nodes that point here, whose link is paid for, and,
+// for what must not stay empty, everybody it has heard of: a candidate that refused may
+// have room again, and nobody else may name it.
+func (m *Member) considerKnown(e env.Env) {
 	for _, l := range m.links.All() {
 		if l.Mine == wire.Use_USE_NONE && l.Theirs != wire.Use_USE_NONE {
 			m.consider(e, l.ID)
+		}
+	}
+	for _, p := range slices.Clone(m.book.order) {
+		if m.want(p.id) >= wire.Use_USE_SOLE {
+			m.consider(e, p.id)
 		}
 	}
 }
@@ -58,9 +66,10 @@ type rowOf struct {
 }
 
 func (m *Member) sendRow(e env.Env, to idspace.ID, r rowOf) {
+	row := m.tables.Map.Row(r.level)
 	var refs []byte
-	for _, n := range m.tables.Map.Row(r.level) {
-		if n.ID != to && len(refs) < wire.MaxRefs {
+	for _, n := range row[:min(len(row), wire.MaxRefs)] {
+		if n.ID != to {
 			refs = wire.AppendRef(refs, m.book.ref(n.ID))
 		}
 	}
@@ -125,7 +134,7 @@ func (m *Member) hear(e env.Env, from idspace.ID, packed []byte) {
 		case p == nil && m.want(r.Guess()) != wire.Use_USE_NONE:
 			strangers = wire.AppendRef(strangers, r)
 		case p == nil || p.id == m.tables.Self:
-		case wire.RefTo(p.id, p.node.Generation) != r:
+		case wire.RefTo(p.id, p.stamp.generation) != r:
 			strangers = wire.AppendRef(strangers, r) // its record is new, or the teller's is old
 		case m.want(p.id) != wire.Use_USE_NONE:
 			m.consider(e, p.id)

@@ -110,14 +110,19 @@ func (m *Member) measured(e env.Env, v *env.Verdict) {
 
 // admit puts a candidate that passed the gate into the tables that want it.
 func (m *Member) admit(e env.Env, v *env.Verdict) {
-	_, inLeaves := m.tables.Leaves.Insert(v.Peer)
-	_, inMap := m.tables.Map.Insert(neighbormap.Neighbor{ID: v.Peer, RTT: coarse(v.RTT)})
-	if !inLeaves && !inMap && !m.tables.Map.Has(v.Peer) && !m.tables.Leaves.Has(v.Peer) {
+	if !m.put(v.Peer, v.RTT) {
 		e.Post(&env.Use{Peer: v.Peer}) // the place was taken meanwhile
 		return
 	}
 	e.Emit(&env.NeighborChanged{Peer: v.Peer, State: env.NeighborJoined})
 	m.settle(e, &env.Changed{Added: []idspace.ID{v.Peer}})
+}
+
+// put offers a node to both tables and reports whether it is in one of them now.
+func (m *Member) put(id idspace.ID, rtt time.Duration) bool {
+	m.tables.Leaves.Insert(id)
+	m.tables.Map.Insert(neighbormap.Neighbor{ID: id, RTT: coarse(rtt)})
+	return m.tables.Map.Has(id) || m.tables.Leaves.Has(id)
 }
 
 // nextAtGate lets waiting candidates in while there is room at the gate.

@@ -18,8 +18,16 @@ func (n *net) check(most int) {
 		n.t.Errorf("%d nodes: %d of 500 walks miss the root, longest %d hops, want 0 and at most %d", len(n.alive()), wrong, hops, most)
 	}
 	for _, h := range n.hosts {
-		if err := h.node.Check(); err != nil && !h.down {
+		if h.down {
+			continue
+		}
+		if err := h.node.Check(); err != nil {
 			n.t.Errorf("%s: %v", h.id.Short(), err)
+		}
+		for _, id := range n.alive() {
+			if h.node.Tables().Map.FillsHole(id) {
+				n.t.Errorf("%s has a hole that %s fills", h.id.Short(), id.Short())
+			}
 		}
 	}
 }

@@ -145,6 +145,35 @@ func (o *overlay) checkRoots(g idspace.ID, placed []idspace.ID) {
 	}
 }
 
+// holes counts the slots that are empty though a node would fill them.
+func (o *overlay) holes() (n int) {
+	ids := o.ids()
+	for _, h := range o.nodes {
+		h.Inspect(func(core *node.Node) {
+			for _, id := range ids {
+				if core.Tables().Map.FillsHole(id) {
+					n++
+				}
+			}
+		})
+	}
+	return n
+}
+
+// settle waits in real time until no map has a false hole.
+func (o *overlay) settle(most time.Duration) {
+	o.t.Helper()
+	tick, end := time.NewTicker(200*time.Millisecond), time.After(most)
+	defer tick.Stop()
+	for o.holes() > 0 {
+		select {
+		case <-tick.C:
+		case <-end:
+			o.t.Fatalf("%d false holes after %v", o.holes(), most)
+		}
+	}
+}
+
 func (o *overlay) dials() (n uint64) {
 	for _, node := range o.nodes {
 		n += node.Status().Dials
@@ -241,6 +270,9 @@ func TestHundredQUICHosts(t *testing.T) {
 		if dials := o.exercise(2*size, 3); dials > 0 {
 			t.Errorf("%d dials for publishes and lookups", dials)
 		}
+		if holes := o.holes(); holes > 0 {
+			t.Errorf("%d false holes", holes)
+		}
 		for i := range o.nodes {
 			o.nodes[i].Inspect(func(n *node.Node) {
 				if err := n.Check(); err != nil {
@@ -299,6 +331,7 @@ func TestHundredTCPHostsOnLoopback(t *testing.T) {
 		o.add(p2ptest.Loopback(t, uint64(i), 1, limits(t))[0], settled())
 		o.join(i)
 	}
+	o.settle(2 * time.Minute)
 	o.exercise(size/2, 2)
 }
 
