@@ -97,6 +97,7 @@ type watch struct {
 	sent   mono.Time // when it left
 	tries  int       // beacons sent in this series
 	closed bool      // the connection has gone: probing has to dial
+	opened bool      // the link was opened while the beacon waited: its answer measures the dial
 	asks   []env.Probe
 }
 

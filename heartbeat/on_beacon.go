@@ -43,11 +43,23 @@ func (m *Monitor) accept(e env.Env, from idspace.ID, b *wire.Beacon) bool {
 	return true
 }
 
+// OnHello notes that a link has just been opened: a beacon that is under way had to wait
+// for the dial, three round trips instead of one.
+func (m *Monitor) OnHello(from idspace.ID) {
+	if w := m.watches[from]; w != nil && w.seq != 0 {
+		w.opened = true
+	}
+}
+
 // OnBeaconAck ends the series that its beacon belongs to. Every beacon of a series has
 // its own number, so a late answer is never taken for that of a later beacon.
 func (m *Monitor) OnBeaconAck(e env.Env, from idspace.ID, a *wire.BeaconAck) {
 	w := m.watches[from]
 	if w == nil || w.seq == 0 || w.seq != a.Seq {
+		return
+	}
+	if w.opened && !a.Refused {
+		m.try(e, from, w) // it lives; how far it is the next one tells
 		return
 	}
 	rtt := e.Now().Sub(w.sent)

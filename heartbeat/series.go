@@ -34,6 +34,7 @@ func (m *Monitor) scheduleBeat(e env.Env, id idspace.ID) {
 func (m *Monitor) try(e env.Env, id idspace.ID, w *watch) {
 	w.seq = e.Rand().Uint64() | 1
 	w.sent = e.Now()
+	w.opened = false
 	w.tries++
 	b := &wire.Beacon{Seq: w.seq, Use: m.use(id), LifeS: uint32(m.cfg.Life / time.Second)}
 	if w.closed || len(w.asks) > 0 {

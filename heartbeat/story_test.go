@@ -50,7 +50,7 @@ type story struct {
 //	use PEER use=U [protect]           membership uses PEER so
 //	beacon PEER [use=U] [life=SECONDS] PEER's beacon comes
 //	ack PEER [refused] [stale]         PEER answers this node's latest (or another) beacon
-//	heard|missed|closed|unreachable|unlink|leave PEER
+//	hello|heard|missed|closed|unreachable|unlink|leave PEER
 //	advance DURATION                   time passes, timers fire
 //	links                              print the table
 func TestStories(t *testing.T) {
@@ -120,6 +120,8 @@ func (s *story) with(t *testing.T, d *datadriven.TestData, peer idspace.ID) {
 			seq++
 		}
 		m.OnBeaconAck(w, peer, &wire.BeaconAck{Seq: seq, Refused: d.HasArg("refused")})
+	case "hello":
+		m.OnHello(peer)
 	case "heard":
 		m.OnHeard(w, &env.Heard{Peer: peer, RTT: 20 * time.Millisecond})
 	case "missed":

@@ -10,6 +10,7 @@ import (
 func (n *Node) dispatch(e env.Env, from idspace.ID, m wire.Message) {
 	switch m := m.(type) {
 	case *wire.Hello:
+		n.heartbeat.OnHello(from)
 		n.membership.OnHello(e, from, m)
 	case *wire.Beacon:
 		n.heartbeat.OnBeacon(e, from, m)
