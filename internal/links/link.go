@@ -2,7 +2,7 @@
 // how long it takes, and whether the neighbor is suspected; and it holds the number
 // of links under a cap.
 //
-// Uses have worth: spare < sole < leaf (docs/adr/0006-links-have-uses.md). A link is
+// Uses have worth: spare < sole < starved < leaf (docs/adr/0006-links-have-uses.md). A link is
 // worth what the side that values it more says. At the cap a link of lower worth
 // gives way to a use of higher worth; among equals nobody gives way. The backpointers
 // of JSAC §III-B are the links with a use of theirs: soft state, renewed by beacons,

@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
@@ -16,6 +17,7 @@ type page struct {
 	stamp     stamp     // of record
 	kept      bool      // it is in a table, or is this node: never forgotten
 	notBefore mono.Time // hearsay of it is ignored until then
+	refusals  int       // how often it, or this node, had no room since it was last admitted
 }
 
 // stamp is all of a node record that is asked for again and again: records themselves
@@ -113,6 +115,18 @@ const (
 func (b *book) avoid(id idspace.ID, until mono.Time) {
 	if p := b.find(id); p != nil {
 		p.notBefore = until
+	}
+}
+
+// maxRefusals bounds how often the time for which a refusal is respected doubles.
+const maxRefusals = 5
+
+// refuse ignores hearsay of a node that had no room, or for which there was none, for a
+// while that doubles from refusal to refusal.
+func (b *book) refuse(e env.Env, id idspace.ID, mean time.Duration) {
+	if p := b.find(id); p != nil {
+		p.notBefore = e.Now().Add(env.Jitter(e, mean<<min(p.refusals, maxRefusals)))
+		p.refusals++
 	}
 }
 

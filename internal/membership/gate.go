@@ -49,7 +49,30 @@ func (m *Member) consider(e env.Env, id idspace.ID) {
 		m.enqueue(id)
 		return
 	}
-	m.probe(e, id, m.want(id))
+	use := m.want(id)
+	if use == wire.Use_USE_SOLE && p.refusals > 0 && m.standsIn(id) {
+		use = wire.Use_USE_STARVED
+	}
+	m.probe(e, id, use)
+}
+
+// urgency is how much sooner a node asks again whose hole would make a wrong root.
+const urgency = 15
+
+// standsIn reports whether this node would take itself for the root of keys that are
+// id's, if it did not know id: whether every slot from id's digit up to this node's own
+// is empty (design §3). Anybody else's hole costs a hop, for the next slot's node knows
+// better; this one's would make a wrong root.
+func (m *Member) standsIn(id idspace.ID) bool {
+	s := m.tables.Space
+	level := s.CommonPrefix(m.tables.Self, id)
+	own, mask := s.Digit(m.tables.Self, level), idspace.Digit(s.Radix()-1)
+	for d := s.Digit(id, level); d != own; d = (d + 1) & mask {
+		if len(m.tables.Map.Slot(level, d)) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (m *Member) enqueue(id idspace.ID) {
@@ -88,8 +111,10 @@ func (m *Member) OnVerdict(e env.Env, v *env.Verdict) {
 	case m.isSeed(v.Peer) && m.seedVerdict(e, v):
 	case !v.Alive:
 		m.book.avoid(v.Peer, e.Now().Add(m.cfg.Forgotten))
+	case v.Refused && m.tables.Map.FillsHole(v.Peer) && m.standsIn(v.Peer):
+		m.book.refuse(e, v.Peer, m.cfg.Refused/urgency)
 	case v.Refused:
-		m.book.avoid(v.Peer, e.Now().Add(env.Jitter(e, m.cfg.Refused)))
+		m.book.refuse(e, v.Peer, m.cfg.Refused)
 	case use == wire.Use_USE_NONE:
 		m.measured(e, v)
 	default:
@@ -114,6 +139,7 @@ func (m *Member) admit(e env.Env, v *env.Verdict) {
 		e.Post(&env.Use{Peer: v.Peer}) // the place was taken meanwhile
 		return
 	}
+	m.book.find(v.Peer).refusals = 0
 	e.Emit(&env.NeighborChanged{Peer: v.Peer, State: env.NeighborJoined})
 	m.settle(e, &env.Changed{Added: []idspace.ID{v.Peer}})
 }

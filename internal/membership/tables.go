@@ -15,12 +15,22 @@ import (
 func (m *Member) settle(e env.Env, c *env.Changed) {
 	m.share()
 	now := m.uses()
-	for _, u := range now {
-		if m.told[u.Peer] != u {
-			e.Post(&u)
+	known := 0
+	for i := range now {
+		was, told := m.told[now[i].Peer]
+		if told {
+			known++
+		}
+		if was != now[i] {
+			changed := now[i] // its own copy: what does not change must not cost any
+			e.Post(&changed)
 		}
 	}
-	for _, id := range m.dropped(now) {
+	var gone []idspace.ID
+	if known < len(m.told) {
+		gone = m.dropped(now)
+	}
+	for _, id := range gone {
 		e.Post(&env.Use{Peer: id})
 		delete(m.told, id)
 		m.book.keep(id, inNone)
@@ -29,8 +39,10 @@ func (m *Member) settle(e env.Env, c *env.Changed) {
 		}
 	}
 	for _, u := range now {
-		m.told[u.Peer] = u
-		m.book.keep(u.Peer, inTable)
+		if m.told[u.Peer] != u {
+			m.told[u.Peer] = u
+			m.book.keep(u.Peer, inTable)
+		}
 	}
 	e.Post(c)
 }

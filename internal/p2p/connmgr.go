@@ -21,7 +21,7 @@ const (
 )
 
 // weights tell the connection manager what a link is worth, by its use.
-var weights = [...]int{wire.Use_USE_NONE: 0, wire.Use_USE_SPARE: 5, wire.Use_USE_SOLE: 20, wire.Use_USE_LEAF: 40}
+var weights = [...]int{wire.Use_USE_NONE: 0, wire.Use_USE_SPARE: 5, wire.Use_USE_SOLE: 20, wire.Use_USE_STARVED: 20, wire.Use_USE_LEAF: 40}
 
 // use is what the connection manager has been told of a peer.
 type use struct {

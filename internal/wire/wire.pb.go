@@ -27,10 +27,11 @@ const (
 type Use int32
 
 const (
-	Use_USE_NONE  Use = 0
-	Use_USE_SPARE Use = 1
-	Use_USE_SOLE  Use = 2
-	Use_USE_LEAF  Use = 3
+	Use_USE_NONE    Use = 0
+	Use_USE_SPARE   Use = 1
+	Use_USE_SOLE    Use = 2
+	Use_USE_STARVED Use = 3
+	Use_USE_LEAF    Use = 4
 )
 
 // Enum value maps for Use.
@@ -39,13 +40,15 @@ var (
 		0: "USE_NONE",
 		1: "USE_SPARE",
 		2: "USE_SOLE",
-		3: "USE_LEAF",
+		3: "USE_STARVED",
+		4: "USE_LEAF",
 	}
 	Use_value = map[string]int32{
-		"USE_NONE":  0,
-		"USE_SPARE": 1,
-		"USE_SOLE":  2,
-		"USE_LEAF":  3,
+		"USE_NONE":    0,
+		"USE_SPARE":   1,
+		"USE_SOLE":    2,
+		"USE_STARVED": 3,
+		"USE_LEAF":    4,
 	}
 )
 
@@ -2295,12 +2298,13 @@ const file_wire_proto_rawDesc = "" +
 	"\x05error\x18\x02 \x01(\tR\x05error\"3\n" +
 	"\vStreamHello\x12\x10\n" +
 	"\x03app\x18\x01 \x01(\tR\x03app\x12\x12\n" +
-	"\x04guid\x18\x02 \x01(\fR\x04guid*>\n" +
+	"\x04guid\x18\x02 \x01(\fR\x04guid*O\n" +
 	"\x03Use\x12\f\n" +
 	"\bUSE_NONE\x10\x00\x12\r\n" +
 	"\tUSE_SPARE\x10\x01\x12\f\n" +
-	"\bUSE_SOLE\x10\x02\x12\f\n" +
-	"\bUSE_LEAF\x10\x03*]\n" +
+	"\bUSE_SOLE\x10\x02\x12\x0f\n" +
+	"\vUSE_STARVED\x10\x03\x12\f\n" +
+	"\bUSE_LEAF\x10\x04*]\n" +
 	"\bBodyKind\x12\r\n" +
 	"\tBODY_NONE\x10\x00\x12\r\n" +
 	"\tBODY_JOIN\x10\x01\x12\x10\n" +
