@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
@@ -56,6 +57,9 @@ func (r *Router) request(e env.Env, m *wire.Routed, from idspace.ID) {
 		r.refuse(e, m, from, wire.Refusal_REFUSAL_NO_HANDLER)
 		return
 	}
+	if !r.active && from != r.tables.Self && r.passOn(e, m, from) {
+		return
+	}
 	p := passage{from: from, hop: r.tables.Next(wire.ID(m.Key), surrogate.Skip{Excluded: wire.IDs(m.Excluded)})}
 	root := p.hop.Rule == wire.Rule_RULE_ROOT
 	if root && !r.active {
@@ -79,6 +83,20 @@ func (r *Router) request(e env.Env, m *wire.Routed, from idspace.ID) {
 	default:
 		r.forward(e, m, p)
 	}
+}
+
+// passOn sends a request that reached this node before it is a member to one that is, as
+// if this node did not exist: two nodes that join at once would else wait for each other
+// (design §6, activation at the joiner). It reports false if it cannot.
+func (r *Router) passOn(e env.Env, m *wire.Routed, from idspace.ID) bool {
+	excluded := wire.IDs(m.Excluded)
+	if r.proxy.IsZero() || len(excluded) == wire.MaxExclude || slices.Contains(excluded, r.tables.Self) || m.HopsLeft == 0 {
+		return false
+	}
+	out := copyOf(m)
+	out.Excluded = append(slices.Clone(m.Excluded), r.tables.Self[:]...)
+	r.forward(e, out, passage{from: from, hop: surrogate.Hop{To: r.proxy}})
+	return true
 }
 
 func (r *Router) upcall(k wire.BodyKind) Upcall {

@@ -69,7 +69,8 @@ type Router struct {
 	tables  *surrogate.Tables
 	links   *links.Table
 	upcalls [wire.BodyKind_BODY_MESSAGE + 1]Upcall
-	active  bool // a member, so that it may answer as root
+	active  bool       // a member, so that it may answer as root
+	proxy   idspace.ID // the member that serves what comes here before that, zero if none is known
 	lastTx  uint64
 	pending map[uint64]*transit // what waits for an acknowledgement, by transmission
 	late    *calls              // transmissions that were given up, by number
@@ -107,6 +108,9 @@ func (r *Router) Serve(k wire.BodyKind, u Upcall) { r.upcalls[k] = u }
 
 // OnActivated lets this node answer as root from now on.
 func (r *Router) OnActivated() { r.active = true }
+
+// Defer passes what others send here on to a member, until this node is one itself.
+func (r *Router) Defer(to idspace.ID) { r.proxy = to }
 
 // OnDeparted stops this node from answering as root.
 func (r *Router) OnDeparted() { r.active = false }

@@ -78,6 +78,7 @@ type story struct {
 //	reply BODY|refuse                       answer the oldest request consumed
 //	returned call=N path=A+B from=X         a reply on its way back
 //	ack DIGITS                              DIGITS acknowledges the latest envelope
+//	defer DIGITS                            the member that serves for this node until it is one
 //	consume yes|no                          what the upcall does from now on
 //	advance DURATION
 func TestStories(t *testing.T) {
@@ -141,6 +142,8 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) {
 	case "ack":
 		to := s.named(arg)
 		s.router.OnAck(s.world, to, &wire.Ack{Tx: s.sent[to].Tx})
+	case "defer":
+		s.router.Defer(s.named(arg))
 	case "consume":
 		s.upcall.consume = arg == "yes"
 	case "reply", "refuse":

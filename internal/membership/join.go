@@ -71,6 +71,7 @@ func (m *Member) seedVerdict(e env.Env, v *env.Verdict) bool {
 	}
 	own := m.book.find(m.tables.Self)
 	m.join.request = e.Rand().Uint64()
+	m.router.Defer(v.Peer)
 	m.router.RouteVia(e, &wire.Routed{
 		Call: m.join.request, Key: m.tables.Self[:], BodyKind: wire.BodyKind_BODY_JOIN,
 		Body: wire.Pack(&wire.Join{Record: own.record}), Excluded: m.tables.Self[:],
