@@ -49,7 +49,7 @@ func (c *cli) root() *cobra.Command {
 		Long: `tapestry runs a node of a decentralized overlay for object location and routing.
 
 Start a daemon on each machine, publish files in some, and fetch them from the
-nearest copy anywhere else. Every subcommand but daemon, demo, id, version and
+nearest copy anywhere else. Every subcommand but daemon, demo, sim, id, version and
 completion speaks to the daemon whose state directory is given by --state.`,
 		Example: `  tapestry demo
   tapestry daemon --seed /ip4/192.0.2.7/udp/4160/quic-v1/p2p/12D3KooW…
@@ -68,7 +68,7 @@ completion speaks to the daemon whose state directory is given by --state.`,
 	flags.String("socket", "", "control socket (default: control.sock in the state directory)")
 	root.AddCommand(
 		c.daemon(), c.publish(), c.unpublish(), c.locate(), c.get(), c.route(), c.explain(),
-		c.status(), c.peers(), c.id(), c.version(), c.demo(),
+		c.status(), c.peers(), c.id(), c.version(), c.demo(), c.sim(),
 	)
 	for _, sub := range root.Commands() {
 		sub.RunE = c.ran(sub.RunE)

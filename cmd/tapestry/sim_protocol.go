@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tapestry-dolr/tapestry/internal/sim"
+	"github.com/tapestry-dolr/tapestry/internal/sim/model/rivals"
+	"github.com/tapestry-dolr/tapestry/internal/sim/model/tournament"
+	"github.com/tapestry-dolr/tapestry/internal/sim/report"
+)
+
+// ours is the protocol that is run; all others are models.
+var ours = sim.Default().Protocol
+
+// play runs a scenario with the protocol that it names.
+func play(cfg sim.Config) (report.Report, error) {
+	if cfg.Protocol == ours {
+		return sim.Run(cfg)
+	}
+	return tournament.Run(cfg)
+}
+
+// knownProtocol refuses a protocol that there is not; flag is what named it.
+func knownProtocol(flag, name string) error {
+	if _, ok := rivals.Named(name); ok || name == ours {
+		return nil
+	}
+	names := []string{ours}
+	for _, p := range rivals.All() {
+		names = append(names, p.Name)
+	}
+	last := len(names) - 1
+	return fmt.Errorf("--%s %q: want %s or %s", flag, name, strings.Join(names[:last], ", "), names[last])
+}
+
+// validScenario names the flag that makes no sense, with the protocol that is to run.
+func validScenario(cfg sim.Config) error {
+	if err := knownProtocol("protocol", cfg.Protocol); err != nil {
+		return err
+	}
+	if cfg.Protocol != ours && (cfg.Reorder > 0 || cfg.Duplicate > 0) {
+		return fmt.Errorf("--reorder and --duplicate: the network under the models, %s among them, does neither", cfg.Protocol)
+	}
+	cfg.Protocol = ours // what sim.Config demands; the rest is the same for the models
+	return cfg.Validate()
+}
+
+// alone refuses what a model by itself cannot do.
+func (s *simulation) alone() error {
+	switch {
+	case s.cfg.Protocol == ours:
+		return nil
+	case s.cfg.Check:
+		return fmt.Errorf("--check: there are no oracles for the model of %s", s.cfg.Protocol)
+	case s.trace != "":
+		return fmt.Errorf("--trace: the model of %s writes none", s.cfg.Protocol)
+	}
+	return nil
+}
+
+// protocolName marks a model as one.
+func protocolName(name string) string {
+	if name == ours {
+		return name
+	}
+	return name + " (model)"
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/tapestry-dolr/tapestry/internal/sim/report"
+)
+
+// simTable shows what matters of a report to a person.
+func simTable(w io.Writer, r report.Report) {
+	if r.Protocol != ours {
+		row(w, "protocol", protocolName(r.Protocol))
+	}
+	row(w, "nodes", fmt.Sprintf("%d, seed %d", r.Nodes, r.Seed))
+	row(w, "time", fmt.Sprintf("%.0f s in %.1f s, after %.1f s to settle", r.VirtualS, r.WallS, r.SettleWallS))
+	row(w, "events", fmt.Sprintf("%d, %.0f a second", r.Events, float64(r.Events)/max(r.WallS, 1e-9)))
+	row(w, "trace", r.TraceHash)
+	if r.Lookups.Total > 0 {
+		lookupRows(w, r.Lookups)
+	}
+	if r.Locates.Total > 0 {
+		locateRows(w, r.Locates)
+	}
+	if p := r.Publish; p.MessagesPerObject > 0 {
+		row(w, "publish", fmt.Sprintf("%.1f messages, %.0f bytes and %.1f pointers per copy; seen after %.0f ms, gone after %.0f ms",
+			p.MessagesPerObject, p.BytesPerObject, p.PointersPerObject, p.VisibleMs.P50, p.GoneMs.P50))
+	}
+	row(w, "traffic", fmt.Sprintf("%.0f bytes and %.1f messages per node and second", r.Traffic.BytesPerNodeS, r.Traffic.MessagesPerNodeS))
+	if d := r.Detector; d.Deaths+d.FalseDeaths+d.FalseSuspicions > 0 {
+		row(w, "deaths", fmt.Sprintf("%d, known after %.1f s (p99 %.1f s); %d false, %d false suspicions",
+			d.Deaths, d.DetectionS.P50, d.DetectionS.P99, d.FalseDeaths, d.FalseSuspicions))
+	}
+	row(w, "state", fmt.Sprintf("%.0f links (p99 %.0f, most %d), %.0f bytes of heap per node",
+		r.State.LinksMean, r.State.LinksP99, r.State.LinksMax, r.State.HeapBytesPerNode))
+	for _, name := range slices.Sorted(maps.Keys(r.Oracles)) {
+		row(w, "oracle "+name, count(r.Oracles[name], "violation"))
+	}
+}
+
+func lookupRows(w io.Writer, l report.Lookups) {
+	row(w, "lookups", fmt.Sprintf("%d, %s completed, %s true, %s consistent", l.Total,
+		percent(l.CompletedRatio), percent(l.TrueRatio), percent(l.ConsistentRatio)))
+	row(w, "", fmt.Sprintf("%.2f hops (p99 %.0f), %s, stretch %.2f (p90 %.2f)",
+		l.HopsMean, l.HopsP99, latencies(l.LatencyMs), l.Stretch.P50, l.Stretch.P90))
+}
+
+func locateRows(w io.Writer, l report.Locates) {
+	row(w, "locates", fmt.Sprintf("%d, %s found, %d wrongly absent, %d unknown, %.1f messages each",
+		l.Total, percent(l.FoundRatio), l.WrongAbsent, l.Unknown, l.MessagesMean))
+	row(w, "", fmt.Sprintf("nearest in %s, measured in %s; first answer %s",
+		percent(l.NearestRatio), percent(l.NearestMeasuredRatio), latencies(l.FirstAnswerMs)))
+	row(w, "", fmt.Sprintf("stretch to the replica %.2f (p90 %.2f), at most once %.2f (p90 %.2f)",
+		l.DeliveryStretch.P50, l.DeliveryStretch.P90, l.DeliveryStretchOnce.P50, l.DeliveryStretchOnce.P90))
+}
+
+func percent(share float64) string { return fmt.Sprintf("%.2f %%", 100*share) }
+
+func latencies(q report.Quantiles) string {
+	return fmt.Sprintf("%.0f ms (p90 %.0f, p99 %.0f)", q.P50, q.P90, q.P99)
+}

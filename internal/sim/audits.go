@@ -1,0 +1,165 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/leafset"
+)
+
+// roots: a node takes itself for the root of a key if and only if it is.
+func (a *auditor) roots(m *member) {
+	id := m.host.ID()
+	for _, key := range a.keys {
+		root := a.run.people.root(key)
+		hop := m.host.Node().NextHop(key)
+		claims := hop.Rule == wire.Rule_RULE_ROOT
+		if claims && id != root && !m.leaving {
+			a.found(finding{oneRoot, m.host.Number(), key},
+				fmt.Sprintf("takes itself for the root of %s, which is %s", key.Short(), root.Short()))
+		} else if !claims && id == root {
+			a.found(finding{oneRoot, m.host.Number(), key},
+				fmt.Sprintf("is the root of %s and would go on to %s", key.Short(), hop.To.Short()))
+		}
+	}
+}
+
+// holes: no slot is empty for which there is a node.
+func (a *auditor) holes(m *member) {
+	space, id, nodes := idspace.Hex, m.host.ID(), a.run.people.ring
+	table := m.host.Node().Tables().Map
+	for level := 0; len(nodes) > 1; level++ {
+		own := space.Digit(id, level)
+		for d := range idspace.Digit(space.Radix()) {
+			if d == own || len(table.Slot(level, d)) > 0 {
+				continue
+			}
+			if there := withDigit(space, nodes, level, d); len(there) > 0 {
+				slot := space.WithDigit(id, level, d)
+				a.found(finding{falseHole, m.host.Number(), slot},
+					fmt.Sprintf("slot %d/%x is empty, %s is there", level, d, there[0].Short()))
+			}
+		}
+		nodes = withDigit(space, nodes, level, own)
+	}
+}
+
+// leaves: the next nodes on the ring are in the leaf set, the dead are not.
+func (a *auditor) leaves(m *member) {
+	nodes, set := a.run.people.ring, m.host.Node().Tables().Leaves
+	if m.leaving {
+		return
+	}
+	if n := len(nodes); n > 1 {
+		i, _ := slices.BinarySearchFunc(nodes, m.host.ID(), idspace.Compare)
+		a.adjacent(m, set, nodes[(i+1)%n])
+		a.adjacent(m, set, nodes[(i+n-1)%n])
+	}
+	for _, id := range set.All() {
+		if h := a.run.world.Host(id); h == nil || h.Down() {
+			a.found(finding{ring, m.host.Number(), id}, fmt.Sprintf("keeps %s in its leaf set, which is down", id.Short()))
+		}
+	}
+}
+
+func (a *auditor) adjacent(m *member, set *leafset.Set, id idspace.ID) {
+	if !set.Has(id) {
+		a.found(finding{ring, m.host.Number(), id}, fmt.Sprintf("%s is next on the ring and not in its leaf set", id.Short()))
+	}
+}
+
+const (
+	// lease is the life of a pointer (publish.Config.Life) and how long a holder may take
+	// to notice its end.
+	lease = 75 * time.Second
+	// sweep is how much later a holder may forget it.
+	sweep = 5 * time.Second
+)
+
+// pointers: none outlives its own life, nor that of its server by more than a lease.
+func (a *auditor) pointers(m *member) {
+	store, now := m.host.Node().Pointers(), a.run.world.Now()
+	for i := range store.Len() {
+		p := store.At(i)
+		f := finding{outlived, m.host.Number(), p.GUID}
+		if late := now.Sub(p.Expires()); late > sweep {
+			a.violation(f, fmt.Sprintf("keeps a pointer to %s of %s %v after its end", p.GUID.Short(), p.Server.ID.Short(), late))
+			continue
+		}
+		server := a.run.world.Host(p.Server.ID)
+		if server != nil && server.Down() && now.Sub(server.Died()) > lease+sweep {
+			a.violation(f, fmt.Sprintf("keeps a pointer to %s of %s, which has been down for %v",
+				p.GUID.Short(), p.Server.ID.Short(), now.Sub(server.Died())))
+		}
+	}
+}
+
+// bounds: links, pointers, timers and what waits stay within their bounds.
+func (a *auditor) bounds(m *member) {
+	s := m.host.Node().Status()
+	for _, b := range []struct {
+		what     string
+		is, most int
+	}{
+		{"links", s.Links, s.LinksCap}, {"timers", m.host.Timers(), maxTimers},
+		{"connections", m.host.Conns(), 4*s.LinksCap + 64}, {"envelopes", s.Pending, 8192},
+	} {
+		if b.is > b.most {
+			a.violation(finding{bounded, m.host.Number(), m.host.ID()}, fmt.Sprintf("%d %s, at most %d allowed", b.is, b.what, b.most))
+		}
+	}
+}
+
+// objects: from some nodes, the walk to one of the roots at least passes a pointer to a
+// living server.
+func (a *auditor) objects(nodes []*member) {
+	objects := a.run.objects
+	if len(objects) == 0 || len(nodes) == 0 {
+		return
+	}
+	step := max(1, len(objects)/auditObjects)
+	for i := 0; i < len(objects); i += step {
+		o := objects[i]
+		known := slices.ContainsFunc(o.living(), func(s server) bool {
+			return a.run.world.Now().Sub(s.since) > time.Second
+		})
+		if !known {
+			continue
+		}
+		for k := range 3 {
+			from := nodes[(i*7+k*len(nodes)/3)%len(nodes)]
+			if !a.reaches(from, o) {
+				a.found(finding{locatable, from.host.Number(), o.guid},
+					fmt.Sprintf("no path from here to a root of %s has a pointer to any of its %d servers", o.guid.Short(), len(o.living())))
+			}
+		}
+	}
+}
+
+// roots of an object.
+const salts = 4
+
+// reaches walks the paths that a locate would take.
+func (a *auditor) reaches(from *member, o *object) bool {
+	for salt := range salts {
+		key := idspace.Hex.Salted(o.guid, salt, salts)
+		h := from.host
+		for range wire.MaxHops {
+			for _, p := range h.Node().Pointers().Live(o.key(), a.run.world.Now(), wire.MaxFound) {
+				if server := a.run.world.Host(p.Server.ID); server != nil && !server.Down() {
+					return true
+				}
+			}
+			hop := h.Node().NextHop(key)
+			next := a.run.world.Host(hop.To)
+			if hop.Rule == wire.Rule_RULE_ROOT || hop.Wait || next == nil || next.Down() {
+				break
+			}
+			h = next
+		}
+	}
+	return false
+}

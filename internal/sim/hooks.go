@@ -1,0 +1,89 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/sim/world"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// outcome ends an operation of a node.
+func (r *run) outcome(h *world.Host, o *env.Outcome) {
+	if m := of(h); o.Call == m.joining && o.Status != env.OK {
+		// It could not join: somebody may start it again, as another node.
+		r.world.After(0, func() { r.people.crash(m) })
+		return
+	}
+	if op := r.operations[o.Call]; op != nil {
+		delete(r.operations, o.Call)
+		op.ended(o)
+	}
+}
+
+// upcall is a message that has arrived at an application, which answers at once.
+func (r *run) upcall(h *world.Host, u *env.Upcall) *env.HandlerReply {
+	if op := r.operationOf(u.Payload); op != nil {
+		op.arrived(of(h))
+	}
+	return &env.HandlerReply{}
+}
+
+// event watches what the machines do.
+func (r *run) event(h *world.Host, ev env.Event) {
+	switch ev := ev.(type) {
+	case *env.Ready:
+		r.people.activate(of(h))
+	case *env.NeighborChanged:
+		r.judgement(h, ev)
+	case *env.Forwarded:
+		r.forwarded(ev)
+	case *env.Arrived:
+		if s := r.routes[ev.Call]; s != nil {
+			delete(r.routes, ev.Call)
+			s.passed(of(h))
+		}
+	}
+	if r.audit != nil {
+		r.audit.event(h, ev)
+	}
+}
+
+// forwarded counts the envelopes of locates, and notes those with which a search begins.
+func (r *run) forwarded(ev *env.Forwarded) {
+	if ev.Kind != wire.BodyKind_BODY_LOCATE {
+		return
+	}
+	if r.loading {
+		r.stats.located++
+	}
+	if s, ok := r.acting.(*search); ok && !ev.Reply && s.how == first {
+		r.routes[ev.Call] = s
+	}
+}
+
+// judgement compares what a node believes of a neighbor with what is true.
+func (r *run) judgement(h *world.Host, ev *env.NeighborChanged) {
+	if ev.State != env.NeighborDead && ev.State != env.NeighborSuspected {
+		return
+	}
+	peer := r.world.Host(ev.Peer)
+	if peer == nil {
+		return
+	}
+	switch {
+	case peer.Down() && ev.State == env.NeighborDead:
+		r.stats.detection.add(r.world.Now().Sub(peer.Died()).Seconds())
+	case peer.Down() || r.parted || of(peer).slow || of(h).slow:
+	case peer.Again() && r.world.Now().Sub(peer.Born()) < rebirth:
+		// It is up again; the neighbor still means the life before.
+	case ev.State == env.NeighborDead:
+		r.stats.falseDeaths++
+	default:
+		r.stats.falseSuspicions++
+	}
+}
+
+// rebirth is how long the death of a node's earlier life may come to be known after it
+// has been started again.
+const rebirth = time.Minute

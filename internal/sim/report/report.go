@@ -1,0 +1,133 @@
+// Package report is the outcome of simulated runs as plain data: what `tapestry sim
+// --json` prints and what internal/sim/plot draws.
+//
+// Keys once published are kept; new ones may be added. Ratios of nothing are 0: look at
+// the total beside them. Quantiles of nothing are 0 too.
+//
+// Layer 7, part of the room internal/sim: imports nothing of the project.
+package report
+
+// Report is one run.
+type Report struct {
+	Protocol    string  `json:"protocol"`
+	Nodes       int     `json:"nodes"`
+	Seed        uint64  `json:"seed"`
+	VirtualS    float64 `json:"virtual_s"`     // of the measured part
+	WallS       float64 `json:"wall_s"`        // of the measured part
+	SettleWallS float64 `json:"settle_wall_s"` // of what came before
+	Events      uint64  `json:"events"`        // messages and timers of the measured part
+	TraceHash   string  `json:"trace_hash"`    // over every event of the whole run
+	Command     string  `json:"command"`       // the flags that reproduce it
+
+	Lookups  Lookups        `json:"lookups"`
+	Locates  Locates        `json:"locates"`
+	Publish  Publish        `json:"publish"`
+	Traffic  Traffic        `json:"traffic"`
+	Detector Detector       `json:"detector"`
+	State    State          `json:"state"`
+	Oracles  map[string]int `json:"oracle_violations"` // by oracle; every oracle has a key if --check
+	// Violations are the first of each oracle, as text.
+	Violations []string `json:"violations,omitempty"`
+	Timeline   []Window `json:"timeline"`
+}
+
+// Quantiles are those of one measure.
+type Quantiles struct {
+	P50 float64 `json:"p50"`
+	P90 float64 `json:"p90"`
+	P99 float64 `json:"p99"`
+}
+
+// Ends are the two quantiles that matter of a measure with few samples.
+type Ends struct {
+	P50 float64 `json:"p50"`
+	P99 float64 `json:"p99"`
+}
+
+// Bin is a stretch at one range of distances.
+type Bin struct {
+	FromMs float64 `json:"from_ms"` // round-trip time to the target
+	ToMs   float64 `json:"to_ms"`   // 0: no upper end
+	Count  int     `json:"count"`
+	P50    float64 `json:"p50"`
+	P90    float64 `json:"p90"`
+}
+
+// Lookups are routes of random keys, each from ten nodes at once.
+type Lookups struct {
+	Total           int       `json:"total"`
+	CompletedRatio  float64   `json:"completed_ratio"`
+	TrueRatio       float64   `json:"true_ratio"`       // of the completed: the answerer was the root when it answered
+	ConsistentRatio float64   `json:"consistent_ratio"` // of the completed: the answer was the majority's
+	HopsMean        float64   `json:"hops_mean"`
+	HopsP99         float64   `json:"hops_p99"`
+	LatencyMs       Quantiles `json:"latency_ms"` // from the request to its reply
+	Stretch         Quantiles `json:"stretch"`    // latency over the round trip to the answerer
+
+	HopsHistogram      []int     `json:"hops_histogram"`       // lookups by number of hops
+	LatencyQuantilesMs []float64 `json:"latency_quantiles_ms"` // 101 values: 0 %, 1 % … 100 %; none if no lookup completed
+	StretchByDistance  []Bin     `json:"stretch_by_distance"`
+}
+
+// Locates are searches for objects.
+type Locates struct {
+	Total                int       `json:"total"` // of objects with a living server
+	FoundRatio           float64   `json:"found_ratio"`
+	WrongAbsent          int       `json:"wrong_absent"`
+	Unknown              int       `json:"unknown"`
+	NearestRatio         float64   `json:"nearest_ratio"`          // the first answer named the nearest replica
+	NearestMeasuredRatio float64   `json:"nearest_measured_ratio"` // the gathered and measured answer did
+	FirstAnswerMs        Quantiles `json:"first_answer_ms"`
+	DeliveryStretch      Quantiles `json:"delivery_stretch"`      // of a raced message, one way
+	DeliveryStretchOnce  Quantiles `json:"delivery_stretch_once"` // of an at-most-once message, one way
+	RoundtripOverRTT     Quantiles `json:"roundtrip_over_rtt"`    // to the reply of an at-most-once message
+	MessagesMean         float64   `json:"messages_mean"`         // envelopes sent per locate, hop by hop
+
+	FirstAnswerQuantilesMs []float64 `json:"first_answer_quantiles_ms"` // 101 values, or none
+	StretchByDistance      []Bin     `json:"stretch_by_distance"`       // delivery_stretch by round trip to the nearest replica
+}
+
+// Publish is what laying, keeping and taking away pointers costs.
+type Publish struct {
+	MessagesPerObject       float64 `json:"messages_per_object"`
+	BytesPerObject          float64 `json:"bytes_per_object"`
+	PointersPerObject       float64 `json:"pointers_per_object"`
+	RefreshBytesPerNodeS    float64 `json:"refresh_bytes_per_node_s"`
+	RefreshMessagesPerNodeS float64 `json:"refresh_messages_per_node_s"`
+	VisibleMs               Ends    `json:"visible_ms"` // until the roots acknowledged
+	GoneMs                  Ends    `json:"gone_ms"`    // until the withdrawal was acknowledged
+}
+
+// Traffic is what nodes send, packet headers included.
+type Traffic struct {
+	BytesPerNodeS    float64            `json:"bytes_per_node_s"`
+	MessagesPerNodeS float64            `json:"messages_per_node_s"`
+	ByKind           map[string]float64 `json:"by_kind"` // bytes per node and second by kind of message; "packet" is the headers
+}
+
+// Detector is how well death was found out.
+type Detector struct {
+	Deaths          int  `json:"deaths"`
+	DetectionS      Ends `json:"detection_s"` // until a neighbor took it for dead
+	FalseDeaths     int  `json:"false_deaths"`
+	FalseSuspicions int  `json:"false_suspicions"`
+}
+
+// State is what a node keeps.
+type State struct {
+	LinksMean        float64 `json:"links_mean"`
+	LinksP99         float64 `json:"links_p99"`
+	LinksMax         int     `json:"links_max"`
+	HeapBytesPerNode float64 `json:"heap_bytes_per_node"`
+}
+
+// Window is five seconds of the timeline.
+type Window struct {
+	FromS         float64 `json:"from_s"`
+	Live          int     `json:"live"`           // nodes at its end
+	Lookups       int     `json:"lookups"`        // begun in it and judged
+	LookupSuccess float64 `json:"lookup_success"` // of them completed and true
+	Locates       int     `json:"locates"`
+	LocateSuccess float64 `json:"locate_success"` // of them found
+	BytesPerS     float64 `json:"bytes_per_s"`    // of all nodes together
+}

@@ -1,0 +1,159 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/sim/report"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// traffic counts messages and bytes by kind; envelopes by what they carry.
+type traffic struct {
+	kinds  [wire.KindAck + 1]count
+	bodies [wire.BodyKind_BODY_MESSAGE + 1]count
+}
+
+type count struct{ messages, bytes uint64 }
+
+func (t *traffic) add(m wire.Message, size int) {
+	c := &t.kinds[m.Kind()]
+	if r, ok := m.(*wire.Routed); ok && r.BodyKind >= 0 && int(r.BodyKind) < len(t.bodies) {
+		c = &t.bodies[r.BodyKind]
+	}
+	c.messages++
+	c.bytes += uint64(size)
+}
+
+func (c count) minus(o count) count { return count{c.messages - o.messages, c.bytes - o.bytes} }
+
+// stats is what the measured part has shown.
+type stats struct {
+	asked, completed, right, consistent int
+	hops, latency, stretch              samples
+	hopsHistogram                       []int
+	stretchBins                         binned
+
+	searched, found, wrongAbsent, unknown int
+	answers, nearest                      [hows]int
+	firstAnswer, raced, once, roundtrip   samples
+	racedBins                             binned
+	located                               int // envelopes of locates
+
+	published, pointersLaid int
+	visible, gone           samples
+	kinds                   traffic // since the beginning
+	began, laid             traffic // before and after the first objects were published
+	from                    traffic // when the measured part began
+
+	deaths, falseDeaths, falseSuspicions int
+	detection                            samples
+
+	windows []window
+	events  uint64 // of the world, at the end of the measured part
+}
+
+// window is five seconds.
+type window struct {
+	live            int
+	judged, right   int
+	searched, found int
+	length          uint64 // bytes sent
+}
+
+// windowLength is that of the timeline.
+const windowLength = 5 * time.Second
+
+func (s *stats) judged(window int) { s.windows[window].judged++ }
+
+// window is the number of the present one.
+func (r *run) window() int {
+	return min(int(r.world.Now().Sub(r.began)/windowLength), len(r.stats.windows)-1)
+}
+
+// report tells what the run has shown.
+func (r *run) report() report.Report {
+	s := &r.stats
+	out := report.Report{
+		Protocol: r.cfg.Protocol, Nodes: r.cfg.Nodes, Seed: r.cfg.Seed, Command: r.cfg.Command,
+		Lookups: report.Lookups{
+			Total: s.asked, CompletedRatio: ratio(s.completed, s.asked),
+			TrueRatio: ratio(s.right, s.completed), ConsistentRatio: ratio(s.consistent, s.completed),
+			HopsMean: s.hops.mean(), HopsP99: s.hops.sorted().at(0.99), LatencyMs: s.latency.quantiles(),
+			Stretch: s.stretch.quantiles(), HopsHistogram: s.hopsHistogram,
+			LatencyQuantilesMs: s.latency.percents(), StretchByDistance: s.stretchBins.report(),
+		},
+		Locates: report.Locates{
+			Total: s.searched, FoundRatio: ratio(s.found, s.searched), WrongAbsent: s.wrongAbsent, Unknown: s.unknown,
+			NearestRatio:         ratio(s.nearest[first], s.answers[first]),
+			NearestMeasuredRatio: ratio(s.nearest[measured], s.answers[measured]),
+			FirstAnswerMs:        s.firstAnswer.quantiles(), DeliveryStretch: s.raced.quantiles(),
+			DeliveryStretchOnce: s.once.quantiles(), RoundtripOverRTT: s.roundtrip.quantiles(),
+			MessagesMean:           ratio(s.located, s.searched),
+			FirstAnswerQuantilesMs: s.firstAnswer.percents(), StretchByDistance: s.racedBins.report(),
+		},
+		Detector: report.Detector{
+			Deaths: s.deaths, DetectionS: s.detection.ends(), FalseDeaths: s.falseDeaths, FalseSuspicions: s.falseSuspicions,
+		},
+		Timeline: r.timeline(),
+	}
+	out.Publish = r.publishReport()
+	out.Traffic = r.trafficReport()
+	return out
+}
+
+func (r *run) timeline() (all []report.Window) {
+	for i, w := range r.stats.windows {
+		from := time.Duration(i) * windowLength
+		length := min(windowLength, r.cfg.Duration-from)
+		all = append(all, report.Window{
+			FromS: from.Seconds(), Live: w.live, Lookups: w.judged, LookupSuccess: ratio(w.right, w.judged),
+			Locates: w.searched, LocateSuccess: ratio(w.found, w.searched),
+			BytesPerS: float64(w.length) / length.Seconds(),
+		})
+	}
+	return all
+}
+
+func (r *run) publishReport() report.Publish {
+	s := &r.stats
+	body := wire.BodyKind_BODY_PUBLISH
+	laid := s.laid.bodies[body].minus(s.began.bodies[body])
+	refresh := r.measured.bodies[body].minus(s.from.bodies[body])
+	per := r.nodeSeconds()
+	return report.Publish{
+		MessagesPerObject: ratio(int(laid.messages), s.published), BytesPerObject: ratio(int(laid.bytes), s.published),
+		PointersPerObject:    ratio(s.pointersLaid, s.published),
+		RefreshBytesPerNodeS: float64(refresh.bytes) / per, RefreshMessagesPerNodeS: float64(refresh.messages) / per,
+		VisibleMs: s.visible.ends(), GoneMs: s.gone.ends(),
+	}
+}
+
+func (r *run) trafficReport() report.Traffic {
+	per := r.nodeSeconds()
+	t := report.Traffic{ByKind: map[string]float64{}}
+	messages := uint64(0)
+	note := func(name string, c count) {
+		if messages += c.messages; c.messages > 0 {
+			t.ByKind[name] = float64(c.bytes) / per
+		}
+	}
+	for k, c := range r.measured.kinds {
+		note(wire.Kind(k).String(), c.minus(r.stats.from.kinds[k]))
+	}
+	for k, c := range r.measured.bodies {
+		note(wire.BodyKind(k).Name(), c.minus(r.stats.from.bodies[k]))
+	}
+	t.ByKind["packet"] = 60 * float64(r.packets) / per
+	t.BytesPerNodeS = float64(r.bytes) / per
+	t.MessagesPerNodeS = float64(messages) / per
+	return t
+}
+
+// nodeSeconds is how long all nodes together have been up in the measured part.
+func (r *run) nodeSeconds() float64 {
+	total := 0.0
+	for i, w := range r.stats.windows {
+		total += float64(w.live) * min(windowLength, r.cfg.Duration-time.Duration(i)*windowLength).Seconds()
+	}
+	return max(total, 1)
+}

@@ -1,0 +1,271 @@
+package world
+
+import (
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// conn is one end of a connection.
+type conn struct {
+	peer   *Host
+	last   mono.Time       // when what was sent last arrives: a stream keeps its order
+	queued *[]wire.Message // until it is open
+	open   bool
+}
+
+// connTable finds connections by peer: open addressing with linear probing. Identifiers
+// are hashes already, and a Go map of them costs three cache misses more.
+//
+// Invariant: at most three quarters of the slots are taken; no free slot stands between
+// an entry and the slot where it belongs.
+type connTable struct {
+	slots []connSlot // power of two
+	count int
+}
+
+type connSlot struct {
+	id   idspace.ID
+	conn *conn // nil: free
+}
+
+func (t *connTable) home(id *idspace.ID) int {
+	return int(binary.LittleEndian.Uint64(id[4:])) & (len(t.slots) - 1)
+}
+
+// find returns the slot of a peer, or the free one where it would go.
+func (t *connTable) find(id *idspace.ID) int {
+	i := t.home(id)
+	for t.slots[i].conn != nil && t.slots[i].id != *id {
+		i = (i + 1) & (len(t.slots) - 1)
+	}
+	return i
+}
+
+func (t *connTable) of(id idspace.ID) *conn {
+	if len(t.slots) == 0 {
+		return nil
+	}
+	return t.slots[t.find(&id)].conn
+}
+
+func (t *connTable) set(id idspace.ID, c *conn) {
+	if 4*(t.count+1) > 3*len(t.slots) {
+		old := t.slots
+		t.slots, t.count = make([]connSlot, max(8, 2*len(old))), 0
+		for _, s := range old {
+			if s.conn != nil {
+				t.set(s.id, s.conn)
+			}
+		}
+	}
+	i := t.find(&id)
+	if t.slots[i].conn == nil {
+		t.count++
+	}
+	t.slots[i] = connSlot{id, c}
+}
+
+// remove takes a peer out and moves up what stands behind it.
+func (t *connTable) remove(id idspace.ID) {
+	i := t.find(&id)
+	if t.slots[i].conn == nil {
+		return
+	}
+	t.count--
+	mask := len(t.slots) - 1
+	for j := (i + 1) & mask; t.slots[j].conn != nil; j = (j + 1) & mask {
+		if (j-t.home(&t.slots[j].id))&mask >= (j-i)&mask {
+			t.slots[i] = t.slots[j]
+			i = j
+		}
+	}
+	t.slots[i] = connSlot{}
+}
+
+const (
+	// dialTimeout is how long a dial of nobody takes, as in internal/p2p.
+	dialTimeout = 5 * time.Second
+	// idleTime is how long a connection of no use stays open.
+	idleTime = 30 * time.Second
+	// maxQueued bounds what waits for a connection.
+	maxQueued = 64
+)
+
+// Send gives m to the open link to a node, if there is one.
+func (h *Host) Send(to idspace.ID, m wire.Message) {
+	c := h.conns.of(to)
+	switch {
+	case h.muted:
+	case c == nil:
+		h.Emit(&env.Dropped{Why: "no link", Peer: to})
+	case !c.open:
+		if len(*c.queued) < maxQueued {
+			*c.queued = append(*c.queued, m)
+		}
+	default:
+		h.out = append(h.out, outgoing{c, m})
+	}
+}
+
+// SendDial is Send that opens the link first, in two round trips.
+func (h *Host) SendDial(to idspace.ID, m wire.Message) {
+	if h.muted || h.conns.of(to) != nil {
+		h.Send(to, m)
+		return
+	}
+	w := h.world
+	w.totals.Dials++
+	peer := w.byID[to]
+	c := &conn{peer: peer, queued: &[]wire.Message{m}}
+	h.conns.set(to, c)
+	if peer == nil || peer == h || peer.down || !w.reachable(h, peer) {
+		w.After(dialTimeout, func() { h.unreachable(to, c) })
+		return
+	}
+	rtt := w.oneWay(h, peer) + w.oneWay(peer, h)
+	w.After(2*rtt, func() { h.dialed(to, c) })
+}
+
+func (h *Host) unreachable(to idspace.ID, c *conn) {
+	if h.conns.of(to) != c || c.open {
+		return // the peer has dialed meanwhile
+	}
+	h.conns.remove(to)
+	h.local(&env.Unreachable{Peer: to})
+}
+
+// dialed opens both ends of a connection.
+func (h *Host) dialed(to idspace.ID, c *conn) {
+	switch {
+	case h.down || h.conns.of(to) != c || c.open:
+		return
+	case c.peer.down || !h.world.reachable(h, c.peer):
+		h.unreachable(to, c)
+		return
+	}
+	other := c.peer.conns.of(h.id)
+	if other == nil || other.peer != h {
+		other = &conn{peer: h}
+		c.peer.conns.set(h.id, other)
+	}
+	c.peer.opened(other)
+	h.opened(c)
+}
+
+// opened says hello and sends what has waited.
+func (h *Host) opened(c *conn) {
+	c.open = true
+	h.out = append(h.out, outgoing{c, &wire.Hello{Version: 1, Network: h.world.cfg.Network, Record: h.record}})
+	if c.queued != nil {
+		for _, m := range *c.queued {
+			h.out = append(h.out, outgoing{c, m})
+		}
+		c.queued = nil
+	}
+	h.idle(c)
+	h.flush()
+}
+
+// Link opens a connection between two hosts at once, without a word: for overlays that
+// begin settled.
+func (w *World) Link(a, b *Host) {
+	for _, end := range [...][2]*Host{{a, b}, {b, a}} {
+		if end[0].conns.of(end[1].id) == nil {
+			end[0].conns.set(end[1].id, &conn{peer: end[1], open: true})
+		}
+	}
+}
+
+// used looks after a link that the node has no use for any more.
+func (h *Host) used(u *env.LinkUsed) {
+	if c := h.conns.of(u.Peer); c != nil && u.Mine == wire.Use_USE_NONE && u.Theirs == wire.Use_USE_NONE {
+		h.idle(c)
+	}
+}
+
+// idle closes a connection in a while, unless either side has a use for it then.
+func (h *Host) idle(c *conn) {
+	h.world.After(idleTime, func() {
+		peer := c.peer
+		if h.down || h.conns.of(peer.id) != c || h.node.Linked(peer.id) {
+			return
+		}
+		if other := peer.conns.of(h.id); !peer.down && other != nil && other.peer == h {
+			if peer.node.Linked(h.id) {
+				return
+			}
+			peer.conns.remove(h.id)
+		}
+		h.conns.remove(peer.id)
+	})
+}
+
+// Reachable reports whether two hosts could talk.
+func (w *World) Reachable(a, b *Host) bool { return w.reachable(a, b) }
+
+// reachable reports whether packets pass between two hosts. The first place is one that
+// everybody reaches: an overlay has to begin somewhere.
+func (w *World) reachable(a, b *Host) bool {
+	if w.side(a) != w.side(b) {
+		return false
+	}
+	if w.cfg.Nontransitive == 0 || a.place == 0 || b.place == 0 {
+		return true
+	}
+	low, high := uint64(min(a.place, b.place)), uint64(max(a.place, b.place))
+	x := (w.cfg.Seed ^ low<<32 ^ high) * 0x9e3779b97f4a7c15
+	x ^= x >> 32
+	x *= 0xff51afd7ed558ccd
+	return float64(x>>11)/(1<<53) >= w.cfg.Nontransitive
+}
+
+// side is where a host is while the net is cut: who came since is with the many.
+func (w *World) side(h *Host) uint8 {
+	if int(h.place) < len(w.cut) {
+		return w.cut[h.place]
+	}
+	return 0
+}
+
+// Crash takes a host off the net without a word.
+func (w *World) Crash(h *Host) {
+	if h.down {
+		return
+	}
+	w.note(uint64(h.number), 0xdead)
+	h.down, h.died = true, w.now
+	for _, i := range h.timers.lists {
+		for ; i >= 0; i = w.timers[i].next {
+			w.timers[i].host = gone
+		}
+	}
+	h.node, h.conns, h.timers, h.out = nil, connTable{}, timerTable{}, nil
+}
+
+// Stall keeps a host from running for d.
+func (w *World) Stall(h *Host, d time.Duration) { h.stalled = max(h.stalled, w.now.Add(d)) }
+
+// Partition cuts the network in two: places for which side is true can reach only each
+// other. Nil heals it.
+func (w *World) Partition(side func(place int) bool) {
+	w.cut = nil
+	if side == nil {
+		return
+	}
+	most := 0
+	for _, h := range w.hosts {
+		most = max(most, int(h.place))
+	}
+	w.cut = slices.Repeat([]uint8{0}, most+1)
+	for place := range w.cut {
+		if side(place) {
+			w.cut[place] = 1
+		}
+	}
+}
