@@ -276,9 +276,10 @@ func (r *run) measure() {
 	r.load()
 	for i := range r.stats.windows {
 		from := r.world.Totals().Bytes
-		r.world.Run(min(windowLength, r.cfg.Duration-time.Duration(i)*windowLength))
 		w := &r.stats.windows[i]
-		w.live, w.length = r.people.live, r.world.Totals().Bytes-from
+		w.live = r.people.live // as the window begins
+		r.world.Run(min(windowLength, r.cfg.Duration-time.Duration(i)*windowLength))
+		w.length = r.world.Totals().Bytes - from
 		r.tell("running", time.Duration(i+1)*windowLength)
 	}
 	after := r.world.Totals()
