@@ -124,7 +124,7 @@ type State struct {
 // Window is five seconds of the timeline.
 type Window struct {
 	FromS         float64 `json:"from_s"`
-	Live          int     `json:"live"`           // nodes at its end
+	Live          int     `json:"live"`           // nodes when it begins
 	Lookups       int     `json:"lookups"`        // begun in it and judged
 	LookupSuccess float64 `json:"lookup_success"` // of them completed and true
 	Locates       int     `json:"locates"`
