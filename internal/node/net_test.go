@@ -30,6 +30,7 @@ type net struct {
 	config func(*node.Config)
 	dials  int
 	loss   float64
+	replay time.Duration // if not 0, every frame comes again after it
 
 	forwards []env.Forwarded
 }
@@ -197,6 +198,9 @@ func (h *host) transmit(other *host, m wire.Message) {
 		return
 	}
 	h.net.at(h.net.delay(h, other), func() { other.receive(h.id, frame) })
+	if h.net.replay > 0 {
+		h.net.at(h.net.delay(h, other)+h.net.replay, func() { other.receive(h.id, frame) })
+	}
 }
 
 func (h *host) receive(from idspace.ID, frame []byte) {

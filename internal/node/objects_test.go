@@ -244,3 +244,42 @@ func TestExplainNamesEveryHop(t *testing.T) {
 		}
 	}
 }
+
+// TestReplayedFramesChangeNothing has every frame come a second time, at once or when the
+// first has long been answered.
+func TestReplayedFramesChangeNothing(t *testing.T) {
+	for _, replay := range []time.Duration{time.Microsecond, 700 * time.Millisecond} {
+		n := newNet(t, 18)
+		n.overlay(20)
+		n.run(10 * time.Second)
+		n.replay = replay
+		for i := range 20 {
+			server, client := n.hosts[i], n.hosts[n.rng.IntN(20)]
+			if o := server.publish(guid(i)); o.Status != env.OK {
+				t.Fatalf("publish: %v", o.Status)
+			}
+			payload := fmt.Sprint("message ", i)
+			if o := client.send(guid(i), payload); o.Status != env.OK {
+				t.Errorf("send: %v", o.Status)
+			}
+			n.run(2 * time.Second)
+			delivered := 0
+			for _, u := range server.upcalls {
+				if string(u.Payload) == payload {
+					delivered++
+				}
+			}
+			if delivered != 1 {
+				t.Errorf("replay after %v: %q delivered %d times", replay, payload, delivered)
+			}
+			if o := server.unpublish(guid(i)); o.Status != env.OK {
+				t.Errorf("unpublish: %v", o.Status)
+			}
+			n.run(2 * time.Second)
+			if o := client.locate(guid(i)); o.Status != env.Absent {
+				t.Errorf("replay after %v: locate after unpublish: %v", replay, o.Status)
+			}
+		}
+		n.check(5)
+	}
+}
