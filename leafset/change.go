@@ -34,9 +34,11 @@ func (s *Set) Insert(id idspace.ID) (evicted []idspace.ID, ok bool) {
 	}
 	before := s.All()
 	s.arrange(append(before, id))
+	s.note(id)
 	for _, member := range before {
 		if !s.Has(member) {
 			evicted = append(evicted, member)
+			s.note(member)
 			s.SetState(member, Alive)
 		}
 	}
@@ -50,6 +52,7 @@ func (s *Set) Remove(id idspace.ID) bool {
 		return false
 	}
 	s.SetState(id, Alive)
+	s.note(id)
 	members := s.All()
 	s.arrange(slices.DeleteFunc(members, func(m idspace.ID) bool { return m == id }))
 	return true

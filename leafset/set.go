@@ -25,6 +25,8 @@ type Set struct {
 	cw, ccw []idspace.ID
 	// Invariant: members, each once.
 	suspects []idspace.ID
+
+	moved []idspace.ID // see Moved
 }
 
 // New returns the empty leaf set of node self with room for perSide (at least 1)

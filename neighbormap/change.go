@@ -30,12 +30,14 @@ func (m *Map) Insert(n Neighbor) (evicted idspace.ID, ok bool) {
 	slot := m.rows[level][d]
 	if len(slot) == m.perSlot {
 		evicted = slot[len(slot)-1].ID
+		m.note(evicted)
 		slot = slot[:len(slot)-1]
 		m.count--
 	}
 	at, _ := slices.BinarySearchFunc(slot, n, compare)
 	m.rows[level][d] = slices.Insert(slot, at, n)
 	m.count++
+	m.noteAll(m.rows[level][d])
 	return evicted, true
 }
 
@@ -45,6 +47,7 @@ func (m *Map) Remove(id idspace.ID) bool {
 	if at < 0 {
 		return false
 	}
+	m.noteAll(slot)
 	level, d, _ := m.place(id)
 	m.rows[level][d] = slices.Delete(slot, at, at+1)
 	m.count--
@@ -58,12 +61,20 @@ func emptyRow(row [][]Neighbor) bool {
 	return !slices.ContainsFunc(row, func(slot []Neighbor) bool { return len(slot) > 0 })
 }
 
-// Update sets the distance of a neighbor, which may change the order of its slot.
-func (m *Map) Update(id idspace.ID, rtt time.Duration) {
-	if slot, at := m.find(id); at >= 0 {
-		slot[at].RTT = rtt
-		slices.SortFunc(slot, compare)
+// Update sets the distance of a neighbor and reports whether that changed the order of
+// its slot.
+func (m *Map) Update(id idspace.ID, rtt time.Duration) (reordered bool) {
+	slot, at := m.find(id)
+	if at < 0 || slot[at].RTT == rtt {
+		return false
 	}
+	slot[at].RTT = rtt
+	if slices.IsSortedFunc(slot, compare) {
+		return false
+	}
+	slices.SortFunc(slot, compare)
+	m.noteAll(slot)
+	return true
 }
 
 // SetState sets whether a neighbor is under suspicion; it keeps its place.

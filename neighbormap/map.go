@@ -36,6 +36,9 @@ type Map struct {
 	rows [][][]Neighbor
 	// Invariant: the number of neighbors in rows.
 	count int
+
+	pins  []idspace.ID // see Pin; in order of ID
+	moved []idspace.ID // see Moved
 }
 
 // New returns the empty map of node self, with room for perSlot nodes (at least 1)

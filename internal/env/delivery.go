@@ -48,7 +48,7 @@ func StatusOf(r wire.Refusal) Status {
 		return Busy
 	case wire.Refusal_REFUSAL_TOO_LARGE:
 		return TooLarge
-	case wire.Refusal_REFUSAL_NOT_JOINED:
+	case wire.Refusal_REFUSAL_NOT_JOINED, wire.Refusal_REFUSAL_UNSURE:
 		return Unknown
 	case wire.Refusal_REFUSAL_LIMIT:
 		return Limit
@@ -76,11 +76,20 @@ type Outcome struct {
 	Reply    []byte            // send
 	Error    string            // send: the handler's own error
 	Notes    [][]*wire.HopNote // explain: one list of hops per root
+	Spread   Spread            // multicast
+}
+
+// Spread is how far a multicast has come.
+type Spread struct {
+	Reached int // nodes that have it
+	Handled int // of those, whose application took it without an error
+	Failed  int // branches of the tree that did not answer in time
 }
 
 // Upcall hands a message to the application process App. The world answers with a
 // HandlerReply of the same Ticket.
 type Upcall struct {
+	For     Room // who waits for the reply: Messages, or Multicast
 	Ticket  uint64
 	App     string
 	GUID    idspace.ID // the object that the message was sent to, zero if to a node

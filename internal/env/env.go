@@ -65,14 +65,15 @@ const (
 	Publish
 	Locate
 	Messages
+	Multicast
 )
 
 // TimerKey names a timer. It comes back to OnTimer as it was set.
 type TimerKey struct {
-	Room Room
-	What uint8      // which of the room's timers
 	N    uint64     // a call or sequence number, if the timer is of one
 	Peer idspace.ID // the neighbor, if the timer is of one
+	Room Room
+	What uint8 // which of the room's timers
 }
 
 // Jitter draws a duration from 0.5 to 1.5 times mean, so that periods of different

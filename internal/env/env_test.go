@@ -50,6 +50,7 @@ func TestEveryRefusalHasAStatus(t *testing.T) {
 		wire.Refusal_REFUSAL_STALE:      env.NoRoute,
 		wire.Refusal_REFUSAL_TOO_LARGE:  env.TooLarge,
 		wire.Refusal_REFUSAL_NOT_JOINED: env.Unknown, // the root could not be asked
+		wire.Refusal_REFUSAL_UNSURE:     env.Unknown,
 		wire.Refusal_REFUSAL_LIMIT:      env.Limit,
 	}
 	for number, name := range wire.Refusal_name {
@@ -74,7 +75,7 @@ func TestEveryStatusAndStateHasAName(t *testing.T) {
 	for s := env.OK; s <= env.Limit; s++ {
 		take(s.String())
 	}
-	for s := env.NeighborJoined; s <= env.NeighborUnlinked; s++ {
+	for s := env.NeighborJoined; s <= env.NeighborRenewed; s++ {
 		take(s.String())
 	}
 }

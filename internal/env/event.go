@@ -74,9 +74,10 @@ const (
 	NeighborDead
 	NeighborLeft
 	NeighborUnlinked
+	NeighborRenewed // its record is a newer one
 )
 
-var stateNames = [...]string{"joined", "alive", "suspected", "dead", "left", "unlinked"}
+var stateNames = [...]string{"joined", "alive", "suspected", "dead", "left", "unlinked", "renewed"}
 
 // String is the state in traces.
 func (s NeighborState) String() string { return stateNames[s] }

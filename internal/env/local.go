@@ -18,6 +18,12 @@ type Local interface{ local() }
 // Unreachable: a SendDial to Peer could not open a link.
 type Unreachable struct{ Peer idspace.ID }
 
+// LinkOpened: a link to Peer has been opened, and what waited for it leaves now.
+type LinkOpened struct {
+	Peer   idspace.ID
+	Dialed bool // this node has dialed it, at its address
+}
+
 // LinkClosed: the connection to Peer has gone.
 type LinkClosed struct{ Peer idspace.ID }
 
@@ -36,6 +42,10 @@ type JoinRequest struct {
 	Call  Call
 	Seeds []idspace.ID
 }
+
+// Seeds: the world has looked up again where an overlay may be found: by what the user
+// named, and by neighbors remembered from an earlier life. To membership.
+type Seeds struct{ IDs []idspace.ID }
 
 // LeaveRequest: hand over and say goodbye.
 type LeaveRequest struct{ Call Call }
@@ -83,8 +93,21 @@ type SendRequest struct {
 	Deadline mono.Time
 }
 
+// MulticastRequest: carry Payload to every node whose identifier begins with the first
+// Digits digits of Prefix.
+type MulticastRequest struct {
+	Call     Call
+	Prefix   idspace.ID
+	Digits   int
+	App      string
+	Payload  []byte
+	Signed   bool
+	Deadline mono.Time
+}
+
 // HandlerReply: the application has handled the message that was delivered as Ticket.
 type HandlerReply struct {
+	For     Room // of the Upcall
 	Ticket  uint64
 	Payload []byte
 	Error   string       // the handler's own error, "" if none
@@ -120,6 +143,7 @@ type Verdict struct {
 	Alive   bool
 	Refused bool // alive, but its links or ours are at their cap
 	RTT     time.Duration
+	Coord   wire.Coord // where it says that it is
 }
 
 // Use: this node uses Peer so from now on; UseNone lets it go. To heartbeat.
@@ -127,6 +151,14 @@ type Use struct {
 	Peer    idspace.ID
 	Use     wire.Use
 	Protect bool // leaf set, or primary of level 0 or 1: must not be trimmed
+	// Generation is that of Peer's record: deaths are told with it.
+	Generation uint64
+}
+
+// Hints: a neighbor says that these nodes are dead. From membership to heartbeat, which
+// sees for itself.
+type Hints struct {
+	Refs []byte // short references
 }
 
 // Pointed: Peer began to point at this node. From heartbeat to membership: a
@@ -166,14 +198,65 @@ type Changed struct {
 	Dead           []idspace.ID // of Removed, those found dead or gone by their own word
 }
 
+// Strangers: an overlay has been met that this one did not know of. Until then nothing is
+// known to be absent. From membership to locate.
+type Strangers struct{ Until mono.Time }
+
 // Activated: this node is a member now. From membership to publish and locate.
 type Activated struct{}
+
+// Drained: what this node has passed on before it was a member has been answered. From
+// routing to membership.
+type Drained struct{}
 
 // Departing: this node has said goodbye; nobody may point at it any more. From
 // membership to heartbeat. Departed: it is no member any more. To routing.
 type (
 	Departing struct{}
 	Departed  struct{}
+)
+
+// Insert: spread the insertion of a joining node over its need-to-know nodes, those that
+// share the first Digits digits of its ID (JSAC §III-C). From membership to multicast,
+// which answers Inserted.
+type Insert struct {
+	Node      idspace.ID
+	Digits    int
+	Insertion *wire.Insertion
+}
+
+// Inserted: the multicast that Insert began has ended: how many nodes it reached, and
+// how many it could not account for.
+type Inserted struct {
+	Node            idspace.ID
+	Reached, Failed int
+}
+
+// Inserting: this node has to know the node of Insertion. From multicast to membership,
+// which answers InsertingDone with the same Spread.
+type Inserting struct {
+	Spread    uint64
+	Insertion *wire.Insertion
+}
+
+// InsertingDone: this node points at the new one and has handed over to it what is now its
+// own, or need not; Failed if neither. From membership to multicast.
+type InsertingDone struct {
+	Spread uint64
+	Failed bool
+}
+
+// Released: Peer has taken note of this node's goodbye. From heartbeat to membership.
+type Released struct{ Peer idspace.ID }
+
+// Unpinned: all whom this node told of Node have answered. From multicast to membership.
+type Unpinned struct{ Node idspace.ID }
+
+// HandOver: bring to To every pointer that a path takes there from here. From membership to
+// publish, which answers HandedOver. Without To: to whoever is next when this node leaves.
+type (
+	HandOver   struct{ To idspace.ID }
+	HandedOver struct{ To idspace.ID }
 )
 
 // Located answers LocateRequest.
@@ -192,9 +275,11 @@ type (
 )
 
 func (*Unreachable) local()      {}
+func (*LinkOpened) local()       {}
 func (*LinkClosed) local()       {}
 func (*SelfChanged) local()      {}
 func (*JoinRequest) local()      {}
+func (*Seeds) local()            {}
 func (*LeaveRequest) local()     {}
 func (*PublishRequest) local()   {}
 func (*UnpublishRequest) local() {}
@@ -207,14 +292,26 @@ func (*Missed) local()           {}
 func (*Probe) local()            {}
 func (*Verdict) local()          {}
 func (*Use) local()              {}
+func (*Hints) local()            {}
 func (*Pointed) local()          {}
 func (*Up) local()               {}
 func (*Suspect) local()          {}
 func (*Down) local()             {}
 func (*Changed) local()          {}
+func (*Strangers) local()        {}
 func (*Activated) local()        {}
+func (*Drained) local()          {}
 func (*Departing) local()        {}
 func (*Departed) local()         {}
 func (*Located) local()          {}
+func (*MulticastRequest) local() {}
+func (*Insert) local()           {}
+func (*Inserted) local()         {}
+func (*Inserting) local()        {}
+func (*InsertingDone) local()    {}
+func (*Unpinned) local()         {}
+func (*Released) local()         {}
+func (*HandOver) local()         {}
+func (*HandedOver) local()       {}
 func (*Withdraw) local()         {}
 func (*Withdrawn) local()        {}

@@ -10,6 +10,7 @@
 //
 // Timeouts are TCP's: four times the first sample; then smoothed RTT plus four times
 // its variation plus slack; doubled on loss until the next sample (Bamboo; design §5).
+// Before the first sample network coordinates stand in for it (coordinate.go).
 //
 // Invariants: Count() <= Cap; every link has a use on at least one side, or is asked
 // for; links are visited in order of ID.
@@ -28,14 +29,18 @@ import (
 
 // Link is what is known of the link to one neighbor.
 type Link struct {
-	ID      idspace.ID
-	Mine    wire.Use  // what this node uses it for
-	Asked   wire.Use  // what this node has asked to use it for, until the verdict
-	Theirs  wire.Use  // what the neighbor uses it for: it is a backpointer if not none
-	Until   mono.Time // Theirs is forgotten then, unless renewed
-	Protect bool      // the world must not trim it
-	Suspect bool      // it missed an acknowledgement and has not answered since
-	Heard   mono.Time // when anything last came from it
+	ID         idspace.ID
+	Mine       wire.Use      // what this node uses it for
+	Asked      wire.Use      // what this node has asked to use it for, until the verdict
+	Theirs     wire.Use      // what the neighbor uses it for: it is a backpointer if not none
+	Coord      wire.Coord    // where it says that it is, if it has said so
+	Protect    bool          // the world must not trim it
+	Suspect    bool          // it missed an acknowledgement and has not answered since
+	Until      mono.Time     // Theirs is forgotten then, unless renewed
+	Life       time.Duration // how long it wants Theirs kept after anything came from it
+	Heard      mono.Time     // when anything last came from it
+	Generation uint64        // of its record, while this node uses it
+	Hinted     uint64        // how many deaths had been found when it was last told of them
 
 	timing
 }
@@ -64,13 +69,7 @@ func (t *timing) sample(rtt time.Duration) {
 	t.srtt += (rtt - t.srtt) / 8
 }
 
+// patience is how long an answer may take, once one has come.
 func (t *timing) patience(cfg *Config) time.Duration {
-	if t.srtt == 0 {
-		return cfg.FirstTimeout
-	}
 	return min(max(t.srtt+4*t.rttvar+cfg.Slack, cfg.MinTimeout), cfg.MaxTimeout)
-}
-
-func (t *timing) timeout(cfg *Config) time.Duration {
-	return min(t.patience(cfg)<<min(t.backoff, 8), cfg.MaxTimeout)
 }

@@ -116,3 +116,28 @@ func TestConfigNamesTheFieldThatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+// TestLinksAreFound compares the table with a map, under a random history of neighbors
+// many of whose IDs begin alike.
+func TestLinksAreFound(t *testing.T) {
+	named := func(b byte) idspace.ID { return idspace.ID{0: b % 3, 15: b} }
+	rapid.Check(t, func(t *rapid.T) {
+		table, plain := links.New(links.Config{}.WithDefaults()), map[byte]bool{}
+		for range rapid.IntRange(1, 100).Draw(t, "steps") {
+			who := rapid.ByteRange(0, 20).Draw(t, "who")
+			if plain[who] = rapid.Bool().Draw(t, "open"); plain[who] {
+				table.Open(named(who)).Mine = wire.Use_USE_LEAF
+			} else {
+				table.Close(named(who))
+			}
+			if err := table.Check(); err != nil {
+				t.Fatal(err)
+			}
+			for b := range byte(21) {
+				if l := table.Link(named(b)); (l != nil) != plain[b] || l != nil && l.ID != named(b) {
+					t.Fatalf("link %d: %v, want %v", b, l, plain[b])
+				}
+			}
+		}
+	})
+}

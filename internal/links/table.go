@@ -1,6 +1,7 @@
 package links
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"time"
@@ -16,6 +17,9 @@ type Config struct {
 	Cap int
 	// FirstTimeout is the timeout of a neighbor without a sample. If zero, 500 ms (design §5).
 	FirstTimeout time.Duration
+	// GuessMin and GuessMax bound three times the coordinates' estimate, which takes its
+	// place where there is one. If zero, 300 ms and 1 s (design §5).
+	GuessMin, GuessMax time.Duration
 	// Slack is added to every timeout for the scheduling of both ends. If zero, 10 ms (Bamboo).
 	Slack time.Duration
 	// MinTimeout and MaxTimeout bound every timeout. If zero, 100 ms and 5 s (Bamboo's cap).
@@ -31,7 +35,8 @@ func (c Config) WithDefaults() Config {
 		field *time.Duration
 		value time.Duration
 	}{
-		{&c.FirstTimeout, 500 * time.Millisecond}, {&c.Slack, 10 * time.Millisecond},
+		{&c.FirstTimeout, 500 * time.Millisecond},
+		{&c.GuessMin, 300 * time.Millisecond}, {&c.GuessMax, time.Second}, {&c.Slack, 10 * time.Millisecond},
 		{&c.MinTimeout, 100 * time.Millisecond}, {&c.MaxTimeout, 5 * time.Second},
 	} {
 		if *d.field == 0 {
@@ -48,6 +53,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("links: Cap is %d, want at least 8", c.Cap)
 	case c.FirstTimeout <= 0 || c.Slack < 0 || c.MinTimeout <= 0:
 		return fmt.Errorf("links: FirstTimeout %v, Slack %v, MinTimeout %v: want positive", c.FirstTimeout, c.Slack, c.MinTimeout)
+	case c.GuessMin <= 0 || c.GuessMax < c.GuessMin:
+		return fmt.Errorf("links: GuessMin %v, GuessMax %v: want positive and in order", c.GuessMin, c.GuessMax)
 	case c.MaxTimeout < c.MinTimeout:
 		return fmt.Errorf("links: MaxTimeout %v is below MinTimeout %v", c.MaxTimeout, c.MinTimeout)
 	}
@@ -56,16 +63,20 @@ func (c Config) Validate() error {
 
 // Table holds the links of one node.
 type Table struct {
-	cfg  Config
-	byID map[idspace.ID]*Link
-	all  []*Link // the same links, in order of ID
-	most int     // the highest Count so far
-	last *Link   // the one asked for last: a step asks for the same one again and again
+	cfg    Config
+	all    []*Link  // in order of ID
+	keys   []uint64 // how their IDs begin: a map of them costs twice what the links do
+	most   int      // the highest Count so far
+	last   *Link    // the one asked for last: a step asks for the same one again and again
+	graves []grave  // see Bury
+	deaths uint64   // neighbors found dead so far
+
+	place place
 }
 
 // New returns an empty table. cfg must be valid.
 func New(cfg Config) *Table {
-	return &Table{cfg: cfg, byID: make(map[idspace.ID]*Link)}
+	return &Table{cfg: cfg}
 }
 
 // Count returns how many links there are; Cap bounds it.
@@ -82,11 +93,32 @@ func (t *Table) Link(id idspace.ID) *Link {
 	if t.last != nil && t.last.ID == id {
 		return t.last
 	}
-	l := t.byID[id]
-	if l != nil {
-		t.last = l
+	if i, ok := t.find(id); ok {
+		t.last = t.all[i]
+		return t.last
 	}
-	return l
+	return nil
+}
+
+// find returns where the link to id is, or would be.
+func (t *Table) find(id idspace.ID) (int, bool) {
+	i, ok := slices.BinarySearch(t.keys, binary.BigEndian.Uint64(id[:]))
+	for ; ok && i < len(t.all); i++ { // more than one that begins alike is hardly ever there
+		if c := idspace.Compare(t.all[i].ID, id); c >= 0 {
+			return i, c == 0
+		}
+	}
+	return i, false
+}
+
+// Named returns the link to the node that a short reference means, nil if there is none
+// or if it has been started again since.
+func (t *Table) Named(r wire.Ref) *Link {
+	i, ok := slices.BinarySearch(t.keys, binary.BigEndian.Uint64(r.Prefix[:]))
+	if ok && wire.RefTo(t.all[i].ID, t.all[i].Generation) == r {
+		return t.all[i]
+	}
+	return nil
 }
 
 // Linked reports whether there is a link to id.
@@ -109,7 +141,7 @@ func (t *Table) RTT(id idspace.ID) (time.Duration, bool) {
 // Timeout returns how long to wait for an acknowledgement from id.
 func (t *Table) Timeout(id idspace.ID) time.Duration {
 	if l := t.Link(id); l != nil {
-		return l.timeout(&t.cfg)
+		return min(t.Patience(id)<<min(l.backoff, 8), t.cfg.MaxTimeout)
 	}
 	return t.cfg.FirstTimeout
 }
@@ -117,10 +149,14 @@ func (t *Table) Timeout(id idspace.ID) time.Duration {
 // Patience is Timeout without the doubling: how long a probe waits, for probes that
 // double find the dead too late (findings A.3).
 func (t *Table) Patience(id idspace.ID) time.Duration {
-	if l := t.Link(id); l != nil {
-		return l.patience(&t.cfg)
+	l := t.Link(id)
+	switch {
+	case l == nil:
+		return t.cfg.FirstTimeout
+	case l.srtt == 0:
+		return t.first(l)
 	}
-	return t.cfg.FirstTimeout
+	return l.patience(&t.cfg)
 }
 
 // All returns the links in order of ID: a view, not to be kept or changed.
@@ -143,7 +179,7 @@ func (t *Table) Lost(id idspace.ID) {
 // Room says whether a link to id for the given use would be within the cap, and
 // which link has to give way for it, if one does.
 func (t *Table) Room(id idspace.ID, use wire.Use) (victim *Link, ok bool) {
-	if t.byID[id] != nil || len(t.all) < t.cfg.Cap {
+	if len(t.all) < t.cfg.Cap || t.Linked(id) {
 		return nil, true
 	}
 	for _, l := range t.all {
@@ -169,22 +205,22 @@ func (t *Table) Open(id idspace.ID) *Link {
 		return l
 	}
 	l := &Link{ID: id}
-	t.byID[id] = l
-	i, _ := slices.BinarySearchFunc(t.all, id, compareLink)
+	i, _ := t.find(id)
 	t.all = slices.Insert(t.all, i, l)
+	t.keys = slices.Insert(t.keys, i, binary.BigEndian.Uint64(id[:]))
 	t.most = max(t.most, len(t.all))
 	return l
 }
 
 // Close forgets the link to id.
 func (t *Table) Close(id idspace.ID) {
-	if t.byID[id] == nil {
+	i, ok := t.find(id)
+	if !ok {
 		return
 	}
 	t.last = nil
-	delete(t.byID, id)
-	i, _ := slices.BinarySearchFunc(t.all, id, compareLink)
 	t.all = slices.Delete(t.all, i, i+1)
+	t.keys = slices.Delete(t.keys, i, i+1)
 }
 
 // Expired lists the links whose use by the other side was not renewed in time.
@@ -199,12 +235,15 @@ func (t *Table) Expired(now mono.Time) (late []*Link) {
 
 // Check returns the first broken invariant.
 func (t *Table) Check() error {
-	if len(t.all) > t.cfg.Cap || len(t.all) != len(t.byID) {
-		return fmt.Errorf("links: %d in order, %d by ID, cap %d", len(t.all), len(t.byID), t.cfg.Cap)
+	if len(t.all) > t.cfg.Cap || len(t.all) != len(t.keys) {
+		return fmt.Errorf("links: %d, %d keys, cap %d", len(t.all), len(t.keys), t.cfg.Cap)
 	}
 	for i, l := range t.all {
 		if i > 0 && idspace.Compare(t.all[i-1].ID, l.ID) >= 0 {
 			return fmt.Errorf("links: %s out of order", l.ID.Short())
+		}
+		if t.keys[i] != binary.BigEndian.Uint64(l.ID[:]) {
+			return fmt.Errorf("links: %s under another key", l.ID.Short())
 		}
 		if l.Worth() == wire.Use_USE_NONE {
 			return fmt.Errorf("links: %s is of no use to anybody", l.ID.Short())
@@ -212,5 +251,3 @@ func (t *Table) Check() error {
 	}
 	return nil
 }
-
-func compareLink(l *Link, id idspace.ID) int { return idspace.Compare(l.ID, id) }

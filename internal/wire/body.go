@@ -14,7 +14,7 @@ type Body interface {
 }
 
 var _ = [...]Body{
-	(*Join)(nil), (*JoinReply)(nil), (*Publish)(nil), (*PublishReply)(nil),
+	(*Join)(nil), (*JoinReply)(nil), (*Publish)(nil), (*PublishReply)(nil), (*SelfProbe)(nil), (*SelfProbeReply)(nil),
 	(*Locate)(nil), (*LocateReply)(nil), (*AppMessage)(nil), (*AppReply)(nil),
 }
 
@@ -36,9 +36,25 @@ func Unpack[B Body](packed []byte, into B) (B, error) {
 	return into, into.check()
 }
 
-func (m *Join) check() error       { return checkRecord(m.Record) }
-func (m *JoinReply) check() error  { return checkRecords(m.Records) }
 func (*PublishReply) check() error { return nil }
+
+func (m *SelfProbe) check() error { return checkRecord(m.Record) }
+func (m *SelfProbeReply) check() error {
+	return errors.Join(checkRecords(m.Leaves), checkRecords(m.Rows))
+}
+
+func (m *Join) check() error { return errors.Join(checkRecord(m.Record), checkLoans(m.Lent)) }
+
+func (m *JoinReply) check() error { return errors.Join(checkRecords(m.Records), checkLoans(m.Lent)) }
+
+func checkLoans(loans []*Loan) error {
+	for _, l := range loans {
+		if err := errors.Join(checkRecord(l.GetLender()), checkRefs(l.GetRefs())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 func (m *Publish) check() error {
 	if m.Roots == 0 || m.Roots > MaxRoots || m.Salt >= m.Roots {

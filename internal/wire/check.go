@@ -30,6 +30,13 @@ func checkRefs(packed []byte) error {
 	return nil
 }
 
+func checkDead(packed []byte) error {
+	if len(packed)%refSize != 0 || len(packed) > MaxDead*refSize {
+		return fmt.Errorf("dead references of %d bytes: want at most %d of %d bytes", len(packed), MaxDead, refSize)
+	}
+	return nil
+}
+
 func checkLen(what string, n, most int) error {
 	if n > most {
 		return fmt.Errorf("%s of %d bytes, at most %d allowed", what, n, most)
@@ -48,8 +55,14 @@ func checkRecord(r *SignedRecord) error {
 // for them: an empty one takes two bytes on the wire and a hundred in memory.
 func checkCounts(packed []byte, into proto.Message) error {
 	switch into.(type) {
-	case *Records, *JoinReply:
+	case *Records:
 		return checkCount("records", packed, 1, MaxRecords)
+	case *SelfProbeReply:
+		return errors.Join(checkCount("leaves", packed, 1, MaxRecords), checkCount("rows", packed, 2, MaxRecords))
+	case *Join:
+		return checkCount("loans", packed, 2, MaxHops)
+	case *JoinReply:
+		return errors.Join(checkCount("records", packed, 1, MaxRecords), checkCount("loans", packed, 2, MaxHops))
 	case *LocateReply:
 		return checkCount("replicas", packed, 1, MaxFound)
 	case *Routed:
@@ -89,11 +102,13 @@ func (m *Hello) check() error {
 	return errors.Join(checkLen("network", len(m.Network), MaxNetwork), checkRecord(m.Record))
 }
 
-func (m *Beacon) check() error        { return checkUse(m.Use) }
-func (*BeaconAck) check() error       { return nil }
-func (*Unlink) check() error          { return nil }
-func (m *Leave) check() error         { return checkRefs(m.Refs) }
-func (m *LeafSet) check() error       { return checkRefs(m.Refs) }
+func (m *Beacon) check() error    { return errors.Join(checkUse(m.Use), checkCoord(m.Coord)) }
+func (m *BeaconAck) check() error { return errors.Join(checkCoord(m.Coord), checkDead(m.DeadRefs)) }
+func (*Unlink) check() error      { return nil }
+func (m *Leave) check() error     { return checkRefs(m.Refs) }
+func (m *LeafSet) check() error {
+	return errors.Join(checkRefs(m.Refs), checkCoords(m.Coords, len(m.Refs)/refSize), checkDead(m.DeadRefs))
+}
 func (m *RecordRequest) check() error { return checkRefs(m.Refs) }
 func (*Ack) check() error             { return nil }
 
@@ -101,10 +116,47 @@ func (m *Row) check() error {
 	if m.Level >= 8*idspace.Size {
 		return fmt.Errorf("level %d", m.Level)
 	}
-	return checkRefs(m.Refs)
+	return errors.Join(checkRefs(m.Refs), checkCoords(m.Coords, len(m.Refs)/refSize), checkDead(m.DeadRefs))
 }
 
-func (m *Records) check() error { return checkRecords(m.Records) }
+func (m *Multicast) check() error {
+	err := checkID("prefix", m.Prefix)
+	switch {
+	case m.Digits > 8*idspace.Size || m.Level > 8*idspace.Size:
+		return fmt.Errorf("prefix of %d digits, level %d", m.Digits, m.Level)
+	case m.Insertion != nil && m.Announcement != nil:
+		return errors.New("multicast of both an insertion and an announcement")
+	case m.Insertion != nil:
+		return errors.Join(err, checkInsertion(m.Insertion))
+	case m.Announcement != nil:
+		return errors.Join(err, checkAnnouncement(m.Announcement))
+	}
+	return err
+}
+
+func checkInsertion(m *Insertion) error {
+	return errors.Join(checkRecord(m.Record), checkLen("holes", len(m.Holes), maxHoles))
+}
+
+// maxHoles is two bytes for each level.
+const maxHoles = 2 * 8 * idspace.Size
+
+func checkAnnouncement(m *Announcement) error {
+	if m.Origin != nil {
+		if err := checkRecord(m.Origin); err != nil {
+			return err
+		}
+	}
+	return errors.Join(checkID("from", m.From), checkLen("app", len(m.App), MaxApp), checkLen("payload", len(m.Payload), MaxPayload))
+}
+
+func (*MulticastAck) check() error { return nil }
+func (*Inserted) check() error     { return nil }
+func (*Strangers) check() error    { return nil }
+
+func (m *Records) check() error {
+	return errors.Join(checkRecords(m.Records), checkCoords(m.Coords, len(m.Records)))
+}
 
 func checkRecords(records []*SignedRecord) error {
 	for _, r := range records {

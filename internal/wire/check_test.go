@@ -32,6 +32,9 @@ func TestMessagesBeyondALimitAreRefusedWhole(t *testing.T) {
 		"beacon of negative use":     &wire.Beacon{Use: -1},
 		"leave with half a ref":      &wire.Leave{Refs: make([]byte, 15)},
 		"leaf set of too many refs":  &wire.LeafSet{Refs: make([]byte, 10*(wire.MaxRefs+1))},
+		"ack with half a dead ref":   &wire.BeaconAck{DeadRefs: make([]byte, 9)},
+		"leaf set of too many dead":  &wire.LeafSet{DeadRefs: make([]byte, 10*(wire.MaxDead+1))},
+		"row of too many dead":       &wire.Row{DeadRefs: make([]byte, 10*(wire.MaxDead+1))},
 		"row of a level beyond IDs":  &wire.Row{Level: 160},
 		"row with half a ref":        &wire.Row{Refs: make([]byte, 1)},
 		"request with half a ref":    &wire.RecordRequest{Refs: make([]byte, 9)},
@@ -58,7 +61,7 @@ func TestMessagesBeyondALimitAreRefusedWhole(t *testing.T) {
 func TestMessagesAtALimitPass(t *testing.T) {
 	for name, m := range map[string]wire.Message{
 		"hello":   &wire.Hello{Network: strings.Repeat("n", wire.MaxNetwork), Record: &wire.SignedRecord{Payload: make([]byte, wire.MaxRecord)}},
-		"row":     &wire.Row{Level: 159, Refs: make([]byte, 10*wire.MaxRefs)},
+		"row":     &wire.Row{Level: 159, Refs: make([]byte, 10*wire.MaxRefs), DeadRefs: make([]byte, 10*wire.MaxDead)},
 		"records": &wire.Records{Records: many(wire.MaxRecords, record)},
 		"routed": &wire.Routed{
 			Key: id20, Path: make([]byte, idspace.Size*wire.MaxHops), Trail: make([]byte, idspace.Size*(wire.MaxHops+1)),
@@ -149,7 +152,7 @@ func TestEveryBodyHasAGenerator(t *testing.T) {
 			t.Errorf("%s draws a %s", name, got)
 		}
 	}
-	if len(bodies) != 8 || len(messages) != len(wire.Kinds()) {
+	if len(bodies) != 10 || len(messages) != len(wire.Kinds()) {
 		t.Errorf("%d bodies, %d messages", len(bodies), len(messages))
 	}
 	for k, m := range messages {

@@ -3,11 +3,13 @@ package wire
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 )
 
-// Describe prints m as one stable line: traces, goldens and the command use it.
+// Describe prints m as one stable line: traces, goldens and the command use it. Coordinates
+// are left out: they change with every beacon and would be on every line.
 func Describe(m Message) string {
 	switch m := m.(type) {
 	case *Hello:
@@ -16,23 +18,55 @@ func Describe(m Message) string {
 		return fmt.Sprintf("beacon %s", m.Use.Name())
 	case *BeaconAck:
 		if m.Refused {
-			return "beacon-ack refused"
+			return "beacon-ack refused" + describeDead(m)
 		}
-		return "beacon-ack"
+		return "beacon-ack" + describeDead(m)
 	case *Leave:
 		return "leave" + describeRefs(m.Refs)
 	case *LeafSet:
-		return "leaf-set" + describeWant(m) + describeRefs(m.Refs)
+		return "leaf-set" + describeWant(m) + describeWhole(m) + describeRefs(m.Refs) + describeDead(m)
 	case *Row:
-		return fmt.Sprintf("row %d%s%s", m.Level, describeWant(m), describeRefs(m.Refs))
+		return fmt.Sprintf("row %d%s%s%s%s", m.Level, describeWant(m), describeWhole(m), describeRefs(m.Refs), describeDead(m))
 	case *RecordRequest:
 		return "record-request" + describeRefs(m.Refs)
 	case *Records:
 		return "records" + describeRecords(m.Records)
+	case *Multicast:
+		return describeMulticast(m)
+	case *MulticastAck:
+		return describeMulticastAck(m)
+	case *Inserted:
+		return fmt.Sprintf("inserted reached=%d failed=%d", m.Reached, m.Failed)
+	case *Strangers:
+		return fmt.Sprintf("strangers %v", time.Duration(m.LeftMs)*time.Millisecond)
 	case *Routed:
 		return describeRouted(m)
 	}
 	return m.Kind().String()
+}
+
+func describeMulticast(m *Multicast) string {
+	what := "how far"
+	switch {
+	case m.Insertion != nil:
+		what = "insertion of " + describeRecord(m.Insertion.Record)
+	case m.Announcement != nil:
+		what = "announcement"
+	}
+	if m.Pinned {
+		what += " pinned"
+	}
+	return fmt.Sprintf("multicast %s/%d level %d: %s", short(m.Prefix), m.Digits, m.Level, what)
+}
+
+func describeMulticastAck(m *MulticastAck) string {
+	switch {
+	case !m.Done:
+		return "multicast-ack"
+	case m.Alone:
+		return "multicast-ack done alone"
+	}
+	return fmt.Sprintf("multicast-ack done reached=%d handled=%d failed=%d", m.Reached, m.Handled, m.Failed)
 }
 
 func describeRouted(m *Routed) string {
@@ -70,6 +104,20 @@ func (u Use) Name() string { return lastWord(u.String(), "USE_") }
 
 func lastWord(s, prefix string) string {
 	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(s, prefix)), "_", "-")
+}
+
+func describeWhole(m interface{ Whole() bool }) string {
+	if m.Whole() {
+		return ""
+	}
+	return " unchanged"
+}
+
+func describeDead(m interface{ GetDeadRefs() []byte }) string {
+	if len(m.GetDeadRefs()) == 0 {
+		return ""
+	}
+	return " dead:" + describeRefs(m.GetDeadRefs())
 }
 
 func describeWant(m interface{ GetWantReply() bool }) string {

@@ -80,13 +80,18 @@ func FuzzRecordRequest(f *testing.F) { fuzzKind(f, wire.KindRecordRequest) }
 func FuzzRecords(f *testing.F)       { fuzzKind(f, wire.KindRecords) }
 func FuzzRouted(f *testing.F)        { fuzzKind(f, wire.KindRouted) }
 func FuzzAck(f *testing.F)           { fuzzKind(f, wire.KindAck) }
+func FuzzMulticast(f *testing.F)     { fuzzKind(f, wire.KindMulticast) }
+func FuzzMulticastAck(f *testing.F)  { fuzzKind(f, wire.KindMulticastAck) }
+func FuzzInserted(f *testing.F)      { fuzzKind(f, wire.KindInserted) }
+func FuzzStrangers(f *testing.F)     { fuzzKind(f, wire.KindStrangers) }
 
 // fuzzBody feeds a body of the named type, as Unpack and as Signed see it.
 func fuzzBody(f *testing.F, name string) {
 	for i := range seeds {
 		f.Add(pack(bodies[name].Example(i)))
 	}
-	kind := wire.BodyKind(wire.BodyKind_value["BODY_"+strings.ToUpper(strings.TrimSuffix(name, "Reply"))])
+	words := strings.Replace(strings.TrimSuffix(name, "Reply"), "SelfProbe", "Self_Probe", 1)
+	kind := wire.BodyKind(wire.BodyKind_value["BODY_"+strings.ToUpper(words)])
 	f.Fuzz(func(t *testing.T, packed []byte) {
 		routed := &wire.Routed{Key: id20, BodyKind: kind, Body: packed, Reply: strings.HasSuffix(name, "Reply")}
 		if records, err := wire.Signed(routed); err == nil {
@@ -104,14 +109,16 @@ func fuzzBody(f *testing.F, name string) {
 	})
 }
 
-func FuzzJoin(f *testing.F)         { fuzzBody(f, "Join") }
-func FuzzJoinReply(f *testing.F)    { fuzzBody(f, "JoinReply") }
-func FuzzPublish(f *testing.F)      { fuzzBody(f, "Publish") }
-func FuzzPublishReply(f *testing.F) { fuzzBody(f, "PublishReply") }
-func FuzzLocate(f *testing.F)       { fuzzBody(f, "Locate") }
-func FuzzLocateReply(f *testing.F)  { fuzzBody(f, "LocateReply") }
-func FuzzAppMessage(f *testing.F)   { fuzzBody(f, "AppMessage") }
-func FuzzAppReply(f *testing.F)     { fuzzBody(f, "AppReply") }
+func FuzzJoin(f *testing.F)           { fuzzBody(f, "Join") }
+func FuzzJoinReply(f *testing.F)      { fuzzBody(f, "JoinReply") }
+func FuzzSelfProbe(f *testing.F)      { fuzzBody(f, "SelfProbe") }
+func FuzzSelfProbeReply(f *testing.F) { fuzzBody(f, "SelfProbeReply") }
+func FuzzPublish(f *testing.F)        { fuzzBody(f, "Publish") }
+func FuzzPublishReply(f *testing.F)   { fuzzBody(f, "PublishReply") }
+func FuzzLocate(f *testing.F)         { fuzzBody(f, "Locate") }
+func FuzzLocateReply(f *testing.F)    { fuzzBody(f, "LocateReply") }
+func FuzzAppMessage(f *testing.F)     { fuzzBody(f, "AppMessage") }
+func FuzzAppReply(f *testing.F)       { fuzzBody(f, "AppReply") }
 
 // fuzzRecord feeds the payload of a record of one kind.
 func fuzzRecord(f *testing.F, kind wire.RecordKind, example func(seed int) proto.Message) {

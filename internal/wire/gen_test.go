@@ -31,6 +31,14 @@ var anyRefs = rapid.Custom(func(t *rapid.T) (refs []byte) {
 	return refs
 })
 
+// anyCoords draws coordinates of so many nodes, or none.
+func anyCoords(t *rapid.T, nodes int) []byte {
+	if rapid.Bool().Draw(t, "no coordinates") {
+		return nil
+	}
+	return bytesOf(nodes*wire.CoordSize).Draw(t, "coordinates")
+}
+
 var anyRef = rapid.Custom(func(t *rapid.T) wire.Ref {
 	return wire.RefTo(idspace.ID(anyID.Draw(t, "id")), rapid.Uint64().Draw(t, "generation"))
 })
@@ -135,48 +143,112 @@ var messages = map[wire.Kind]*rapid.Generator[wire.Message]{
 	wire.KindBeacon: rapid.Custom(func(t *rapid.T) wire.Message {
 		return &wire.Beacon{
 			Seq: rapid.Uint64().Draw(t, "seq"), Use: enum[wire.Use](wire.Use_name).Draw(t, "use"),
-			LifeS: rapid.Uint32().Draw(t, "life"),
+			LifeS: rapid.Uint32().Draw(t, "life"), Coord: anyCoords(t, 1),
 		}
 	}),
 	wire.KindBeaconAck: rapid.Custom(func(t *rapid.T) wire.Message {
-		return &wire.BeaconAck{Seq: rapid.Uint64().Draw(t, "seq"), Refused: rapid.Bool().Draw(t, "refused")}
+		return &wire.BeaconAck{
+			Seq: rapid.Uint64().Draw(t, "seq"), Refused: rapid.Bool().Draw(t, "refused"), Coord: anyCoords(t, 1),
+			DeadRefs: packed(10, wire.MaxDead).Draw(t, "dead"),
+		}
 	}),
 	wire.KindUnlink: rapid.Just(wire.Message(&wire.Unlink{})),
 	wire.KindLeave: rapid.Custom(func(t *rapid.T) wire.Message {
 		return &wire.Leave{Refs: anyRefs.Draw(t, "refs")}
 	}),
 	wire.KindLeafSet: rapid.Custom(func(t *rapid.T) wire.Message {
-		return &wire.LeafSet{Refs: anyRefs.Draw(t, "refs"), WantReply: rapid.Bool().Draw(t, "want reply")}
+		m := &wire.LeafSet{
+			Refs: anyRefs.Draw(t, "refs"), WantReply: rapid.Bool().Draw(t, "want reply"),
+			Digest: rapid.Uint32().Draw(t, "digest"), Have: rapid.Uint32().Draw(t, "have"),
+			DeadRefs: packed(10, wire.MaxDead).Draw(t, "dead"),
+		}
+		m.Coords = anyCoords(t, len(wire.Refs(m.Refs)))
+		return m
 	}),
 	wire.KindRow: rapid.Custom(func(t *rapid.T) wire.Message {
-		return &wire.Row{
+		m := &wire.Row{
 			Level: rapid.Uint32Max(39).Draw(t, "level"), Refs: anyRefs.Draw(t, "refs"),
 			WantReply: rapid.Bool().Draw(t, "want reply"),
+			Digest:    rapid.Uint32().Draw(t, "digest"), Have: rapid.Uint32().Draw(t, "have"),
+			DeadRefs: packed(10, wire.MaxDead).Draw(t, "dead"),
 		}
+		m.Coords = anyCoords(t, len(wire.Refs(m.Refs)))
+		return m
 	}),
 	wire.KindRecordRequest: rapid.Custom(func(t *rapid.T) wire.Message {
 		return &wire.RecordRequest{Refs: anyRefs.Draw(t, "refs")}
 	}),
 	wire.KindRecords: rapid.Custom(func(t *rapid.T) wire.Message {
-		return &wire.Records{Records: rapid.SliceOfN(anyRecord, 0, 4).Draw(t, "records")}
+		m := &wire.Records{Records: rapid.SliceOfN(anyRecord, 0, 4).Draw(t, "records")}
+		m.Coords = anyCoords(t, len(m.Records))
+		return m
 	}),
 	wire.KindRouted: anyRouted,
+	wire.KindMulticast: rapid.Custom(func(t *rapid.T) wire.Message {
+		m := &wire.Multicast{
+			Call: rapid.Uint64().Draw(t, "call"), Prefix: anyID.Draw(t, "prefix"),
+			Digits: rapid.Uint32Max(40).Draw(t, "digits"), Level: rapid.Uint32Max(40).Draw(t, "level"),
+			DeadlineMs: rapid.Uint32().Draw(t, "deadline"), Pinned: rapid.Bool().Draw(t, "pinned"),
+		}
+		if rapid.Bool().Draw(t, "of an insertion") {
+			m.Insertion = &wire.Insertion{Record: anyRecord.Draw(t, "record"), Holes: bytesUpTo(80).Draw(t, "holes")}
+			return m
+		}
+		m.Announcement = &wire.Announcement{
+			App: text(wire.MaxApp).Draw(t, "app"), From: anyID.Draw(t, "from"), Payload: bytesUpTo(200).Draw(t, "payload"),
+		}
+		if rapid.Bool().Draw(t, "signed") {
+			m.Announcement.Origin = anyRecord.Draw(t, "origin")
+		}
+		return m
+	}),
+	wire.KindMulticastAck: rapid.Custom(func(t *rapid.T) wire.Message {
+		return &wire.MulticastAck{
+			Call: rapid.Uint64().Draw(t, "call"), Done: rapid.Bool().Draw(t, "done"), Alone: rapid.Bool().Draw(t, "alone"),
+			Reached: rapid.Uint32().Draw(t, "reached"), Handled: rapid.Uint32().Draw(t, "handled"),
+			Failed: rapid.Uint32().Draw(t, "failed"),
+		}
+	}),
+	wire.KindInserted: rapid.Custom(func(t *rapid.T) wire.Message {
+		return &wire.Inserted{
+			Generation: rapid.Uint64().Draw(t, "generation"), Reached: rapid.Uint32().Draw(t, "reached"),
+			Failed: rapid.Uint32().Draw(t, "failed"),
+		}
+	}),
+	wire.KindStrangers: rapid.Custom(func(t *rapid.T) wire.Message {
+		return &wire.Strangers{LeftMs: rapid.Uint32().Draw(t, "left")}
+	}),
 	wire.KindAck: rapid.Custom(func(t *rapid.T) wire.Message {
 		return &wire.Ack{Tx: rapid.Uint64().Draw(t, "tx")}
 	}),
 }
 
+var anyLoans = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) *wire.Loan {
+	return &wire.Loan{Lender: anyRecord.Draw(t, "lender"), Refs: anyRefs.Draw(t, "refs")}
+}), 0, 3)
+
 // bodies draws a valid body of every type; the key is the name of its fuzz target.
 var bodies = map[string]*rapid.Generator[wire.Body]{
-	"Join": rapid.Custom(func(t *rapid.T) wire.Body { return &wire.Join{Record: anyRecord.Draw(t, "record")} }),
+	"Join": rapid.Custom(func(t *rapid.T) wire.Body {
+		return &wire.Join{Record: anyRecord.Draw(t, "record"), Lent: anyLoans.Draw(t, "lent")}
+	}),
 	"JoinReply": rapid.Custom(func(t *rapid.T) wire.Body {
-		return &wire.JoinReply{Records: rapid.SliceOfN(anyRecord, 0, 4).Draw(t, "records")}
+		return &wire.JoinReply{Records: rapid.SliceOfN(anyRecord, 0, 4).Draw(t, "records"), Lent: anyLoans.Draw(t, "lent")}
 	}),
 	"Publish": rapid.Custom(func(t *rapid.T) wire.Body {
 		roots := rapid.Uint32Range(1, wire.MaxRoots).Draw(t, "roots")
 		return &wire.Publish{
 			Pointer: anyRecord.Draw(t, "pointer"), Server: anyRecord.Draw(t, "server"), Roots: roots,
 			Salt: rapid.Uint32Max(roots-1).Draw(t, "salt"), LeftS: rapid.Uint32().Draw(t, "left"),
+			HandOver: rapid.Bool().Draw(t, "hand over"),
+		}
+	}),
+	"SelfProbe": rapid.Custom(func(t *rapid.T) wire.Body {
+		return &wire.SelfProbe{Record: anyRecord.Draw(t, "record")}
+	}),
+	"SelfProbeReply": rapid.Custom(func(t *rapid.T) wire.Body {
+		return &wire.SelfProbeReply{
+			Leaves: rapid.SliceOfN(anyRecord, 0, 4).Draw(t, "leaves"), Rows: rapid.SliceOfN(anyRecord, 0, 4).Draw(t, "rows"),
 		}
 	}),
 	"PublishReply": rapid.Custom(func(t *rapid.T) wire.Body {

@@ -6,6 +6,7 @@ const (
 	MaxPayload = 64 << 10  // bytes of an application's payload, or of its reply
 	MaxHops    = 32        // nodes on the path of a routed envelope
 	MaxRefs    = 256       // short references in one message
+	MaxDead    = 8         // short references to the dead in one message
 	MaxRecords = 64        // signed records in one message
 	MaxRecord  = 4 << 10   // bytes of one signed record
 	MaxAddrs   = 24        // addresses in a node record

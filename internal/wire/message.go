@@ -20,6 +20,10 @@ const (
 	KindRecords
 	KindRouted
 	KindAck
+	KindMulticast
+	KindMulticastAck
+	KindInserted
+	KindStrangers
 
 	kindEnd
 )
@@ -35,6 +39,7 @@ type Message interface {
 var _ = [...]Message{
 	(*Hello)(nil), (*Beacon)(nil), (*BeaconAck)(nil), (*Unlink)(nil), (*Leave)(nil), (*LeafSet)(nil),
 	(*Row)(nil), (*RecordRequest)(nil), (*Records)(nil), (*Routed)(nil), (*Ack)(nil),
+	(*Multicast)(nil), (*MulticastAck)(nil), (*Inserted)(nil), (*Strangers)(nil),
 }
 
 func (*Hello) Kind() Kind         { return KindHello }
@@ -48,6 +53,10 @@ func (*RecordRequest) Kind() Kind { return KindRecordRequest }
 func (*Records) Kind() Kind       { return KindRecords }
 func (*Routed) Kind() Kind        { return KindRouted }
 func (*Ack) Kind() Kind           { return KindAck }
+func (*Multicast) Kind() Kind     { return KindMulticast }
+func (*MulticastAck) Kind() Kind  { return KindMulticastAck }
+func (*Inserted) Kind() Kind      { return KindInserted }
+func (*Strangers) Kind() Kind     { return KindStrangers }
 
 // New returns an empty message of kind k, or nil if there is no such kind.
 func New(k Kind) Message {
@@ -74,6 +83,14 @@ func New(k Kind) Message {
 		return new(Routed)
 	case KindAck:
 		return new(Ack)
+	case KindMulticast:
+		return new(Multicast)
+	case KindMulticastAck:
+		return new(MulticastAck)
+	case KindInserted:
+		return new(Inserted)
+	case KindStrangers:
+		return new(Strangers)
 	}
 	return nil
 }
@@ -91,6 +108,8 @@ var kindNames = [...]string{
 	KindHello: "hello", KindBeacon: "beacon", KindBeaconAck: "beacon-ack", KindUnlink: "unlink", KindLeave: "leave",
 	KindLeafSet: "leaf-set", KindRow: "row", KindRecordRequest: "record-request", KindRecords: "records",
 	KindRouted: "routed", KindAck: "ack",
+	KindMulticast: "multicast", KindMulticastAck: "multicast-ack", KindInserted: "inserted",
+	KindStrangers: "strangers",
 }
 
 // String is the kind's name in traces and counters.

@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"google.golang.org/protobuf/proto"
@@ -81,10 +82,21 @@ func Signed(m Message) ([]*SignedRecord, error) {
 		return []*SignedRecord{m.Record}, nil
 	case *Records:
 		return m.Records, nil
+	case *Multicast:
+		return signedInMulticast(m), nil
 	case *Routed:
 		return signedInBody(m)
 	}
 	return nil, nil
+}
+
+// signedInMulticast lists the record of the joining node. Who signed an announcement is
+// checked when it is handed to the application, like other messages.
+func signedInMulticast(m *Multicast) []*SignedRecord {
+	if m.Insertion == nil {
+		return nil
+	}
+	return []*SignedRecord{m.Insertion.Record}
 }
 
 func signedInBody(m *Routed) ([]*SignedRecord, error) {
@@ -93,10 +105,16 @@ func signedInBody(m *Routed) ([]*SignedRecord, error) {
 		return nil, nil
 	case m.BodyKind == BodyKind_BODY_JOIN && !m.Reply:
 		b, err := Unpack(m.Body, new(Join))
-		return []*SignedRecord{b.GetRecord()}, err
-	case m.BodyKind == BodyKind_BODY_JOIN:
+		return append(lenders(b.GetLent()), b.GetRecord()), err
+	case m.BodyKind == BodyKind_BODY_JOIN && len(m.Path) == 0:
 		b, err := Unpack(m.Body, new(JoinReply))
-		return b.GetRecords(), err
+		return append(lenders(b.GetLent()), b.GetRecords()...), err
+	case m.BodyKind == BodyKind_BODY_SELF_PROBE && !m.Reply:
+		b, err := Unpack(m.Body, new(SelfProbe))
+		return []*SignedRecord{b.GetRecord()}, err
+	case m.BodyKind == BodyKind_BODY_SELF_PROBE && len(m.Path) == 0:
+		b, err := Unpack(m.Body, new(SelfProbeReply))
+		return slices.Concat(b.GetLeaves(), b.GetRows()), err
 	case m.BodyKind == BodyKind_BODY_PUBLISH && !m.Reply:
 		b, err := Unpack(m.Body, new(Publish))
 		return []*SignedRecord{b.GetPointer(), b.GetServer()}, err
@@ -104,6 +122,13 @@ func signedInBody(m *Routed) ([]*SignedRecord, error) {
 		return signedInAnswer(m)
 	}
 	return nil, nil
+}
+
+func lenders(loans []*Loan) (records []*SignedRecord) {
+	for _, l := range loans {
+		records = append(records, l.GetLender())
+	}
+	return records
 }
 
 // signedInAnswer lists the records of an answer that has reached its asker; the

@@ -114,18 +114,20 @@ func TestSignedListsEveryRecordThatAMachineWouldBelieve(t *testing.T) {
 		m    wire.Message
 		want []*wire.SignedRecord
 	}{
-		"hello":          {&wire.Hello{Record: a}, []*wire.SignedRecord{a}},
-		"records":        {&wire.Records{Records: []*wire.SignedRecord{a, b}}, []*wire.SignedRecord{a, b}},
-		"beacon":         {&wire.Beacon{}, nil},
-		"join":           {routed(wire.BodyKind_BODY_JOIN, &wire.Join{Record: a}, request), []*wire.SignedRecord{a}},
-		"join reply":     {routed(wire.BodyKind_BODY_JOIN, &wire.JoinReply{Records: []*wire.SignedRecord{a, b}}, reply), []*wire.SignedRecord{a, b}},
-		"publish":        {routed(wire.BodyKind_BODY_PUBLISH, &wire.Publish{Pointer: a, Server: b, Roots: 1}, request), []*wire.SignedRecord{a, b}},
-		"publish reply":  {routed(wire.BodyKind_BODY_PUBLISH, &wire.PublishReply{}, reply), nil},
-		"locate":         {routed(wire.BodyKind_BODY_LOCATE, &wire.Locate{Guid: id20}, request), nil},
-		"answer":         {routed(wire.BodyKind_BODY_LOCATE, answer, reply), []*wire.SignedRecord{a, b, c, d}},
-		"passing answer": {routed(wire.BodyKind_BODY_LOCATE, answer, func(m *wire.Routed) { m.Reply, m.Path = true, id20 }), nil},
-		"refusal":        {routed(wire.BodyKind_BODY_LOCATE, answer, func(m *wire.Routed) { m.Reply, m.Refusal = true, wire.Refusal_REFUSAL_BUSY }), nil},
-		"message":        {routed(wire.BodyKind_BODY_MESSAGE, &wire.AppMessage{}, request), nil},
+		"hello":            {&wire.Hello{Record: a}, []*wire.SignedRecord{a}},
+		"records":          {&wire.Records{Records: []*wire.SignedRecord{a, b}}, []*wire.SignedRecord{a, b}},
+		"beacon":           {&wire.Beacon{}, nil},
+		"join":             {routed(wire.BodyKind_BODY_JOIN, &wire.Join{Record: a}, request), []*wire.SignedRecord{a}},
+		"join reply":       {routed(wire.BodyKind_BODY_JOIN, &wire.JoinReply{Records: []*wire.SignedRecord{a, b}}, reply), []*wire.SignedRecord{a, b}},
+		"self-probe":       {routed(wire.BodyKind_BODY_SELF_PROBE, &wire.SelfProbe{Record: a}, request), []*wire.SignedRecord{a}},
+		"self-probe reply": {routed(wire.BodyKind_BODY_SELF_PROBE, &wire.SelfProbeReply{Leaves: []*wire.SignedRecord{a}, Rows: []*wire.SignedRecord{b}}, reply), []*wire.SignedRecord{a, b}},
+		"publish":          {routed(wire.BodyKind_BODY_PUBLISH, &wire.Publish{Pointer: a, Server: b, Roots: 1}, request), []*wire.SignedRecord{a, b}},
+		"publish reply":    {routed(wire.BodyKind_BODY_PUBLISH, &wire.PublishReply{}, reply), nil},
+		"locate":           {routed(wire.BodyKind_BODY_LOCATE, &wire.Locate{Guid: id20}, request), nil},
+		"answer":           {routed(wire.BodyKind_BODY_LOCATE, answer, reply), []*wire.SignedRecord{a, b, c, d}},
+		"passing answer":   {routed(wire.BodyKind_BODY_LOCATE, answer, func(m *wire.Routed) { m.Reply, m.Path = true, id20 }), nil},
+		"refusal":          {routed(wire.BodyKind_BODY_LOCATE, answer, func(m *wire.Routed) { m.Reply, m.Refusal = true, wire.Refusal_REFUSAL_BUSY }), nil},
+		"message":          {routed(wire.BodyKind_BODY_MESSAGE, &wire.AppMessage{}, request), nil},
 	} {
 		got, err := wire.Signed(test.m)
 		if err != nil || !slices.EqualFunc(got, test.want, func(a, b *wire.SignedRecord) bool { return proto.Equal(a, b) }) {
@@ -137,6 +139,7 @@ func TestSignedListsEveryRecordThatAMachineWouldBelieve(t *testing.T) {
 func TestSignedReportsABodyThatDoesNotParse(t *testing.T) {
 	for _, m := range []*wire.Routed{
 		{BodyKind: wire.BodyKind_BODY_JOIN}, {BodyKind: wire.BodyKind_BODY_JOIN, Reply: true},
+		{BodyKind: wire.BodyKind_BODY_SELF_PROBE}, {BodyKind: wire.BodyKind_BODY_SELF_PROBE, Reply: true},
 		{BodyKind: wire.BodyKind_BODY_PUBLISH}, {BodyKind: wire.BodyKind_BODY_LOCATE, Reply: true},
 	} {
 		m.Body = []byte{0xff}

@@ -52,6 +52,27 @@ func Refs(packed []byte) []Ref {
 	return refs
 }
 
+// Digest is a number for a set of packed short references, whatever their order: the
+// sum of their FNV-1a hashes, never 0 (docs/protocol.md §5.5).
+func Digest(packed []byte) uint32 {
+	sum := uint32(0)
+	for ; len(packed) >= refSize; packed = packed[refSize:] {
+		h := uint32(2166136261)
+		for _, b := range packed[:refSize] {
+			h = (h ^ uint32(b)) * 16777619
+		}
+		sum += h
+	}
+	return max(sum, 1)
+}
+
+// Whole reports whether m names everybody that its digest is of, rather than leaving
+// out what the receiver has.
+func (m *LeafSet) Whole() bool { return m.Digest == 0 || m.Digest == Digest(m.Refs) }
+
+// Whole is described at LeafSet.
+func (m *Row) Whole() bool { return m.Digest == 0 || m.Digest == Digest(m.Refs) }
+
 // ID reads a checked 20-byte field.
 func ID(b []byte) idspace.ID { return idspace.ID(b) }
 

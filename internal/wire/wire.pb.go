@@ -83,11 +83,12 @@ func (Use) EnumDescriptor() ([]byte, []int) {
 type BodyKind int32
 
 const (
-	BodyKind_BODY_NONE    BodyKind = 0
-	BodyKind_BODY_JOIN    BodyKind = 1
-	BodyKind_BODY_PUBLISH BodyKind = 2
-	BodyKind_BODY_LOCATE  BodyKind = 3
-	BodyKind_BODY_MESSAGE BodyKind = 4
+	BodyKind_BODY_NONE       BodyKind = 0
+	BodyKind_BODY_JOIN       BodyKind = 1
+	BodyKind_BODY_PUBLISH    BodyKind = 2
+	BodyKind_BODY_LOCATE     BodyKind = 3
+	BodyKind_BODY_MESSAGE    BodyKind = 4
+	BodyKind_BODY_SELF_PROBE BodyKind = 5
 )
 
 // Enum value maps for BodyKind.
@@ -98,13 +99,15 @@ var (
 		2: "BODY_PUBLISH",
 		3: "BODY_LOCATE",
 		4: "BODY_MESSAGE",
+		5: "BODY_SELF_PROBE",
 	}
 	BodyKind_value = map[string]int32{
-		"BODY_NONE":    0,
-		"BODY_JOIN":    1,
-		"BODY_PUBLISH": 2,
-		"BODY_LOCATE":  3,
-		"BODY_MESSAGE": 4,
+		"BODY_NONE":       0,
+		"BODY_JOIN":       1,
+		"BODY_PUBLISH":    2,
+		"BODY_LOCATE":     3,
+		"BODY_MESSAGE":    4,
+		"BODY_SELF_PROBE": 5,
 	}
 )
 
@@ -147,6 +150,7 @@ const (
 	Refusal_REFUSAL_TOO_LARGE  Refusal = 5
 	Refusal_REFUSAL_NOT_JOINED Refusal = 6
 	Refusal_REFUSAL_LIMIT      Refusal = 7
+	Refusal_REFUSAL_UNSURE     Refusal = 8
 )
 
 // Enum value maps for Refusal.
@@ -160,6 +164,7 @@ var (
 		5: "REFUSAL_TOO_LARGE",
 		6: "REFUSAL_NOT_JOINED",
 		7: "REFUSAL_LIMIT",
+		8: "REFUSAL_UNSURE",
 	}
 	Refusal_value = map[string]int32{
 		"REFUSAL_NONE":       0,
@@ -170,6 +175,7 @@ var (
 		"REFUSAL_TOO_LARGE":  5,
 		"REFUSAL_NOT_JOINED": 6,
 		"REFUSAL_LIMIT":      7,
+		"REFUSAL_UNSURE":     8,
 	}
 )
 
@@ -275,6 +281,10 @@ type Frame struct {
 	//	*Frame_Records
 	//	*Frame_Routed
 	//	*Frame_Ack
+	//	*Frame_Multicast
+	//	*Frame_MulticastAck
+	//	*Frame_Inserted
+	//	*Frame_Strangers
 	Body          isFrame_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -416,6 +426,42 @@ func (x *Frame) GetAck() *Ack {
 	return nil
 }
 
+func (x *Frame) GetMulticast() *Multicast {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_Multicast); ok {
+			return x.Multicast
+		}
+	}
+	return nil
+}
+
+func (x *Frame) GetMulticastAck() *MulticastAck {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_MulticastAck); ok {
+			return x.MulticastAck
+		}
+	}
+	return nil
+}
+
+func (x *Frame) GetInserted() *Inserted {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_Inserted); ok {
+			return x.Inserted
+		}
+	}
+	return nil
+}
+
+func (x *Frame) GetStrangers() *Strangers {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_Strangers); ok {
+			return x.Strangers
+		}
+	}
+	return nil
+}
+
 type isFrame_Body interface {
 	isFrame_Body()
 }
@@ -464,6 +510,22 @@ type Frame_Ack struct {
 	Ack *Ack `protobuf:"bytes,11,opt,name=ack,proto3,oneof"`
 }
 
+type Frame_Multicast struct {
+	Multicast *Multicast `protobuf:"bytes,12,opt,name=multicast,proto3,oneof"`
+}
+
+type Frame_MulticastAck struct {
+	MulticastAck *MulticastAck `protobuf:"bytes,13,opt,name=multicast_ack,json=multicastAck,proto3,oneof"`
+}
+
+type Frame_Inserted struct {
+	Inserted *Inserted `protobuf:"bytes,14,opt,name=inserted,proto3,oneof"`
+}
+
+type Frame_Strangers struct {
+	Strangers *Strangers `protobuf:"bytes,15,opt,name=strangers,proto3,oneof"`
+}
+
 func (*Frame_Hello) isFrame_Body() {}
 
 func (*Frame_Beacon) isFrame_Body() {}
@@ -485,6 +547,14 @@ func (*Frame_Records) isFrame_Body() {}
 func (*Frame_Routed) isFrame_Body() {}
 
 func (*Frame_Ack) isFrame_Body() {}
+
+func (*Frame_Multicast) isFrame_Body() {}
+
+func (*Frame_MulticastAck) isFrame_Body() {}
+
+func (*Frame_Inserted) isFrame_Body() {}
+
+func (*Frame_Strangers) isFrame_Body() {}
 
 // SignedRecord is a libp2p signed envelope (RFC 0002), field for field.
 type SignedRecord struct {
@@ -887,10 +957,12 @@ func (x *Hello) GetRecord() *SignedRecord {
 }
 
 type Beacon struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Seq           uint64                 `protobuf:"fixed64,1,opt,name=seq,proto3" json:"seq,omitempty"`
-	Use           Use                    `protobuf:"varint,2,opt,name=use,proto3,enum=tapestry.wire.v1.Use" json:"use,omitempty"`
-	LifeS         uint32                 `protobuf:"varint,3,opt,name=life_s,json=lifeS,proto3" json:"life_s,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Seq   uint64                 `protobuf:"fixed64,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	Use   Use                    `protobuf:"varint,2,opt,name=use,proto3,enum=tapestry.wire.v1.Use" json:"use,omitempty"`
+	LifeS uint32                 `protobuf:"varint,3,opt,name=life_s,json=lifeS,proto3" json:"life_s,omitempty"`
+	// Where the sender is, in network coordinates (docs/protocol.md §5.8).
+	Coord         []byte `protobuf:"bytes,10,opt,name=coord,proto3" json:"coord,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -946,10 +1018,20 @@ func (x *Beacon) GetLifeS() uint32 {
 	return 0
 }
 
+func (x *Beacon) GetCoord() []byte {
+	if x != nil {
+		return x.Coord
+	}
+	return nil
+}
+
 type BeaconAck struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Seq           uint64                 `protobuf:"fixed64,1,opt,name=seq,proto3" json:"seq,omitempty"`
-	Refused       bool                   `protobuf:"varint,2,opt,name=refused,proto3" json:"refused,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Seq     uint64                 `protobuf:"fixed64,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	Refused bool                   `protobuf:"varint,2,opt,name=refused,proto3" json:"refused,omitempty"`
+	// Short references to nodes that the sender has lately found dead.
+	DeadRefs      []byte `protobuf:"bytes,3,opt,name=dead_refs,json=deadRefs,proto3" json:"dead_refs,omitempty"`
+	Coord         []byte `protobuf:"bytes,10,opt,name=coord,proto3" json:"coord,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -996,6 +1078,20 @@ func (x *BeaconAck) GetRefused() bool {
 		return x.Refused
 	}
 	return false
+}
+
+func (x *BeaconAck) GetDeadRefs() []byte {
+	if x != nil {
+		return x.DeadRefs
+	}
+	return nil
+}
+
+func (x *BeaconAck) GetCoord() []byte {
+	if x != nil {
+		return x.Coord
+	}
+	return nil
 }
 
 type Unlink struct {
@@ -1079,9 +1175,16 @@ func (x *Leave) GetRefs() []byte {
 }
 
 type LeafSet struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Refs          []byte                 `protobuf:"bytes,1,opt,name=refs,proto3" json:"refs,omitempty"`
-	WantReply     bool                   `protobuf:"varint,2,opt,name=want_reply,json=wantReply,proto3" json:"want_reply,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Refs      []byte                 `protobuf:"bytes,1,opt,name=refs,proto3" json:"refs,omitempty"`
+	WantReply bool                   `protobuf:"varint,2,opt,name=want_reply,json=wantReply,proto3" json:"want_reply,omitempty"`
+	// Of the sender's leaf set; refs are left out if the receiver has them.
+	Digest uint32 `protobuf:"fixed32,3,opt,name=digest,proto3" json:"digest,omitempty"`
+	// The digest of the receiver's leaf set as the sender last took it in whole.
+	Have     uint32 `protobuf:"fixed32,4,opt,name=have,proto3" json:"have,omitempty"`
+	DeadRefs []byte `protobuf:"bytes,5,opt,name=dead_refs,json=deadRefs,proto3" json:"dead_refs,omitempty"`
+	// Coordinates of those whom refs names, in the same order; or empty.
+	Coords        []byte `protobuf:"bytes,10,opt,name=coords,proto3" json:"coords,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1130,11 +1233,44 @@ func (x *LeafSet) GetWantReply() bool {
 	return false
 }
 
+func (x *LeafSet) GetDigest() uint32 {
+	if x != nil {
+		return x.Digest
+	}
+	return 0
+}
+
+func (x *LeafSet) GetHave() uint32 {
+	if x != nil {
+		return x.Have
+	}
+	return 0
+}
+
+func (x *LeafSet) GetDeadRefs() []byte {
+	if x != nil {
+		return x.DeadRefs
+	}
+	return nil
+}
+
+func (x *LeafSet) GetCoords() []byte {
+	if x != nil {
+		return x.Coords
+	}
+	return nil
+}
+
 type Row struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Level         uint32                 `protobuf:"varint,1,opt,name=level,proto3" json:"level,omitempty"`
-	Refs          []byte                 `protobuf:"bytes,2,opt,name=refs,proto3" json:"refs,omitempty"`
-	WantReply     bool                   `protobuf:"varint,3,opt,name=want_reply,json=wantReply,proto3" json:"want_reply,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Level     uint32                 `protobuf:"varint,1,opt,name=level,proto3" json:"level,omitempty"`
+	Refs      []byte                 `protobuf:"bytes,2,opt,name=refs,proto3" json:"refs,omitempty"`
+	WantReply bool                   `protobuf:"varint,3,opt,name=want_reply,json=wantReply,proto3" json:"want_reply,omitempty"`
+	// As in LeafSet, of the row.
+	Digest        uint32 `protobuf:"fixed32,4,opt,name=digest,proto3" json:"digest,omitempty"`
+	Have          uint32 `protobuf:"fixed32,5,opt,name=have,proto3" json:"have,omitempty"`
+	DeadRefs      []byte `protobuf:"bytes,6,opt,name=dead_refs,json=deadRefs,proto3" json:"dead_refs,omitempty"`
+	Coords        []byte `protobuf:"bytes,10,opt,name=coords,proto3" json:"coords,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1190,6 +1326,34 @@ func (x *Row) GetWantReply() bool {
 	return false
 }
 
+func (x *Row) GetDigest() uint32 {
+	if x != nil {
+		return x.Digest
+	}
+	return 0
+}
+
+func (x *Row) GetHave() uint32 {
+	if x != nil {
+		return x.Have
+	}
+	return 0
+}
+
+func (x *Row) GetDeadRefs() []byte {
+	if x != nil {
+		return x.DeadRefs
+	}
+	return nil
+}
+
+func (x *Row) GetCoords() []byte {
+	if x != nil {
+		return x.Coords
+	}
+	return nil
+}
+
 type RecordRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Refs          []byte                 `protobuf:"bytes,1,opt,name=refs,proto3" json:"refs,omitempty"`
@@ -1235,8 +1399,10 @@ func (x *RecordRequest) GetRefs() []byte {
 }
 
 type Records struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*SignedRecord        `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Records []*SignedRecord        `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// Coordinates of those whose records these are, in the same order; or empty.
+	Coords        []byte `protobuf:"bytes,10,opt,name=coords,proto3" json:"coords,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1278,6 +1444,430 @@ func (x *Records) GetRecords() []*SignedRecord {
 	return nil
 }
 
+func (x *Records) GetCoords() []byte {
+	if x != nil {
+		return x.Coords
+	}
+	return nil
+}
+
+type Multicast struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Call       uint64                 `protobuf:"fixed64,1,opt,name=call,proto3" json:"call,omitempty"`
+	Prefix     []byte                 `protobuf:"bytes,2,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	Digits     uint32                 `protobuf:"varint,3,opt,name=digits,proto3" json:"digits,omitempty"`
+	Level      uint32                 `protobuf:"varint,4,opt,name=level,proto3" json:"level,omitempty"`
+	DeadlineMs uint32                 `protobuf:"varint,5,opt,name=deadline_ms,json=deadlineMs,proto3" json:"deadline_ms,omitempty"`
+	// For the receiver alone: it passes nothing on.
+	Pinned bool `protobuf:"varint,6,opt,name=pinned,proto3" json:"pinned,omitempty"`
+	// One of these; neither in a question how far the receiver is with one that it has.
+	Insertion     *Insertion    `protobuf:"bytes,7,opt,name=insertion,proto3" json:"insertion,omitempty"`
+	Announcement  *Announcement `protobuf:"bytes,8,opt,name=announcement,proto3" json:"announcement,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Multicast) Reset() {
+	*x = Multicast{}
+	mi := &file_wire_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Multicast) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Multicast) ProtoMessage() {}
+
+func (x *Multicast) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Multicast.ProtoReflect.Descriptor instead.
+func (*Multicast) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Multicast) GetCall() uint64 {
+	if x != nil {
+		return x.Call
+	}
+	return 0
+}
+
+func (x *Multicast) GetPrefix() []byte {
+	if x != nil {
+		return x.Prefix
+	}
+	return nil
+}
+
+func (x *Multicast) GetDigits() uint32 {
+	if x != nil {
+		return x.Digits
+	}
+	return 0
+}
+
+func (x *Multicast) GetLevel() uint32 {
+	if x != nil {
+		return x.Level
+	}
+	return 0
+}
+
+func (x *Multicast) GetDeadlineMs() uint32 {
+	if x != nil {
+		return x.DeadlineMs
+	}
+	return 0
+}
+
+func (x *Multicast) GetPinned() bool {
+	if x != nil {
+		return x.Pinned
+	}
+	return false
+}
+
+func (x *Multicast) GetInsertion() *Insertion {
+	if x != nil {
+		return x.Insertion
+	}
+	return nil
+}
+
+func (x *Multicast) GetAnnouncement() *Announcement {
+	if x != nil {
+		return x.Announcement
+	}
+	return nil
+}
+
+// Insertion is what the need-to-know nodes of a joining node are told.
+type Insertion struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Record *SignedRecord          `protobuf:"bytes,1,opt,name=record,proto3" json:"record,omitempty"`
+	// The joining node's holes, a 16-bit mask of digits for each level from 0 on.
+	Holes         []byte `protobuf:"bytes,2,opt,name=holes,proto3" json:"holes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Insertion) Reset() {
+	*x = Insertion{}
+	mi := &file_wire_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Insertion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Insertion) ProtoMessage() {}
+
+func (x *Insertion) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Insertion.ProtoReflect.Descriptor instead.
+func (*Insertion) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Insertion) GetRecord() *SignedRecord {
+	if x != nil {
+		return x.Record
+	}
+	return nil
+}
+
+func (x *Insertion) GetHoles() []byte {
+	if x != nil {
+		return x.Holes
+	}
+	return nil
+}
+
+// Announcement is an application's message to everybody under a prefix.
+type Announcement struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	App           string                 `protobuf:"bytes,1,opt,name=app,proto3" json:"app,omitempty"`
+	From          []byte                 `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	Payload       []byte                 `protobuf:"bytes,3,opt,name=payload,proto3" json:"payload,omitempty"`
+	Origin        *SignedRecord          `protobuf:"bytes,4,opt,name=origin,proto3" json:"origin,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Announcement) Reset() {
+	*x = Announcement{}
+	mi := &file_wire_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Announcement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Announcement) ProtoMessage() {}
+
+func (x *Announcement) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Announcement.ProtoReflect.Descriptor instead.
+func (*Announcement) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Announcement) GetApp() string {
+	if x != nil {
+		return x.App
+	}
+	return ""
+}
+
+func (x *Announcement) GetFrom() []byte {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Announcement) GetPayload() []byte {
+	if x != nil {
+		return x.Payload
+	}
+	return nil
+}
+
+func (x *Announcement) GetOrigin() *SignedRecord {
+	if x != nil {
+		return x.Origin
+	}
+	return nil
+}
+
+type MulticastAck struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Call  uint64                 `protobuf:"fixed64,1,opt,name=call,proto3" json:"call,omitempty"`
+	Done  bool                   `protobuf:"varint,2,opt,name=done,proto3" json:"done,omitempty"`
+	// The receiver did not pass it on: it is no member yet.
+	Alone         bool   `protobuf:"varint,3,opt,name=alone,proto3" json:"alone,omitempty"`
+	Reached       uint32 `protobuf:"varint,4,opt,name=reached,proto3" json:"reached,omitempty"`
+	Handled       uint32 `protobuf:"varint,5,opt,name=handled,proto3" json:"handled,omitempty"`
+	Failed        uint32 `protobuf:"varint,6,opt,name=failed,proto3" json:"failed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MulticastAck) Reset() {
+	*x = MulticastAck{}
+	mi := &file_wire_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MulticastAck) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MulticastAck) ProtoMessage() {}
+
+func (x *MulticastAck) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MulticastAck.ProtoReflect.Descriptor instead.
+func (*MulticastAck) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *MulticastAck) GetCall() uint64 {
+	if x != nil {
+		return x.Call
+	}
+	return 0
+}
+
+func (x *MulticastAck) GetDone() bool {
+	if x != nil {
+		return x.Done
+	}
+	return false
+}
+
+func (x *MulticastAck) GetAlone() bool {
+	if x != nil {
+		return x.Alone
+	}
+	return false
+}
+
+func (x *MulticastAck) GetReached() uint32 {
+	if x != nil {
+		return x.Reached
+	}
+	return 0
+}
+
+func (x *MulticastAck) GetHandled() uint32 {
+	if x != nil {
+		return x.Handled
+	}
+	return 0
+}
+
+func (x *MulticastAck) GetFailed() uint32 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+// Inserted tells a joining node how the multicast over its need-to-know nodes ended.
+type Inserted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Generation    uint64                 `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"`
+	Reached       uint32                 `protobuf:"varint,2,opt,name=reached,proto3" json:"reached,omitempty"`
+	Failed        uint32                 `protobuf:"varint,3,opt,name=failed,proto3" json:"failed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Inserted) Reset() {
+	*x = Inserted{}
+	mi := &file_wire_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Inserted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Inserted) ProtoMessage() {}
+
+func (x *Inserted) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Inserted.ProtoReflect.Descriptor instead.
+func (*Inserted) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Inserted) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *Inserted) GetReached() uint32 {
+	if x != nil {
+		return x.Reached
+	}
+	return 0
+}
+
+func (x *Inserted) GetFailed() uint32 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+// Strangers says that an overlay has been met that this one did not know of.
+type Strangers struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// For how long the sender will answer "unknown" where it would answer "absent".
+	LeftMs        uint32 `protobuf:"varint,1,opt,name=left_ms,json=leftMs,proto3" json:"left_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Strangers) Reset() {
+	*x = Strangers{}
+	mi := &file_wire_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Strangers) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Strangers) ProtoMessage() {}
+
+func (x *Strangers) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Strangers.ProtoReflect.Descriptor instead.
+func (*Strangers) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Strangers) GetLeftMs() uint32 {
+	if x != nil {
+		return x.LeftMs
+	}
+	return 0
+}
+
 type Routed struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	Call       uint64                 `protobuf:"fixed64,1,opt,name=call,proto3" json:"call,omitempty"`
@@ -1306,7 +1896,7 @@ type Routed struct {
 
 func (x *Routed) Reset() {
 	*x = Routed{}
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1318,7 +1908,7 @@ func (x *Routed) String() string {
 func (*Routed) ProtoMessage() {}
 
 func (x *Routed) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1331,7 +1921,7 @@ func (x *Routed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Routed.ProtoReflect.Descriptor instead.
 func (*Routed) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{14}
+	return file_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Routed) GetCall() uint64 {
@@ -1462,7 +2052,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1474,7 +2064,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1487,7 +2077,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{15}
+	return file_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Ack) GetTx() uint64 {
@@ -1512,7 +2102,7 @@ type HopNote struct {
 
 func (x *HopNote) Reset() {
 	*x = HopNote{}
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1524,7 +2114,7 @@ func (x *HopNote) String() string {
 func (*HopNote) ProtoMessage() {}
 
 func (x *HopNote) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1537,7 +2127,7 @@ func (x *HopNote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HopNote.ProtoReflect.Descriptor instead.
 func (*HopNote) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{16}
+	return file_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *HopNote) GetNode() []byte {
@@ -1590,15 +2180,17 @@ func (x *HopNote) GetHeldUs() uint64 {
 }
 
 type Join struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Record        *SignedRecord          `protobuf:"bytes,1,opt,name=record,proto3" json:"record,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Record *SignedRecord          `protobuf:"bytes,1,opt,name=record,proto3" json:"record,omitempty"`
+	// The rows that the hops so far have lent.
+	Lent          []*Loan `protobuf:"bytes,2,rep,name=lent,proto3" json:"lent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Join) Reset() {
 	*x = Join{}
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1610,7 +2202,7 @@ func (x *Join) String() string {
 func (*Join) ProtoMessage() {}
 
 func (x *Join) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1623,7 +2215,7 @@ func (x *Join) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Join.ProtoReflect.Descriptor instead.
 func (*Join) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{17}
+	return file_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Join) GetRecord() *SignedRecord {
@@ -1633,16 +2225,24 @@ func (x *Join) GetRecord() *SignedRecord {
 	return nil
 }
 
+func (x *Join) GetLent() []*Loan {
+	if x != nil {
+		return x.Lent
+	}
+	return nil
+}
+
 type JoinReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Records       []*SignedRecord        `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	Lent          []*Loan                `protobuf:"bytes,2,rep,name=lent,proto3" json:"lent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *JoinReply) Reset() {
 	*x = JoinReply{}
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1654,7 +2254,7 @@ func (x *JoinReply) String() string {
 func (*JoinReply) ProtoMessage() {}
 
 func (x *JoinReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1667,12 +2267,171 @@ func (x *JoinReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinReply.ProtoReflect.Descriptor instead.
 func (*JoinReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{18}
+	return file_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *JoinReply) GetRecords() []*SignedRecord {
 	if x != nil {
 		return x.Records
+	}
+	return nil
+}
+
+func (x *JoinReply) GetLent() []*Loan {
+	if x != nil {
+		return x.Lent
+	}
+	return nil
+}
+
+// Loan is a row of a node on the way of a join: short references, to be asked from their lender.
+type Loan struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Lender        *SignedRecord          `protobuf:"bytes,1,opt,name=lender,proto3" json:"lender,omitempty"`
+	Refs          []byte                 `protobuf:"bytes,2,opt,name=refs,proto3" json:"refs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Loan) Reset() {
+	*x = Loan{}
+	mi := &file_wire_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Loan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Loan) ProtoMessage() {}
+
+func (x *Loan) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Loan.ProtoReflect.Descriptor instead.
+func (*Loan) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Loan) GetLender() *SignedRecord {
+	if x != nil {
+		return x.Lender
+	}
+	return nil
+}
+
+func (x *Loan) GetRefs() []byte {
+	if x != nil {
+		return x.Refs
+	}
+	return nil
+}
+
+// SelfProbe asks, by way of a node that may have become a stranger, who is root of the sender's ID.
+type SelfProbe struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Record        *SignedRecord          `protobuf:"bytes,1,opt,name=record,proto3" json:"record,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SelfProbe) Reset() {
+	*x = SelfProbe{}
+	mi := &file_wire_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SelfProbe) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SelfProbe) ProtoMessage() {}
+
+func (x *SelfProbe) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SelfProbe.ProtoReflect.Descriptor instead.
+func (*SelfProbe) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *SelfProbe) GetRecord() *SignedRecord {
+	if x != nil {
+		return x.Record
+	}
+	return nil
+}
+
+type SelfProbeReply struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The root itself and its leaf set.
+	Leaves []*SignedRecord `protobuf:"bytes,1,rep,name=leaves,proto3" json:"leaves,omitempty"`
+	// Of its rows, the longest prefix first.
+	Rows          []*SignedRecord `protobuf:"bytes,2,rep,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SelfProbeReply) Reset() {
+	*x = SelfProbeReply{}
+	mi := &file_wire_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SelfProbeReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SelfProbeReply) ProtoMessage() {}
+
+func (x *SelfProbeReply) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SelfProbeReply.ProtoReflect.Descriptor instead.
+func (*SelfProbeReply) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *SelfProbeReply) GetLeaves() []*SignedRecord {
+	if x != nil {
+		return x.Leaves
+	}
+	return nil
+}
+
+func (x *SelfProbeReply) GetRows() []*SignedRecord {
+	if x != nil {
+		return x.Rows
 	}
 	return nil
 }
@@ -1684,14 +2443,16 @@ type Publish struct {
 	Salt    uint32                 `protobuf:"varint,3,opt,name=salt,proto3" json:"salt,omitempty"`
 	Roots   uint32                 `protobuf:"varint,4,opt,name=roots,proto3" json:"roots,omitempty"`
 	// What is left of the pointer's life: its whole life from the server, less when a holder passes it on.
-	LeftS         uint32 `protobuf:"varint,5,opt,name=left_s,json=leftS,proto3" json:"left_s,omitempty"`
+	LeftS uint32 `protobuf:"varint,5,opt,name=left_s,json=leftS,proto3" json:"left_s,omitempty"`
+	// The receiver becomes the root: it acknowledges even before it is a member.
+	HandOver      bool `protobuf:"varint,6,opt,name=hand_over,json=handOver,proto3" json:"hand_over,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Publish) Reset() {
 	*x = Publish{}
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1703,7 +2464,7 @@ func (x *Publish) String() string {
 func (*Publish) ProtoMessage() {}
 
 func (x *Publish) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1716,7 +2477,7 @@ func (x *Publish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publish.ProtoReflect.Descriptor instead.
 func (*Publish) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{19}
+	return file_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Publish) GetPointer() *SignedRecord {
@@ -1754,6 +2515,13 @@ func (x *Publish) GetLeftS() uint32 {
 	return 0
 }
 
+func (x *Publish) GetHandOver() bool {
+	if x != nil {
+		return x.HandOver
+	}
+	return false
+}
+
 type PublishReply struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	HeldGeneration uint64                 `protobuf:"varint,1,opt,name=held_generation,json=heldGeneration,proto3" json:"held_generation,omitempty"`
@@ -1764,7 +2532,7 @@ type PublishReply struct {
 
 func (x *PublishReply) Reset() {
 	*x = PublishReply{}
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1776,7 +2544,7 @@ func (x *PublishReply) String() string {
 func (*PublishReply) ProtoMessage() {}
 
 func (x *PublishReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1789,7 +2557,7 @@ func (x *PublishReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishReply.ProtoReflect.Descriptor instead.
 func (*PublishReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{20}
+	return file_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *PublishReply) GetHeldGeneration() uint64 {
@@ -1818,7 +2586,7 @@ type Locate struct {
 
 func (x *Locate) Reset() {
 	*x = Locate{}
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1830,7 +2598,7 @@ func (x *Locate) String() string {
 func (*Locate) ProtoMessage() {}
 
 func (x *Locate) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1843,7 +2611,7 @@ func (x *Locate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Locate.ProtoReflect.Descriptor instead.
 func (*Locate) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{21}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Locate) GetGuid() []byte {
@@ -1883,7 +2651,7 @@ type LocateReply struct {
 
 func (x *LocateReply) Reset() {
 	*x = LocateReply{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1895,7 +2663,7 @@ func (x *LocateReply) String() string {
 func (*LocateReply) ProtoMessage() {}
 
 func (x *LocateReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1908,7 +2676,7 @@ func (x *LocateReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocateReply.ProtoReflect.Descriptor instead.
 func (*LocateReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *LocateReply) GetReplicas() []*FoundReplica {
@@ -1929,7 +2697,7 @@ type FoundReplica struct {
 
 func (x *FoundReplica) Reset() {
 	*x = FoundReplica{}
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1941,7 +2709,7 @@ func (x *FoundReplica) String() string {
 func (*FoundReplica) ProtoMessage() {}
 
 func (x *FoundReplica) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1954,7 +2722,7 @@ func (x *FoundReplica) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FoundReplica.ProtoReflect.Descriptor instead.
 func (*FoundReplica) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23}
+	return file_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *FoundReplica) GetPointer() *SignedRecord {
@@ -1990,7 +2758,7 @@ type AppMessage struct {
 
 func (x *AppMessage) Reset() {
 	*x = AppMessage{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2002,7 +2770,7 @@ func (x *AppMessage) String() string {
 func (*AppMessage) ProtoMessage() {}
 
 func (x *AppMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2015,7 +2783,7 @@ func (x *AppMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppMessage.ProtoReflect.Descriptor instead.
 func (*AppMessage) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *AppMessage) GetApp() string {
@@ -2056,7 +2824,7 @@ type AppReply struct {
 
 func (x *AppReply) Reset() {
 	*x = AppReply{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2068,7 +2836,7 @@ func (x *AppReply) String() string {
 func (*AppReply) ProtoMessage() {}
 
 func (x *AppReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2081,7 +2849,7 @@ func (x *AppReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppReply.ProtoReflect.Descriptor instead.
 func (*AppReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *AppReply) GetPayload() []byte {
@@ -2109,7 +2877,7 @@ type StreamHello struct {
 
 func (x *StreamHello) Reset() {
 	*x = StreamHello{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2121,7 +2889,7 @@ func (x *StreamHello) String() string {
 func (*StreamHello) ProtoMessage() {}
 
 func (x *StreamHello) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2134,7 +2902,7 @@ func (x *StreamHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamHello.ProtoReflect.Descriptor instead.
 func (*StreamHello) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *StreamHello) GetApp() string {
@@ -2156,7 +2924,7 @@ var File_wire_proto protoreflect.FileDescriptor
 const file_wire_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
-	"wire.proto\x12\x10tapestry.wire.v1\"\xda\x04\n" +
+	"wire.proto\x12\x10tapestry.wire.v1\"\xd5\x06\n" +
 	"\x05Frame\x12/\n" +
 	"\x05hello\x18\x01 \x01(\v2\x17.tapestry.wire.v1.HelloH\x00R\x05hello\x122\n" +
 	"\x06beacon\x18\x02 \x01(\v2\x18.tapestry.wire.v1.BeaconH\x00R\x06beacon\x12<\n" +
@@ -2170,7 +2938,11 @@ const file_wire_proto_rawDesc = "" +
 	"\arecords\x18\t \x01(\v2\x19.tapestry.wire.v1.RecordsH\x00R\arecords\x122\n" +
 	"\x06routed\x18\n" +
 	" \x01(\v2\x18.tapestry.wire.v1.RoutedH\x00R\x06routed\x12)\n" +
-	"\x03ack\x18\v \x01(\v2\x15.tapestry.wire.v1.AckH\x00R\x03ackB\x06\n" +
+	"\x03ack\x18\v \x01(\v2\x15.tapestry.wire.v1.AckH\x00R\x03ack\x12;\n" +
+	"\tmulticast\x18\f \x01(\v2\x1b.tapestry.wire.v1.MulticastH\x00R\tmulticast\x12E\n" +
+	"\rmulticast_ack\x18\r \x01(\v2\x1e.tapestry.wire.v1.MulticastAckH\x00R\fmulticastAck\x128\n" +
+	"\binserted\x18\x0e \x01(\v2\x1a.tapestry.wire.v1.InsertedH\x00R\binserted\x12;\n" +
+	"\tstrangers\x18\x0f \x01(\v2\x1b.tapestry.wire.v1.StrangersH\x00R\tstrangersB\x06\n" +
 	"\x04body\"\x88\x01\n" +
 	"\fSignedRecord\x12\x1d\n" +
 	"\n" +
@@ -2209,30 +2981,80 @@ const file_wire_proto_rawDesc = "" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1a\n" +
 	"\bfeatures\x18\x02 \x01(\x04R\bfeatures\x12\x18\n" +
 	"\anetwork\x18\x03 \x01(\tR\anetwork\x126\n" +
-	"\x06record\x18\x04 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06record\"Z\n" +
+	"\x06record\x18\x04 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06record\"p\n" +
 	"\x06Beacon\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x06R\x03seq\x12'\n" +
 	"\x03use\x18\x02 \x01(\x0e2\x15.tapestry.wire.v1.UseR\x03use\x12\x15\n" +
-	"\x06life_s\x18\x03 \x01(\rR\x05lifeS\"7\n" +
+	"\x06life_s\x18\x03 \x01(\rR\x05lifeS\x12\x14\n" +
+	"\x05coord\x18\n" +
+	" \x01(\fR\x05coord\"j\n" +
 	"\tBeaconAck\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x06R\x03seq\x12\x18\n" +
-	"\arefused\x18\x02 \x01(\bR\arefused\"\b\n" +
+	"\arefused\x18\x02 \x01(\bR\arefused\x12\x1b\n" +
+	"\tdead_refs\x18\x03 \x01(\fR\bdeadRefs\x12\x14\n" +
+	"\x05coord\x18\n" +
+	" \x01(\fR\x05coord\"\b\n" +
 	"\x06Unlink\"\x1b\n" +
 	"\x05Leave\x12\x12\n" +
-	"\x04refs\x18\x01 \x01(\fR\x04refs\"<\n" +
+	"\x04refs\x18\x01 \x01(\fR\x04refs\"\x9d\x01\n" +
 	"\aLeafSet\x12\x12\n" +
 	"\x04refs\x18\x01 \x01(\fR\x04refs\x12\x1d\n" +
 	"\n" +
-	"want_reply\x18\x02 \x01(\bR\twantReply\"N\n" +
+	"want_reply\x18\x02 \x01(\bR\twantReply\x12\x16\n" +
+	"\x06digest\x18\x03 \x01(\aR\x06digest\x12\x12\n" +
+	"\x04have\x18\x04 \x01(\aR\x04have\x12\x1b\n" +
+	"\tdead_refs\x18\x05 \x01(\fR\bdeadRefs\x12\x16\n" +
+	"\x06coords\x18\n" +
+	" \x01(\fR\x06coords\"\xaf\x01\n" +
 	"\x03Row\x12\x14\n" +
 	"\x05level\x18\x01 \x01(\rR\x05level\x12\x12\n" +
 	"\x04refs\x18\x02 \x01(\fR\x04refs\x12\x1d\n" +
 	"\n" +
-	"want_reply\x18\x03 \x01(\bR\twantReply\"#\n" +
+	"want_reply\x18\x03 \x01(\bR\twantReply\x12\x16\n" +
+	"\x06digest\x18\x04 \x01(\aR\x06digest\x12\x12\n" +
+	"\x04have\x18\x05 \x01(\aR\x04have\x12\x1b\n" +
+	"\tdead_refs\x18\x06 \x01(\fR\bdeadRefs\x12\x16\n" +
+	"\x06coords\x18\n" +
+	" \x01(\fR\x06coords\"#\n" +
 	"\rRecordRequest\x12\x12\n" +
-	"\x04refs\x18\x01 \x01(\fR\x04refs\"C\n" +
+	"\x04refs\x18\x01 \x01(\fR\x04refs\"[\n" +
 	"\aRecords\x128\n" +
-	"\arecords\x18\x01 \x03(\v2\x1e.tapestry.wire.v1.SignedRecordR\arecords\"\xee\x03\n" +
+	"\arecords\x18\x01 \x03(\v2\x1e.tapestry.wire.v1.SignedRecordR\arecords\x12\x16\n" +
+	"\x06coords\x18\n" +
+	" \x01(\fR\x06coords\"\x9d\x02\n" +
+	"\tMulticast\x12\x12\n" +
+	"\x04call\x18\x01 \x01(\x06R\x04call\x12\x16\n" +
+	"\x06prefix\x18\x02 \x01(\fR\x06prefix\x12\x16\n" +
+	"\x06digits\x18\x03 \x01(\rR\x06digits\x12\x14\n" +
+	"\x05level\x18\x04 \x01(\rR\x05level\x12\x1f\n" +
+	"\vdeadline_ms\x18\x05 \x01(\rR\n" +
+	"deadlineMs\x12\x16\n" +
+	"\x06pinned\x18\x06 \x01(\bR\x06pinned\x129\n" +
+	"\tinsertion\x18\a \x01(\v2\x1b.tapestry.wire.v1.InsertionR\tinsertion\x12B\n" +
+	"\fannouncement\x18\b \x01(\v2\x1e.tapestry.wire.v1.AnnouncementR\fannouncement\"Y\n" +
+	"\tInsertion\x126\n" +
+	"\x06record\x18\x01 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06record\x12\x14\n" +
+	"\x05holes\x18\x02 \x01(\fR\x05holes\"\x86\x01\n" +
+	"\fAnnouncement\x12\x10\n" +
+	"\x03app\x18\x01 \x01(\tR\x03app\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\fR\x04from\x12\x18\n" +
+	"\apayload\x18\x03 \x01(\fR\apayload\x126\n" +
+	"\x06origin\x18\x04 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06origin\"\x98\x01\n" +
+	"\fMulticastAck\x12\x12\n" +
+	"\x04call\x18\x01 \x01(\x06R\x04call\x12\x12\n" +
+	"\x04done\x18\x02 \x01(\bR\x04done\x12\x14\n" +
+	"\x05alone\x18\x03 \x01(\bR\x05alone\x12\x18\n" +
+	"\areached\x18\x04 \x01(\rR\areached\x12\x18\n" +
+	"\ahandled\x18\x05 \x01(\rR\ahandled\x12\x16\n" +
+	"\x06failed\x18\x06 \x01(\rR\x06failed\"\\\n" +
+	"\bInserted\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x01 \x01(\x04R\n" +
+	"generation\x12\x18\n" +
+	"\areached\x18\x02 \x01(\rR\areached\x12\x16\n" +
+	"\x06failed\x18\x03 \x01(\rR\x06failed\"$\n" +
+	"\tStrangers\x12\x17\n" +
+	"\aleft_ms\x18\x01 \x01(\rR\x06leftMs\"\xee\x03\n" +
 	"\x06Routed\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\x06R\x04call\x12\x0e\n" +
 	"\x02tx\x18\x02 \x01(\x06R\x02tx\x12\x10\n" +
@@ -2262,17 +3084,28 @@ const file_wire_proto_rawDesc = "" +
 	"\x05digit\x18\x04 \x01(\rR\x05digit\x12\x1a\n" +
 	"\bpointers\x18\x05 \x01(\rR\bpointers\x12\x15\n" +
 	"\x06rtt_us\x18\x06 \x01(\x04R\x05rttUs\x12\x17\n" +
-	"\aheld_us\x18\a \x01(\x04R\x06heldUs\">\n" +
+	"\aheld_us\x18\a \x01(\x04R\x06heldUs\"j\n" +
 	"\x04Join\x126\n" +
-	"\x06record\x18\x01 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06record\"E\n" +
+	"\x06record\x18\x01 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06record\x12*\n" +
+	"\x04lent\x18\x02 \x03(\v2\x16.tapestry.wire.v1.LoanR\x04lent\"q\n" +
 	"\tJoinReply\x128\n" +
-	"\arecords\x18\x01 \x03(\v2\x1e.tapestry.wire.v1.SignedRecordR\arecords\"\xbc\x01\n" +
+	"\arecords\x18\x01 \x03(\v2\x1e.tapestry.wire.v1.SignedRecordR\arecords\x12*\n" +
+	"\x04lent\x18\x02 \x03(\v2\x16.tapestry.wire.v1.LoanR\x04lent\"R\n" +
+	"\x04Loan\x126\n" +
+	"\x06lender\x18\x01 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06lender\x12\x12\n" +
+	"\x04refs\x18\x02 \x01(\fR\x04refs\"C\n" +
+	"\tSelfProbe\x126\n" +
+	"\x06record\x18\x01 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06record\"|\n" +
+	"\x0eSelfProbeReply\x126\n" +
+	"\x06leaves\x18\x01 \x03(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06leaves\x122\n" +
+	"\x04rows\x18\x02 \x03(\v2\x1e.tapestry.wire.v1.SignedRecordR\x04rows\"\xd9\x01\n" +
 	"\aPublish\x128\n" +
 	"\apointer\x18\x01 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\apointer\x126\n" +
 	"\x06server\x18\x02 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06server\x12\x12\n" +
 	"\x04salt\x18\x03 \x01(\rR\x04salt\x12\x14\n" +
 	"\x05roots\x18\x04 \x01(\rR\x05roots\x12\x15\n" +
-	"\x06left_s\x18\x05 \x01(\rR\x05leftS\"Z\n" +
+	"\x06left_s\x18\x05 \x01(\rR\x05leftS\x12\x1b\n" +
+	"\thand_over\x18\x06 \x01(\bR\bhandOver\"Z\n" +
 	"\fPublishReply\x12'\n" +
 	"\x0fheld_generation\x18\x01 \x01(\x04R\x0eheldGeneration\x12!\n" +
 	"\fheld_counter\x18\x02 \x01(\x04R\vheldCounter\"X\n" +
@@ -2304,13 +3137,14 @@ const file_wire_proto_rawDesc = "" +
 	"\tUSE_SPARE\x10\x01\x12\f\n" +
 	"\bUSE_SOLE\x10\x02\x12\x0f\n" +
 	"\vUSE_STARVED\x10\x03\x12\f\n" +
-	"\bUSE_LEAF\x10\x04*]\n" +
+	"\bUSE_LEAF\x10\x04*r\n" +
 	"\bBodyKind\x12\r\n" +
 	"\tBODY_NONE\x10\x00\x12\r\n" +
 	"\tBODY_JOIN\x10\x01\x12\x10\n" +
 	"\fBODY_PUBLISH\x10\x02\x12\x0f\n" +
 	"\vBODY_LOCATE\x10\x03\x12\x10\n" +
-	"\fBODY_MESSAGE\x10\x04*\xb0\x01\n" +
+	"\fBODY_MESSAGE\x10\x04\x12\x13\n" +
+	"\x0fBODY_SELF_PROBE\x10\x05*\xc4\x01\n" +
 	"\aRefusal\x12\x10\n" +
 	"\fREFUSAL_NONE\x10\x00\x12\x14\n" +
 	"\x10REFUSAL_NO_ROUTE\x10\x01\x12\x16\n" +
@@ -2319,7 +3153,8 @@ const file_wire_proto_rawDesc = "" +
 	"\rREFUSAL_STALE\x10\x04\x12\x15\n" +
 	"\x11REFUSAL_TOO_LARGE\x10\x05\x12\x16\n" +
 	"\x12REFUSAL_NOT_JOINED\x10\x06\x12\x11\n" +
-	"\rREFUSAL_LIMIT\x10\a*g\n" +
+	"\rREFUSAL_LIMIT\x10\a\x12\x12\n" +
+	"\x0eREFUSAL_UNSURE\x10\b*g\n" +
 	"\x04Rule\x12\r\n" +
 	"\tRULE_NONE\x10\x00\x12\r\n" +
 	"\tRULE_SLOT\x10\x01\x12\x0f\n" +
@@ -2341,39 +3176,48 @@ func file_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_wire_proto_goTypes = []any{
-	(Use)(0),              // 0: tapestry.wire.v1.Use
-	(BodyKind)(0),         // 1: tapestry.wire.v1.BodyKind
-	(Refusal)(0),          // 2: tapestry.wire.v1.Refusal
-	(Rule)(0),             // 3: tapestry.wire.v1.Rule
-	(*Frame)(nil),         // 4: tapestry.wire.v1.Frame
-	(*SignedRecord)(nil),  // 5: tapestry.wire.v1.SignedRecord
-	(*NodeRecord)(nil),    // 6: tapestry.wire.v1.NodeRecord
-	(*PointerRecord)(nil), // 7: tapestry.wire.v1.PointerRecord
-	(*MessageRecord)(nil), // 8: tapestry.wire.v1.MessageRecord
-	(*Hello)(nil),         // 9: tapestry.wire.v1.Hello
-	(*Beacon)(nil),        // 10: tapestry.wire.v1.Beacon
-	(*BeaconAck)(nil),     // 11: tapestry.wire.v1.BeaconAck
-	(*Unlink)(nil),        // 12: tapestry.wire.v1.Unlink
-	(*Leave)(nil),         // 13: tapestry.wire.v1.Leave
-	(*LeafSet)(nil),       // 14: tapestry.wire.v1.LeafSet
-	(*Row)(nil),           // 15: tapestry.wire.v1.Row
-	(*RecordRequest)(nil), // 16: tapestry.wire.v1.RecordRequest
-	(*Records)(nil),       // 17: tapestry.wire.v1.Records
-	(*Routed)(nil),        // 18: tapestry.wire.v1.Routed
-	(*Ack)(nil),           // 19: tapestry.wire.v1.Ack
-	(*HopNote)(nil),       // 20: tapestry.wire.v1.HopNote
-	(*Join)(nil),          // 21: tapestry.wire.v1.Join
-	(*JoinReply)(nil),     // 22: tapestry.wire.v1.JoinReply
-	(*Publish)(nil),       // 23: tapestry.wire.v1.Publish
-	(*PublishReply)(nil),  // 24: tapestry.wire.v1.PublishReply
-	(*Locate)(nil),        // 25: tapestry.wire.v1.Locate
-	(*LocateReply)(nil),   // 26: tapestry.wire.v1.LocateReply
-	(*FoundReplica)(nil),  // 27: tapestry.wire.v1.FoundReplica
-	(*AppMessage)(nil),    // 28: tapestry.wire.v1.AppMessage
-	(*AppReply)(nil),      // 29: tapestry.wire.v1.AppReply
-	(*StreamHello)(nil),   // 30: tapestry.wire.v1.StreamHello
+	(Use)(0),               // 0: tapestry.wire.v1.Use
+	(BodyKind)(0),          // 1: tapestry.wire.v1.BodyKind
+	(Refusal)(0),           // 2: tapestry.wire.v1.Refusal
+	(Rule)(0),              // 3: tapestry.wire.v1.Rule
+	(*Frame)(nil),          // 4: tapestry.wire.v1.Frame
+	(*SignedRecord)(nil),   // 5: tapestry.wire.v1.SignedRecord
+	(*NodeRecord)(nil),     // 6: tapestry.wire.v1.NodeRecord
+	(*PointerRecord)(nil),  // 7: tapestry.wire.v1.PointerRecord
+	(*MessageRecord)(nil),  // 8: tapestry.wire.v1.MessageRecord
+	(*Hello)(nil),          // 9: tapestry.wire.v1.Hello
+	(*Beacon)(nil),         // 10: tapestry.wire.v1.Beacon
+	(*BeaconAck)(nil),      // 11: tapestry.wire.v1.BeaconAck
+	(*Unlink)(nil),         // 12: tapestry.wire.v1.Unlink
+	(*Leave)(nil),          // 13: tapestry.wire.v1.Leave
+	(*LeafSet)(nil),        // 14: tapestry.wire.v1.LeafSet
+	(*Row)(nil),            // 15: tapestry.wire.v1.Row
+	(*RecordRequest)(nil),  // 16: tapestry.wire.v1.RecordRequest
+	(*Records)(nil),        // 17: tapestry.wire.v1.Records
+	(*Multicast)(nil),      // 18: tapestry.wire.v1.Multicast
+	(*Insertion)(nil),      // 19: tapestry.wire.v1.Insertion
+	(*Announcement)(nil),   // 20: tapestry.wire.v1.Announcement
+	(*MulticastAck)(nil),   // 21: tapestry.wire.v1.MulticastAck
+	(*Inserted)(nil),       // 22: tapestry.wire.v1.Inserted
+	(*Strangers)(nil),      // 23: tapestry.wire.v1.Strangers
+	(*Routed)(nil),         // 24: tapestry.wire.v1.Routed
+	(*Ack)(nil),            // 25: tapestry.wire.v1.Ack
+	(*HopNote)(nil),        // 26: tapestry.wire.v1.HopNote
+	(*Join)(nil),           // 27: tapestry.wire.v1.Join
+	(*JoinReply)(nil),      // 28: tapestry.wire.v1.JoinReply
+	(*Loan)(nil),           // 29: tapestry.wire.v1.Loan
+	(*SelfProbe)(nil),      // 30: tapestry.wire.v1.SelfProbe
+	(*SelfProbeReply)(nil), // 31: tapestry.wire.v1.SelfProbeReply
+	(*Publish)(nil),        // 32: tapestry.wire.v1.Publish
+	(*PublishReply)(nil),   // 33: tapestry.wire.v1.PublishReply
+	(*Locate)(nil),         // 34: tapestry.wire.v1.Locate
+	(*LocateReply)(nil),    // 35: tapestry.wire.v1.LocateReply
+	(*FoundReplica)(nil),   // 36: tapestry.wire.v1.FoundReplica
+	(*AppMessage)(nil),     // 37: tapestry.wire.v1.AppMessage
+	(*AppReply)(nil),       // 38: tapestry.wire.v1.AppReply
+	(*StreamHello)(nil),    // 39: tapestry.wire.v1.StreamHello
 }
 var file_wire_proto_depIdxs = []int32{
 	9,  // 0: tapestry.wire.v1.Frame.hello:type_name -> tapestry.wire.v1.Hello
@@ -2385,28 +3229,42 @@ var file_wire_proto_depIdxs = []int32{
 	15, // 6: tapestry.wire.v1.Frame.row:type_name -> tapestry.wire.v1.Row
 	16, // 7: tapestry.wire.v1.Frame.record_request:type_name -> tapestry.wire.v1.RecordRequest
 	17, // 8: tapestry.wire.v1.Frame.records:type_name -> tapestry.wire.v1.Records
-	18, // 9: tapestry.wire.v1.Frame.routed:type_name -> tapestry.wire.v1.Routed
-	19, // 10: tapestry.wire.v1.Frame.ack:type_name -> tapestry.wire.v1.Ack
-	5,  // 11: tapestry.wire.v1.Hello.record:type_name -> tapestry.wire.v1.SignedRecord
-	0,  // 12: tapestry.wire.v1.Beacon.use:type_name -> tapestry.wire.v1.Use
-	5,  // 13: tapestry.wire.v1.Records.records:type_name -> tapestry.wire.v1.SignedRecord
-	1,  // 14: tapestry.wire.v1.Routed.body_kind:type_name -> tapestry.wire.v1.BodyKind
-	20, // 15: tapestry.wire.v1.Routed.notes:type_name -> tapestry.wire.v1.HopNote
-	2,  // 16: tapestry.wire.v1.Routed.refusal:type_name -> tapestry.wire.v1.Refusal
-	3,  // 17: tapestry.wire.v1.HopNote.rule:type_name -> tapestry.wire.v1.Rule
-	5,  // 18: tapestry.wire.v1.Join.record:type_name -> tapestry.wire.v1.SignedRecord
-	5,  // 19: tapestry.wire.v1.JoinReply.records:type_name -> tapestry.wire.v1.SignedRecord
-	5,  // 20: tapestry.wire.v1.Publish.pointer:type_name -> tapestry.wire.v1.SignedRecord
-	5,  // 21: tapestry.wire.v1.Publish.server:type_name -> tapestry.wire.v1.SignedRecord
-	27, // 22: tapestry.wire.v1.LocateReply.replicas:type_name -> tapestry.wire.v1.FoundReplica
-	5,  // 23: tapestry.wire.v1.FoundReplica.pointer:type_name -> tapestry.wire.v1.SignedRecord
-	5,  // 24: tapestry.wire.v1.FoundReplica.server:type_name -> tapestry.wire.v1.SignedRecord
-	5,  // 25: tapestry.wire.v1.AppMessage.origin:type_name -> tapestry.wire.v1.SignedRecord
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	24, // 9: tapestry.wire.v1.Frame.routed:type_name -> tapestry.wire.v1.Routed
+	25, // 10: tapestry.wire.v1.Frame.ack:type_name -> tapestry.wire.v1.Ack
+	18, // 11: tapestry.wire.v1.Frame.multicast:type_name -> tapestry.wire.v1.Multicast
+	21, // 12: tapestry.wire.v1.Frame.multicast_ack:type_name -> tapestry.wire.v1.MulticastAck
+	22, // 13: tapestry.wire.v1.Frame.inserted:type_name -> tapestry.wire.v1.Inserted
+	23, // 14: tapestry.wire.v1.Frame.strangers:type_name -> tapestry.wire.v1.Strangers
+	5,  // 15: tapestry.wire.v1.Hello.record:type_name -> tapestry.wire.v1.SignedRecord
+	0,  // 16: tapestry.wire.v1.Beacon.use:type_name -> tapestry.wire.v1.Use
+	5,  // 17: tapestry.wire.v1.Records.records:type_name -> tapestry.wire.v1.SignedRecord
+	19, // 18: tapestry.wire.v1.Multicast.insertion:type_name -> tapestry.wire.v1.Insertion
+	20, // 19: tapestry.wire.v1.Multicast.announcement:type_name -> tapestry.wire.v1.Announcement
+	5,  // 20: tapestry.wire.v1.Insertion.record:type_name -> tapestry.wire.v1.SignedRecord
+	5,  // 21: tapestry.wire.v1.Announcement.origin:type_name -> tapestry.wire.v1.SignedRecord
+	1,  // 22: tapestry.wire.v1.Routed.body_kind:type_name -> tapestry.wire.v1.BodyKind
+	26, // 23: tapestry.wire.v1.Routed.notes:type_name -> tapestry.wire.v1.HopNote
+	2,  // 24: tapestry.wire.v1.Routed.refusal:type_name -> tapestry.wire.v1.Refusal
+	3,  // 25: tapestry.wire.v1.HopNote.rule:type_name -> tapestry.wire.v1.Rule
+	5,  // 26: tapestry.wire.v1.Join.record:type_name -> tapestry.wire.v1.SignedRecord
+	29, // 27: tapestry.wire.v1.Join.lent:type_name -> tapestry.wire.v1.Loan
+	5,  // 28: tapestry.wire.v1.JoinReply.records:type_name -> tapestry.wire.v1.SignedRecord
+	29, // 29: tapestry.wire.v1.JoinReply.lent:type_name -> tapestry.wire.v1.Loan
+	5,  // 30: tapestry.wire.v1.Loan.lender:type_name -> tapestry.wire.v1.SignedRecord
+	5,  // 31: tapestry.wire.v1.SelfProbe.record:type_name -> tapestry.wire.v1.SignedRecord
+	5,  // 32: tapestry.wire.v1.SelfProbeReply.leaves:type_name -> tapestry.wire.v1.SignedRecord
+	5,  // 33: tapestry.wire.v1.SelfProbeReply.rows:type_name -> tapestry.wire.v1.SignedRecord
+	5,  // 34: tapestry.wire.v1.Publish.pointer:type_name -> tapestry.wire.v1.SignedRecord
+	5,  // 35: tapestry.wire.v1.Publish.server:type_name -> tapestry.wire.v1.SignedRecord
+	36, // 36: tapestry.wire.v1.LocateReply.replicas:type_name -> tapestry.wire.v1.FoundReplica
+	5,  // 37: tapestry.wire.v1.FoundReplica.pointer:type_name -> tapestry.wire.v1.SignedRecord
+	5,  // 38: tapestry.wire.v1.FoundReplica.server:type_name -> tapestry.wire.v1.SignedRecord
+	5,  // 39: tapestry.wire.v1.AppMessage.origin:type_name -> tapestry.wire.v1.SignedRecord
+	40, // [40:40] is the sub-list for method output_type
+	40, // [40:40] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -2426,6 +3284,10 @@ func file_wire_proto_init() {
 		(*Frame_Records)(nil),
 		(*Frame_Routed)(nil),
 		(*Frame_Ack)(nil),
+		(*Frame_Multicast)(nil),
+		(*Frame_MulticastAck)(nil),
+		(*Frame_Inserted)(nil),
+		(*Frame_Strangers)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2433,7 +3295,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   27,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
