@@ -5,7 +5,11 @@
 // Suspicion and death differ. A missed acknowledgement makes a suspect, which routing
 // avoids at once; death takes DeathProbes unanswered beacons in a row, at least
 // ProbeSpacing apart and not doubling (findings A.3). A connection that closes starts
-// those probes at once.
+// those probes at once, and so does the hint of a neighbor that somebody is dead, which
+// is never believed.
+//
+// Beacons tune themselves to the rate at which neighbors die, and any traffic counts as
+// one (MSPastry [6]; design §6; docs/adr/0009-beacons-tune-themselves.md).
 //
 // It departs from JSAC in that every beacon says what its sender uses the link for, so
 // that a node at its cap can refuse the least useful links (docs/adr/0006-links-have-uses.md).
@@ -24,15 +28,17 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/links"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
 // Config holds the periods of the failure detector.
 type Config struct {
-	// Period is the mean time between beacons to a neighbor; each is drawn from 0.5 to
-	// 1.5 times it. If zero, 8 s.
-	Period time.Duration
-	// Life is how long the other side keeps a backpointer without a beacon. If zero, 4 × Period.
-	Life time.Duration
+	// Fastest and Slowest bound the mean time between beacons to a neighbor; each is drawn
+	// from 0.5 to 1.5 times it. If zero, 5 s and 60 s.
+	Fastest, Slowest time.Duration
+	// Stale is the share of neighbors that may be dead unnoticed: with the rate at which
+	// they die it makes the period. If zero, 0.1 (findings A.2).
+	Stale float64
 	// DeathProbes is how many unanswered beacons make a suspect dead. If zero, 4 (findings A.3).
 	DeathProbes int
 	// ProbeSpacing is the least time between them. If zero, 150 ms.
@@ -50,10 +56,13 @@ func (c Config) WithDefaults() Config {
 			*d = v
 		}
 	}
-	def(&c.Period, 8*time.Second)
-	def(&c.Life, 4*c.Period)
+	def(&c.Fastest, 5*time.Second)
+	def(&c.Slowest, 60*time.Second)
 	def(&c.ProbeSpacing, 150*time.Millisecond)
 	def(&c.GateSpacing, 1500*time.Millisecond)
+	if c.Stale == 0 {
+		c.Stale = 0.1
+	}
 	if c.DeathProbes == 0 {
 		c.DeathProbes = 4
 	}
@@ -66,10 +75,12 @@ func (c Config) WithDefaults() Config {
 // Validate names the field that makes no sense.
 func (c Config) Validate() error {
 	switch {
-	case c.Period <= 0 || c.ProbeSpacing <= 0 || c.GateSpacing <= 0:
-		return fmt.Errorf("heartbeat: Period %v, ProbeSpacing %v, GateSpacing %v: want positive", c.Period, c.ProbeSpacing, c.GateSpacing)
-	case c.Life < 2*c.Period:
-		return fmt.Errorf("heartbeat: Life %v is less than twice Period %v", c.Life, c.Period)
+	case c.ProbeSpacing <= 0 || c.GateSpacing <= 0:
+		return fmt.Errorf("heartbeat: ProbeSpacing %v, GateSpacing %v: want positive", c.ProbeSpacing, c.GateSpacing)
+	case c.Fastest < time.Second || c.Slowest < c.Fastest || c.Slowest > maxLife/lives:
+		return fmt.Errorf("heartbeat: Fastest %v, Slowest %v: want 1 s to %v, in order", c.Fastest, c.Slowest, maxLife/lives)
+	case c.Stale <= 0 || c.Stale >= 1:
+		return fmt.Errorf("heartbeat: Stale is %v, want a share between 0 and 1", c.Stale)
 	case c.DeathProbes < 1 || c.GateProbes < 1:
 		return fmt.Errorf("heartbeat: DeathProbes %d, GateProbes %d: want at least 1", c.DeathProbes, c.GateProbes)
 	}
@@ -80,15 +91,19 @@ func (c Config) Validate() error {
 const (
 	timerBeat  uint8 = iota // the next beacon to Peer is due
 	timerAgain              // the beacon to Peer was not answered in time
-	timerSweep              // look for backpointers that were not renewed
+	timerSweep              // look for backpointers that were not renewed, and retune
 )
 
 // Monitor is the machine. It is not safe for concurrent use.
 type Monitor struct {
 	cfg     Config
 	links   *links.Table
-	watches map[idspace.ID]*watch // one per link, and one per stranger being probed
+	watches idspace.Table[*watch] // one per link, and one per stranger being probed
 	open    bool                  // this node has begun to join: others may point at it
+
+	failures failures
+	period   time.Duration // the mean time between beacons, as it is now
+	paced    time.Duration // what it was when beacons were pulled in last, or the longest since
 }
 
 // watch is what is under way between this node and one other.
@@ -97,18 +112,27 @@ type watch struct {
 	sent   mono.Time // when it left
 	tries  int       // beacons sent in this series
 	closed bool      // the connection has gone: probing has to dial
-	opened bool      // the link was opened while the beacon waited: its answer measures the dial
 	asks   []env.Probe
+
+	due     mono.Time     // of the next routine beacon
+	told    wire.Use      // what the latest beacon said of this node's use
+	life    time.Duration // and for how long to remember it
+	sampled mono.Time     // when a round trip was measured last, 0 if never
+	hinted  mono.Time     // when a hint made this node probe it last, 0 if never
 }
 
 // New returns a monitor that writes table. cfg must be valid.
 func New(cfg Config, table *links.Table) *Monitor {
-	return &Monitor{cfg: cfg, links: table, watches: make(map[idspace.ID]*watch)}
+	return &Monitor{
+		cfg: cfg, links: table,
+		period: cfg.Fastest, paced: cfg.Fastest,
+	}
 }
 
-// Start sets the first timer.
+// Start sets the first timer, and this node somewhere among the coordinates.
 func (m *Monitor) Start(e env.Env) {
-	e.SetTimer(env.TimerKey{Room: env.Heartbeat, What: timerSweep}, m.cfg.Period)
+	m.links.Begin(e.Rand())
+	e.SetTimer(env.TimerKey{Room: env.Heartbeat, What: timerSweep}, m.cfg.Fastest)
 }
 
 // Open lets others point at this node from now on: it joins.
@@ -131,27 +155,32 @@ func (m *Monitor) OnTimer(e env.Env, k env.TimerKey) {
 
 // OnTraffic notes that something came from a node: it is as good as a beacon.
 func (m *Monitor) OnTraffic(e env.Env, from idspace.ID) {
-	if l := m.links.Link(from); l != nil {
-		l.Heard = e.Now()
+	l := m.links.Link(from)
+	if l == nil {
+		return
+	}
+	l.Heard = e.Now()
+	if l.Theirs != wire.Use_USE_NONE {
+		l.Until = max(l.Until, e.Now().Add(l.Life))
 	}
 }
 
 func (m *Monitor) watch(id idspace.ID) *watch {
-	w := m.watches[id]
+	w := m.watches.Of(id)
 	if w == nil {
 		w = new(watch)
-		m.watches[id] = w
+		m.watches.Set(id, w)
 	}
 	return w
 }
 
 // rest forgets a watch that nothing needs any more.
 func (m *Monitor) rest(e env.Env, id idspace.ID) {
-	w := m.watches[id]
+	w := m.watches.Of(id)
 	if w == nil || len(w.asks) > 0 || m.links.Linked(id) {
 		return
 	}
-	delete(m.watches, id)
+	m.watches.Delete(id)
 	e.StopTimer(env.TimerKey{Room: env.Heartbeat, What: timerAgain, Peer: id})
 	e.StopTimer(env.TimerKey{Room: env.Heartbeat, What: timerBeat, Peer: id})
 }

@@ -14,7 +14,11 @@ const maxLife = 10 * time.Minute
 // OnBeacon answers a beacon, and keeps or refuses the backpointer that it renews.
 func (m *Monitor) OnBeacon(e env.Env, from idspace.ID, b *wire.Beacon) {
 	refused := !m.accept(e, from, b)
-	e.Send(from, &wire.BeaconAck{Seq: b.Seq, Refused: refused})
+	m.links.Claim(from, wire.CoordIn(b.Coord))
+	e.Send(from, &wire.BeaconAck{
+		Seq: b.Seq, Refused: refused, Coord: m.links.Coord(), DeadRefs: m.links.Hints(from, e.Now()),
+	})
+	m.links.Hinted(from)
 }
 
 // accept notes what from uses this node for, if there is room for it.
@@ -32,7 +36,8 @@ func (m *Monitor) accept(e env.Env, from idspace.ID, b *wire.Beacon) bool {
 	l := m.links.Open(from)
 	before := l.Theirs
 	l.Theirs = b.Use
-	l.Until = e.Now().Add(min(time.Duration(b.LifeS)*time.Second, maxLife))
+	l.Life = min(time.Duration(b.LifeS)*time.Second, maxLife)
+	l.Until = e.Now().Add(l.Life)
 	l.Heard = e.Now()
 	if before != b.Use {
 		m.settle(e, from)
@@ -43,34 +48,35 @@ func (m *Monitor) accept(e env.Env, from idspace.ID, b *wire.Beacon) bool {
 	return true
 }
 
-// OnHello notes that a link has just been opened: a beacon that is under way had to wait
-// for the dial, three round trips instead of one.
-func (m *Monitor) OnHello(from idspace.ID) {
-	if w := m.watches[from]; w != nil && w.seq != 0 {
-		w.opened = true
+// OnLinkOpened notes that a beacon which has waited for a dial leaves only now: its answer
+// measures one round trip, not three.
+func (m *Monitor) OnLinkOpened(e env.Env, x *env.LinkOpened) {
+	if w := m.watches.Of(x.Peer); w != nil && w.seq != 0 {
+		w.sent = e.Now()
+		e.SetTimer(env.TimerKey{Room: env.Heartbeat, What: timerAgain, Peer: x.Peer}, m.patience(x.Peer, w))
 	}
 }
 
 // OnBeaconAck ends the series that its beacon belongs to. Every beacon of a series has
 // its own number, so a late answer is never taken for that of a later beacon.
 func (m *Monitor) OnBeaconAck(e env.Env, from idspace.ID, a *wire.BeaconAck) {
-	w := m.watches[from]
+	w := m.watches.Of(from)
 	if w == nil || w.seq == 0 || w.seq != a.Seq {
 		return
 	}
-	if w.opened && !a.Refused {
-		m.try(e, from, w) // it lives; how far it is the next one tells
-		return
-	}
+	m.heed(e, a.DeadRefs)
 	rtt := e.Now().Sub(w.sent)
 	m.links.Sample(from, rtt)
+	w.sampled = e.Now()
+	coord := wire.CoordIn(a.Coord)
+	m.links.Met(from, coord, rtt)
 	e.Emit(&env.Measured{Peer: from, RTT: rtt})
 	m.alive(e, from, w)
 	if a.Refused {
 		m.refused(e, from, w)
 		return
 	}
-	m.verdict(e, from, w, env.Verdict{Alive: true, RTT: rtt})
+	m.verdict(e, from, w, env.Verdict{Alive: true, RTT: rtt, Coord: coord})
 	m.rest(e, from)
 }
 
@@ -90,12 +96,16 @@ func (m *Monitor) refused(e env.Env, id idspace.ID, w *watch) {
 
 // OnUnlink takes a neighbor's word that it let go of the link, for both sides.
 func (m *Monitor) OnUnlink(e env.Env, from idspace.ID) {
-	if m.links.Linked(from) {
+	switch {
+	case !m.open:
+		e.Post(&env.Released{Peer: from}) // it answers this node's goodbye
+	case m.links.Linked(from):
 		m.dead(e, from, env.Down{Why: env.Unlinked})
 	}
 }
 
-// OnLeave takes a neighbor's goodbye.
+// OnLeave takes a neighbor's goodbye, and says so.
 func (m *Monitor) OnLeave(e env.Env, from idspace.ID, l *wire.Leave) {
+	e.Send(from, &wire.Unlink{})
 	m.dead(e, from, env.Down{Why: env.Left, Heirs: l.Refs})
 }

@@ -48,17 +48,42 @@ func (m *Monitor) OnUse(e env.Env, u *env.Use) {
 	if l == nil {
 		return // it went down in the same step; membership has been told
 	}
-	was := l.Mine
-	l.Mine, l.Asked, l.Protect = u.Use, wire.Use_USE_NONE, u.Protect
+	was, again := l.Mine, l.Generation != u.Generation
+	l.Mine, l.Asked, l.Protect, l.Generation = u.Use, wire.Use_USE_NONE, u.Protect, u.Generation
 	switch {
 	case was == wire.Use_USE_NONE && u.Use != wire.Use_USE_NONE:
-		m.scheduleBeat(e, u.Peer)
+		m.begin(e, u.Peer)
 	case was != wire.Use_USE_NONE && u.Use == wire.Use_USE_NONE:
 		l.Suspect = false
 		e.StopTimer(env.TimerKey{Room: env.Heartbeat, What: timerBeat, Peer: u.Peer})
 		e.Send(u.Peer, &wire.Beacon{Seq: e.Rand().Uint64() | 1, Use: wire.Use_USE_NONE})
+	case again:
+		m.greet(e, u.Peer)
+	case was != u.Use:
+		m.sooner(e, u.Peer)
 	}
 	m.settle(e, u.Peer)
+}
+
+// begin watches a new neighbor.
+func (m *Monitor) begin(e env.Env, id idspace.ID) {
+	m.links.Exhume(id)
+	if !m.failures.watching {
+		m.failures.watching, m.failures.since = true, e.Now()
+	}
+	if w := m.watch(id); w.told == wire.Use_USE_NONE && w.life > 0 { // see Warm
+		w.told, w.sampled = m.use(id), e.Now()
+	}
+	m.beatIn(e, id, env.Jitter(e, m.period))
+}
+
+// greet sends a beacon at once to a neighbor that was started again: it knows nothing of this
+// node, and may wait to hear from it before it is a member.
+func (m *Monitor) greet(e env.Env, id idspace.ID) {
+	if w := m.watch(id); w.seq == 0 {
+		w.tries, w.life = 0, 0
+		m.try(e, id, w)
+	}
 }
 
 // settle tells the world what a link is used for now and closes one of no use.
@@ -84,7 +109,11 @@ func (m *Monitor) drop(e env.Env, id idspace.ID) {
 // OnHeard takes the acknowledgement of a routed message: it proves that the neighbor lives.
 func (m *Monitor) OnHeard(e env.Env, h *env.Heard) {
 	m.links.Sample(h.Peer, h.RTT)
-	if w := m.watches[h.Peer]; w != nil && len(w.asks) == 0 {
+	w := m.watches.Of(h.Peer)
+	if w != nil {
+		w.sampled = e.Now()
+	}
+	if w != nil && len(w.asks) == 0 {
 		m.alive(e, h.Peer, w)
 		return
 	}
@@ -121,7 +150,7 @@ func (m *Monitor) doubt(e env.Env, id idspace.ID) {
 
 // OnUnreachable counts a beacon that could not be sent as one that was not answered.
 func (m *Monitor) OnUnreachable(e env.Env, x *env.Unreachable) {
-	w := m.watches[x.Peer]
+	w := m.watches.Of(x.Peer)
 	if w == nil || w.seq == 0 {
 		return
 	}
@@ -135,7 +164,8 @@ func (m *Monitor) OnUnreachable(e env.Env, x *env.Unreachable) {
 
 // sweep forgets backpointers that were not renewed.
 func (m *Monitor) sweep(e env.Env) {
-	e.SetTimer(env.TimerKey{Room: env.Heartbeat, What: timerSweep}, m.cfg.Period)
+	e.SetTimer(env.TimerKey{Room: env.Heartbeat, What: timerSweep}, m.cfg.Fastest)
+	m.retune(e)
 	for _, l := range m.links.Expired(e.Now()) {
 		l.Theirs = wire.Use_USE_NONE
 		m.settle(e, l.ID)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/links"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
@@ -12,31 +13,31 @@ import (
 // enough of them, with death. A routine beacon is a series of one that goes on only
 // if it is not answered.
 
-// beat begins a routine series, unless one is under way.
+// beat begins a routine series, unless one is under way or other traffic spares it.
 func (m *Monitor) beat(e env.Env, id idspace.ID) {
 	l := m.links.Link(id)
 	if l == nil || l.Mine == wire.Use_USE_NONE || !m.open {
 		return
 	}
-	m.scheduleBeat(e, id)
-	if w := m.watch(id); w.seq == 0 {
+	w := m.watch(id)
+	if d := m.spared(e, l, w); d > 0 {
+		m.beatIn(e, id, d)
+		return
+	}
+	m.beatIn(e, id, env.Jitter(e, m.period))
+	if w.seq == 0 {
 		w.tries = 0
 		m.try(e, id, w)
 	}
-}
-
-func (m *Monitor) scheduleBeat(e env.Env, id idspace.ID) {
-	k := env.TimerKey{Room: env.Heartbeat, What: timerBeat, Peer: id}
-	e.SetTimer(k, env.Jitter(e, m.cfg.Period))
 }
 
 // try sends the next beacon of id's series and sets the time by which it must be answered.
 func (m *Monitor) try(e env.Env, id idspace.ID, w *watch) {
 	w.seq = e.Rand().Uint64() | 1
 	w.sent = e.Now()
-	w.opened = false
 	w.tries++
-	b := &wire.Beacon{Seq: w.seq, Use: m.use(id), LifeS: uint32(m.cfg.Life / time.Second)}
+	w.told, w.life = m.use(id), lives*m.period
+	b := &wire.Beacon{Seq: w.seq, Use: w.told, LifeS: uint32((w.life + time.Second - 1) / time.Second), Coord: m.links.Coord()}
 	if w.closed || len(w.asks) > 0 {
 		e.SendDial(id, b)
 	} else {
@@ -62,7 +63,7 @@ func (m *Monitor) patience(id idspace.ID, w *watch) time.Duration {
 
 // again goes on with a series whose last beacon was not answered in time.
 func (m *Monitor) again(e env.Env, id idspace.ID) {
-	w := m.watches[id]
+	w := m.watches.Of(id)
 	if w == nil || w.seq == 0 {
 		return
 	}
@@ -112,11 +113,15 @@ func (m *Monitor) clear(e env.Env, id idspace.ID) {
 
 // dead ends a series badly, or takes a goodbye: the link is closed, whoever asked is told.
 func (m *Monitor) dead(e env.Env, id idspace.ID, how env.Down) {
-	w := m.watches[id]
+	w := m.watches.Of(id)
 	known := false
 	if l := m.links.Link(id); l != nil {
 		known = (l.Mine | l.Theirs) != wire.Use_USE_NONE
+		watched := l.Mine != wire.Use_USE_NONE
 		m.drop(e, id)
+		if watched && how.Why == env.Dead {
+			m.bury(e, l)
+		}
 	}
 	if known {
 		e.Emit(&env.NeighborChanged{Peer: id, State: how.Why.State()})
@@ -129,6 +134,16 @@ func (m *Monitor) dead(e env.Env, id idspace.ID, how env.Down) {
 	w.seq = 0
 	m.verdict(e, id, w, env.Verdict{})
 	m.rest(e, id)
+}
+
+// bury takes the death of a neighbor into account.
+func (m *Monitor) bury(e env.Env, l *links.Link) {
+	m.links.Bury(l, e.Now())
+	m.failures.add(e.Now())
+	m.retune(e)
+	if m.period > m.cfg.Slowest/2 {
+		m.lookAround(e)
+	}
 }
 
 // verdict answers everybody who asked about id.

@@ -2,6 +2,7 @@ package heartbeat_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 type world struct {
 	*envtest.Env
 	beacons map[idspace.ID]uint64
+	answers map[idspace.ID]bool
 }
 
 func (w *world) Send(to idspace.ID, m wire.Message) {
@@ -47,9 +49,13 @@ type story struct {
 //
 //	new [cap=N]                        a node "me" that has begun to join
 //	probe PEER [use=U]                 the gate asks about PEER
-//	use PEER use=U [protect]           membership uses PEER so
+//	use PEER use=U [protect] [gen=N]   membership uses PEER so
 //	beacon PEER [use=U] [life=SECONDS] PEER's beacon comes
-//	ack PEER [refused] [stale]         PEER answers this node's latest (or another) beacon
+//	ack PEER [refused] [stale] [dead=NAMES] PEER answers this node's latest (or another)
+//	                                   beacon, and names some (joined by +) as dead
+//	hint NAME [gen=N]                  membership was told that NAME is dead
+//	traffic PEER                       something comes from PEER
+//	answers PEER                       from now on PEER answers every beacon at once
 //	hello|heard|missed|closed|unreachable|unlink|leave PEER
 //	advance DURATION                   time passes, timers fire
 //	links                              print the table
@@ -75,7 +81,7 @@ func newStory(t *testing.T, d *datadriven.TestData) *story {
 	d.MaybeScanArgs(t, "cap", &limit)
 	table := links.New(links.Config{Cap: limit}.WithDefaults())
 	s := &story{
-		world: &world{Env: envtest.New("me"), beacons: make(map[idspace.ID]uint64)},
+		world: &world{Env: envtest.New("me"), beacons: make(map[idspace.ID]uint64), answers: make(map[idspace.ID]bool)},
 		links: table, monitor: heartbeat.New(heartbeat.Config{}.WithDefaults(), table),
 	}
 	s.monitor.Start(s.world)
@@ -90,15 +96,34 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.Advance(d, func(k env.TimerKey) { s.monitor.OnTimer(s.world, k) })
+		s.Advance(d, func(k env.TimerKey) {
+			s.monitor.OnTimer(s.world, k)
+			if seq := s.beacons[k.Peer]; s.answers[k.Peer] && seq != 0 {
+				s.beacons[k.Peer] = 0
+				s.monitor.OnTraffic(s.world, k.Peer)
+				s.monitor.OnBeaconAck(s.world, k.Peer, &wire.BeaconAck{Seq: seq})
+			}
+		})
 	case "links":
 		for _, l := range s.links.All() {
 			s.Line("%s mine=%s asked=%s theirs=%s suspect=%v timeout=%v", s.Of(l.ID), l.Mine.Name(),
 				l.Asked.Name(), l.Theirs.Name(), l.Suspect, s.links.Timeout(l.ID))
 		}
+	case "hint":
+		s.monitor.OnHints(s.world, &env.Hints{Refs: s.refs(t, d, d.CmdArgs[0].Key)})
 	default:
 		s.with(t, d, s.ID(d.CmdArgs[0].Key))
 	}
+}
+
+// refs packs references to nodes of the generation that d names.
+func (s *story) refs(t *testing.T, d *datadriven.TestData, names string) (packed []byte) {
+	generation := uint64(0)
+	d.MaybeScanArgs(t, "gen", &generation)
+	for _, name := range strings.Split(names, "+") {
+		packed = wire.AppendRef(packed, wire.RefTo(s.ID(name), generation))
+	}
+	return packed
 }
 
 func (s *story) with(t *testing.T, d *datadriven.TestData, peer idspace.ID) {
@@ -111,7 +136,13 @@ func (s *story) with(t *testing.T, d *datadriven.TestData, peer idspace.ID) {
 	case "probe":
 		m.OnProbe(w, &env.Probe{Peer: peer, Use: u, For: env.Membership})
 	case "use":
-		m.OnUse(w, &env.Use{Peer: peer, Use: u, Protect: d.HasArg("protect")})
+		generation := uint64(0)
+		d.MaybeScanArgs(t, "gen", &generation)
+		m.OnUse(w, &env.Use{Peer: peer, Use: u, Protect: d.HasArg("protect"), Generation: generation})
+	case "answers":
+		s.answers[peer] = true
+	case "traffic":
+		m.OnTraffic(w, peer)
 	case "beacon":
 		m.OnBeacon(w, peer, &wire.Beacon{Seq: 7, Use: u, LifeS: uint32(life)})
 	case "ack":
@@ -119,9 +150,15 @@ func (s *story) with(t *testing.T, d *datadriven.TestData, peer idspace.ID) {
 		if d.HasArg("stale") {
 			seq++
 		}
-		m.OnBeaconAck(w, peer, &wire.BeaconAck{Seq: seq, Refused: d.HasArg("refused")})
+		ack := &wire.BeaconAck{Seq: seq, Refused: d.HasArg("refused")}
+		if dead := ""; d.HasArg("dead") {
+			d.ScanArgs(t, "dead", &dead)
+			ack.DeadRefs = s.refs(t, d, dead)
+		}
+		m.OnTraffic(w, peer)
+		m.OnBeaconAck(w, peer, ack)
 	case "hello":
-		m.OnHello(peer)
+		m.OnLinkOpened(w, &env.LinkOpened{Peer: peer})
 	case "heard":
 		m.OnHeard(w, &env.Heard{Peer: peer, RTT: 20 * time.Millisecond})
 	case "missed":

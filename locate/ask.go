@@ -153,7 +153,7 @@ func (l *Locator) conclude(e env.Env, a *ask) {
 	switch {
 	case len(a.found) > 0:
 		l.end(e, a, env.OK)
-	case !pointed && a.votes() >= l.cfg.votes():
+	case !pointed && a.votes() >= l.cfg.votes() && l.strangers <= e.Now():
 		l.end(e, a, env.Absent)
 	default:
 		// A pointer beats any votes: a server that this node cannot reach is not absent.

@@ -37,6 +37,8 @@ type Locator struct {
 	asks   map[env.Call]*ask
 	calls  map[env.Call]question // the routed calls under way
 	probes map[idspace.ID][]*ask // who waits for a node's verdict, in order of asking
+
+	strangers mono.Time // until then two overlays become one, and nothing is known to be absent
 }
 
 var _ routing.Upcall = (*Locator)(nil)
@@ -102,6 +104,10 @@ func New(cfg Config, deps Deps) *Locator {
 		probes: make(map[idspace.ID][]*ask),
 	}
 }
+
+// OnStrangers makes this node say "unknown" for a while where it would say "absent", as
+// the root of others' requests and as the asker: roots move before pointers do.
+func (l *Locator) OnStrangers(s *env.Strangers) { l.strangers = max(l.strangers, s.Until) }
 
 // Outstanding says how many requests are under way, and for how many nodes' distance
 // they wait.

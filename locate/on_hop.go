@@ -30,6 +30,10 @@ func (l *Locator) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verdic
 	if !at.Root && (len(live) == 0 || own && at.From == l.cfg.Self) {
 		return routing.Continue
 	}
+	if len(live) == 0 && e.Now() < l.strangers {
+		l.Router.Answer(e, r, nil, wire.Refusal_REFUSAL_UNSURE)
+		return routing.Consumed
+	}
 	if at.Note != nil && len(live) > 0 {
 		at.Note.Rule = wire.Rule_RULE_POINTER
 	}

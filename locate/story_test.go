@@ -29,6 +29,7 @@ const roots = 4
 //	arrive LABEL KEY [limit=4] [spent=10ms] [explain]
 //	hold OBJECT SERVER=10ms …                     pointers that lie here
 //	hop KEY=NODE … | hop all=NODE                 rtt NODE=10ms …        advance 1s
+//	strangers 10s                                 two overlays become one for so long
 func TestStories(t *testing.T) {
 	datadriven.Walk(t, "testdata/stories", func(t *testing.T, path string) {
 		s := newStory(t)
@@ -100,6 +101,8 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 		}
 	case "advance":
 		s.env.Advance(s.duration(d.CmdArgs[0].Key), func(k env.TimerKey) { s.l.OnTimer(s.env, k) })
+	case "strangers":
+		s.l.OnStrangers(&env.Strangers{Until: s.env.Now().Add(s.duration(d.CmdArgs[0].Key))})
 	case "timers":
 		return fmt.Sprintln(s.env.Timers())
 	default:

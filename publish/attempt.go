@@ -18,6 +18,7 @@ type attempt struct {
 	server      idspace.ID
 	salt, roots int
 	until       mono.Time
+	hand        *handOver // what the push is part of, nil if of none
 }
 
 // retry is when to look whether an attempt was answered.
@@ -39,6 +40,10 @@ func (p *Publisher) route(e env.Env, a attempt, m *wire.Routed) {
 	m.Call = uint64(call)
 	m.BodyKind = wire.BodyKind_BODY_PUBLISH
 	m.DeadlineMs = uint32(max(a.until.Sub(e.Now()), minLeft).Milliseconds())
+	if a.hand != nil && a.hand.to.IsZero() {
+		p.toHeir(e, m)
+		return
+	}
 	p.Router.Route(e, m)
 }
 
@@ -65,8 +70,8 @@ func (p *Publisher) onRetry(e env.Env) {
 func (p *Publisher) again(e env.Env, a attempt) {
 	late := a.until <= e.Now()
 	switch {
-	case a.lay == nil && !late:
-		p.pushAgain(e, a)
+	case a.lay == nil && (late || !p.pushAgain(e, a)):
+		p.settled(e, a)
 	case a.lay == nil || p.lays[a.lay.key] != a.lay || a.lay.roots[a.salt].state != waiting:
 	case late:
 		p.forget(a.lay)

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
-	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 	"github.com/tapestry-dolr/tapestry/surrogate"
@@ -19,6 +18,7 @@ func (p *Publisher) OnChanged(e env.Env, m *env.Changed) {
 			e.Emit(&env.Removed{GUID: hidden.GUID, Server: server, Why: "server dead"})
 		}
 	}
+	p.withdrawnTo(e, m.Removed)
 	if len(m.Added)+len(m.Removed) > 0 {
 		p.startSweep(e)
 	}
@@ -78,7 +78,7 @@ func (p *Publisher) redirect(e env.Env, ptr *pointers.Pointer) (pushed int) {
 			p.Store.Passed(ptr, path, p.cfg.Self)
 		default:
 			p.Store.Passed(ptr, path, hop.To)
-			if p.push(e, ptr, path, e.Now().Add(p.cfg.GiveUp)) {
+			if p.push(e, ptr, path, attempt{until: e.Now().Add(p.cfg.GiveUp)}) {
 				pushed++
 			}
 		}
@@ -87,18 +87,18 @@ func (p *Publisher) redirect(e env.Env, ptr *pointers.Pointer) (pushed int) {
 }
 
 // push sends a pointer that this node holds to the next hop of one of its paths,
-// with what is left of its life.
-func (p *Publisher) push(e env.Env, ptr *pointers.Pointer, path pointers.Path, until mono.Time) bool {
+// with what is left of its life. Of a, when to give up and what it is part of count.
+func (p *Publisher) push(e env.Env, ptr *pointers.Pointer, path pointers.Path, a attempt) bool {
 	left := uint32(ptr.Expires().Sub(e.Now()) / time.Second)
 	if left == 0 {
 		return false
 	}
-	a := attempt{key: ptr.Key, server: ptr.Server.ID, salt: path.Salt, roots: path.Roots, until: until}
+	a.key, a.server, a.salt, a.roots = ptr.Key, ptr.Server.ID, path.Salt, path.Roots
 	p.route(e, a, &wire.Routed{
 		Key: p.salted(ptr.Key, path.Salt, path.Roots),
 		Body: wire.Pack(&wire.Publish{
 			Pointer: ptr.Record, Server: ptr.Server.Record,
-			Salt: uint32(path.Salt), Roots: uint32(path.Roots), LeftS: left,
+			Salt: uint32(path.Salt), Roots: uint32(path.Roots), LeftS: left, HandOver: a.hand != nil,
 		}),
 		SpentUs: uint64(ptr.Latency.Microseconds()), // the way from the server to here
 	})
@@ -106,18 +106,19 @@ func (p *Publisher) push(e env.Env, ptr *pointers.Pointer, path pointers.Path, u
 }
 
 // pushAgain repeats a push that nobody acknowledged, if the pointer is still held
-// and still has somewhere to go.
-func (p *Publisher) pushAgain(e env.Env, a attempt) {
+// and still has somewhere to go; else it reports false.
+func (p *Publisher) pushAgain(e env.Env, a attempt) bool {
 	ptr := p.Store.Find(a.key, a.server)
-	if ptr == nil || ptr.State == pointers.Dead || p.isRoot(a) {
-		return
+	leaving := a.hand != nil && a.hand.to.IsZero()
+	if ptr == nil || ptr.State == pointers.Dead || p.isRoot(a) && !leaving {
+		return false
 	}
 	for _, path := range ptr.Paths() {
 		if path.Salt == a.salt && path.Roots == a.roots {
-			p.push(e, ptr, path, a.until)
-			return
+			return p.push(e, ptr, path, a)
 		}
 	}
+	return false
 }
 
 func (p *Publisher) isRoot(a attempt) bool {

@@ -15,7 +15,7 @@ import (
 // OnHop deposits a pointer that passes, or that stays because this is its root
 // (JSAC Fig. 2).
 func (p *Publisher) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verdict {
-	d, err := p.read(r, at)
+	m, d, err := p.read(r, at)
 	if err != nil {
 		e.Emit(&env.Dropped{Why: "publish: bad record", Peer: at.From})
 		p.Router.Answer(e, r, nil, wire.Refusal_REFUSAL_LIMIT)
@@ -32,7 +32,7 @@ func (p *Publisher) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verd
 	case result.Kind == pointers.Older:
 		// Its server must know, or the older record would be taken for placed.
 		p.acknowledge(e, r, result.Held)
-	case !at.Root:
+	case !at.Root && !(at.Soon && m.HandOver):
 		return routing.Continue // a hop that is full does not stand in the way
 	case result.Kind == pointers.Full || result.Kind == pointers.Ignored:
 		p.Router.Answer(e, r, nil, wire.Refusal_REFUSAL_LIMIT)
@@ -50,26 +50,25 @@ func (p *Publisher) acknowledge(e env.Env, r *wire.Routed, held pointers.Sequenc
 
 // read checks a publish request and puts it as a deposit. The world has checked
 // that both records are signed, the pointer by the server that it names.
-func (p *Publisher) read(r *wire.Routed, at routing.At) (d pointers.Deposit, err error) {
-	m, err := wire.Unpack(r.Body, new(wire.Publish))
-	if err != nil {
-		return d, err
+func (p *Publisher) read(r *wire.Routed, at routing.At) (m *wire.Publish, d pointers.Deposit, err error) {
+	if m, err = wire.Unpack(r.Body, new(wire.Publish)); err != nil {
+		return m, d, err
 	}
 	d.Signed, d.Server = m.Pointer, m.Server
 	if d.Record, err = m.Pointer.Pointer(); err != nil {
-		return d, err
+		return m, d, err
 	}
 	if d.Node, err = m.Server.Node(); err != nil {
-		return d, err
+		return m, d, err
 	}
 	server := wire.ID(d.Record.Server)
 	switch {
 	case d.Record.Network != p.cfg.Network || d.Node.Network != p.cfg.Network:
-		return d, fmt.Errorf("records of networks %q and %q", d.Record.Network, d.Node.Network)
+		return m, d, fmt.Errorf("records of networks %q and %q", d.Record.Network, d.Node.Network)
 	case p.nodeID(d.Node) != server:
-		return d, fmt.Errorf("pointer to %s with the node record of %s", server.Short(), p.nodeID(d.Node).Short())
+		return m, d, fmt.Errorf("pointer to %s with the node record of %s", server.Short(), p.nodeID(d.Node).Short())
 	case p.cfg.Space.Salted(wire.ID(d.Record.Guid), int(m.Salt), int(m.Roots)) != wire.ID(r.Key):
-		return d, errors.New("the key is not the salted key of the object")
+		return m, d, errors.New("the key is not the salted key of the object")
 	}
 	d.Hearsay = server != p.origin(r)
 	d.From, d.Latency = at.From, p.latency(r, server)
@@ -81,7 +80,7 @@ func (p *Publisher) read(r *wire.Routed, at routing.At) (d pointers.Deposit, err
 	if at.Root {
 		d.Path.Next = p.cfg.Self
 	}
-	return d, nil
+	return m, d, nil
 }
 
 func seconds(s uint32) time.Duration { return time.Duration(s) * time.Second }

@@ -28,6 +28,7 @@ func (p *Publisher) OnReply(e env.Env, r *wire.Routed) {
 		}
 	}
 	delete(p.attempts, call)
+	p.settled(e, a)
 	if l := a.lay; l != nil && p.lays[l.key] == l && l.roots[a.salt].state == waiting {
 		p.answered(e, a, r, pointers.Sequence{Generation: reply.HeldGeneration, Counter: reply.HeldCounter})
 	}

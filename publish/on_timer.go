@@ -16,6 +16,7 @@ const (
 	timerSweep                 // next hops are to be looked at
 	timerFarewell              // the next portion of withdrawals
 	timerLeft                  // nobody waits for the roots any longer
+	timerHandOver              // the next portion of hand-overs
 	timerKinds
 
 	timerDeadline // of the job N
@@ -42,6 +43,8 @@ func (p *Publisher) OnTimer(e env.Env, k env.TimerKey) {
 		p.onFarewell(e)
 	case timerLeft:
 		p.endFarewell(e)
+	case timerHandOver:
+		p.onHandOver(e)
 	case timerDeadline:
 		p.onDeadline(e, env.Call(k.N))
 	default:

@@ -15,8 +15,10 @@ import (
 // Router is what a Publisher asks of routing.
 type Router interface {
 	Route(e env.Env, m *wire.Routed)
+	RouteVia(e env.Env, m *wire.Routed, first idspace.ID)
 	Answer(e env.Env, request *wire.Routed, body []byte, why wire.Refusal)
 	Course(key idspace.ID) surrogate.Hop
+	Heirs(key idspace.ID, k int) []idspace.ID
 }
 
 // Links knows how far away the neighbors are.
@@ -43,10 +45,11 @@ type Publisher struct {
 	attempts map[env.Call]attempt // what may still be acknowledged
 	retries  []retry              // when to look at an attempt again; in order of due, as all wait equally long
 
-	sweep   sweep
-	leaving *farewell
-	left    bool // everything was withdrawn; until this node is a member again
-	armed   [timerKinds]mono.Time
+	sweep     sweep
+	handOvers []*handOver
+	leaving   *farewell
+	left      bool // everything was withdrawn; until this node is a member again
+	armed     [timerKinds]mono.Time
 }
 
 var _ routing.Upcall = (*Publisher)(nil)

@@ -28,7 +28,8 @@ const roots = 4
 //	reply KEY by=NODE [held=1.2] [refused=limit]   lost KEY why=not-joined: the latest request for it
 //	arrive LABEL OBJECT server=NODE seq=1.2 [salt=0] [left=75] [path=a,b] [spent=10] [withdrawn] …
 //	hop KEY=NODE …                                 where next hops lead; keys are OBJECT#SALT or all
-//	rtt NODE=10ms …                                changed [dead=NODE] [suspects]
+//	rtt NODE=10ms …                                changed [dead=NODE] [removed=NODE] [suspects]
+//	hand-over NODE, or - for the heirs             heir NODE
 //	advance 1s                                     store, served
 func TestStories(t *testing.T) {
 	datadriven.Walk(t, "testdata/stories", func(t *testing.T, path string) {
@@ -124,8 +125,15 @@ func (s *story) do(d *datadriven.TestData) {
 		for _, a := range d.CmdArgs {
 			s.links[s.env.ID(a.Key)] = s.duration(a.Vals[0])
 		}
+	case "hand-over":
+		s.p.OnHandOver(s.env, &env.HandOver{To: s.env.ID(d.CmdArgs[0].Key)})
+	case "heir":
+		s.router.Heir = s.env.ID(d.CmdArgs[0].Key)
 	case "changed":
 		m := &env.Changed{}
+		if gone := arg(d, "removed", ""); gone != "" {
+			m.Removed = []idspace.ID{s.env.ID(gone)}
+		}
 		if !d.HasArg("suspects") {
 			m.Added = []idspace.ID{s.env.ID("somebody")}
 		}

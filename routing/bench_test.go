@@ -75,7 +75,7 @@ func busyRouter(tb testing.TB, nodes int) (*routing.Router, *wire.Routed, idspac
 	}
 	r := routing.New(routing.Config{}.WithDefaults(), tables, links.New(links.Config{}.WithDefaults()))
 	r.Serve(wire.BodyKind_BODY_MESSAGE, passing{})
-	r.OnActivated()
+	r.OnActivated(new(sink))
 	key, from := random(), random()
 	for r.Next(key).Rule == wire.Rule_RULE_ROOT {
 		key = random()

@@ -14,7 +14,7 @@ import (
 // Answer sends the reply to a request that this node consumed, or refuses it, along the
 // path that it came. The answer is remembered: a duplicate of the call gets it again.
 func (r *Router) Answer(e env.Env, request *wire.Routed, body []byte, why wire.Refusal) {
-	c := r.calls.add(request.Call)
+	c := r.calls.add(request.Call, e.Now())
 	if c.note == nil {
 		c.note = r.asking
 	}
@@ -59,6 +59,10 @@ func (r *Router) reply(e env.Env, m *wire.Routed, from idspace.ID) {
 	if m.Refusal != wire.Refusal_REFUSAL_NONE && !m.Resent && r.resent.find(m.Call) != nil {
 		m = copyOf(m)
 		m.Resent = true
+	}
+	if r.passed[m.Call] {
+		delete(r.passed, m.Call)
+		r.drained(e)
 	}
 	switch {
 	case len(m.Path) == 0:

@@ -20,14 +20,14 @@ func (r *Router) Route(e env.Env, m *wire.Routed) {
 	r.request(e, m, r.tables.Self)
 }
 
-// RouteVia begins a request at another node, which need not be a neighbor but to
-// which a link is open: how a joining node asks its seed.
+// RouteVia begins a request at another node, which need not be a neighbor and is dialed if
+// there is no link to it: how a joining node asks its seed.
 func (r *Router) RouteVia(e env.Env, m *wire.Routed, first idspace.ID) {
 	m.HopsLeft = wire.MaxHops
 	if m.DeadlineMs == 0 {
 		m.DeadlineMs = uint32(r.cfg.Life / time.Millisecond)
 	}
-	r.forward(e, m, passage{from: r.tables.Self, hop: surrogate.Hop{To: first, Rule: wire.Rule_RULE_NONE}})
+	r.forward(e, m, passage{from: r.tables.Self, hop: surrogate.Hop{To: first, Rule: wire.Rule_RULE_NONE}, patience: r.cfg.Dial})
 }
 
 // OnRouted takes an envelope from a neighbor.
@@ -57,20 +57,29 @@ func (r *Router) request(e env.Env, m *wire.Routed, from idspace.ID) {
 		r.refuse(e, m, from, wire.Refusal_REFUSAL_NO_HANDLER)
 		return
 	}
-	if !r.active && from != r.tables.Self && r.passOn(e, m, from) {
+	if r.holding && from != r.tables.Self && r.Pending() < r.cfg.Pending {
+		r.held = append(r.held, visit{m, from})
 		return
 	}
-	p := passage{from: from, hop: r.tables.Next(wire.ID(m.Key), surrogate.Skip{Excluded: wire.IDs(m.Excluded)})}
+	p := passage{from: from}
+	out := m
+	if through := r.asIfNotHere(m, from); through != nil {
+		out = through
+		p.hop, p.soon = r.standIn(through, nil)
+	} else {
+		p.hop = r.tables.Next(wire.ID(m.Key), surrogate.Skip{Excluded: wire.IDs(m.Excluded)})
+	}
 	root := p.hop.Rule == wire.Rule_RULE_ROOT
 	if root && !r.active {
 		r.refuse(e, m, from, wire.Refusal_REFUSAL_NOT_JOINED)
 		return
 	}
+	if root && r.unsure && m.BodyKind != wire.BodyKind_BODY_SELF_PROBE {
+		r.refuse(e, m, from, wire.Refusal_REFUSAL_UNSURE)
+		return
+	}
 	p.note = r.note(m, p.hop)
-	r.asking = p.note
-	verdict := u.OnHop(e, m, At{Root: root, Next: p.hop, From: from, Note: p.note})
-	r.asking = nil
-	if verdict == Consumed {
+	if r.consumes(e, u, &out, p) {
 		r.consumed(e, m, p)
 		return
 	}
@@ -81,22 +90,61 @@ func (r *Router) request(e env.Env, m *wire.Routed, from idspace.ID) {
 		drop(e, "hop limit", from)
 		r.refuse(e, m, from, wire.Refusal_REFUSAL_NO_ROUTE)
 	default:
-		r.forward(e, m, p)
+		if p.soon && len(r.passed) < r.cfg.Pending {
+			r.passed[m.Call] = true
+		}
+		r.forward(e, out, p)
 	}
 }
 
-// passOn sends a request that reached this node before it is a member to one that is, as
-// if this node did not exist: two nodes that join at once would else wait for each other
-// (design §6, activation at the joiner). It reports false if it cannot.
-func (r *Router) passOn(e env.Env, m *wire.Routed, from idspace.ID) bool {
+// consumes asks the machine that serves m, which may amend what goes on.
+func (r *Router) consumes(e env.Env, u Upcall, m **wire.Routed, p passage) bool {
+	var body []byte
+	r.asking = p.note
+	verdict := u.OnHop(e, *m, At{
+		Root: p.hop.Rule == wire.Rule_RULE_ROOT, Soon: p.soon, Next: p.hop, From: p.from, Note: p.note, Body: &body,
+	})
+	r.asking = nil
+	if body != nil {
+		*m = copyOf(*m)
+		(*m).Body = body
+	}
+	return verdict == Consumed
+}
+
+// asIfNotHere is m as it goes on when it has reached this node before it is a member, nil
+// if it may end here: this node is passed through, and excluded from there on, for two
+// nodes that join at once would else wait for each other (design §6, activation at the joiner).
+func (r *Router) asIfNotHere(m *wire.Routed, from idspace.ID) *wire.Routed {
 	excluded := wire.IDs(m.Excluded)
-	if r.proxy.IsZero() || len(excluded) == wire.MaxExclude || slices.Contains(excluded, r.tables.Self) || m.HopsLeft == 0 {
-		return false
+	if r.active || from == r.tables.Self || len(r.proxies) == 0 || len(excluded) == wire.MaxExclude ||
+		slices.Contains(excluded, r.tables.Self) {
+		return nil
 	}
 	out := copyOf(m)
 	out.Excluded = append(slices.Clone(m.Excluded), r.tables.Self[:]...)
-	r.forward(e, out, passage{from: from, hop: surrogate.Hop{To: r.proxy}})
-	return true
+	return out
+}
+
+// standIn is where a request goes that passes through this node before it is a member: to
+// a node that its own map knows to be nearer to the key, perhaps one that is being inserted
+// too; else, soon being the root itself, to one of its proxies or, if those are suspected,
+// to who comes next. Without anybody it is this node's to refuse.
+func (r *Router) standIn(m *wire.Routed, tried []idspace.ID) (hop surrogate.Hop, soon bool) {
+	excluded := wire.IDs(m.Excluded)
+	hop = r.tables.Next(wire.ID(m.Key), surrogate.Skip{Excluded: excluded, Tried: tried})
+	if hop.Rule != wire.Rule_RULE_ROOT {
+		return hop, false
+	}
+	heirs := r.tables.Heirs(wire.ID(m.Key), wire.MaxExclude+1)
+	for i, id := range append(slices.Clone(r.proxies), heirs...) {
+		_, met := r.links.RTT(id)
+		asked := i == len(r.proxies)-1 // the seed, which is no neighbor
+		if (met || asked) && !r.links.Suspect(id) && !slices.Contains(excluded, id) && !slices.Contains(tried, id) {
+			return surrogate.Hop{To: id}, true
+		}
+	}
+	return hop, true
 }
 
 func (r *Router) upcall(k wire.BodyKind) Upcall {
@@ -124,7 +172,7 @@ func (r *Router) consumed(e env.Env, m *wire.Routed, p passage) {
 	if p.hop.Rule == wire.Rule_RULE_ROOT {
 		rule = wire.Rule_RULE_ROOT
 	}
-	r.calls.add(m.Call).note = p.note
+	r.calls.add(m.Call, e.Now()).note = p.note
 	e.Emit(&env.Arrived{
 		Call: env.Call(m.Call), Kind: m.BodyKind, Key: wire.ID(m.Key),
 		Hops: len(m.Path) / idspace.Size, Rule: rule,
@@ -139,7 +187,7 @@ func (r *Router) refuse(e env.Env, m *wire.Routed, from idspace.ID, why wire.Ref
 		}
 		return
 	}
-	r.calls.add(m.Call)
+	r.calls.add(m.Call, e.Now())
 	r.Answer(e, m, nil, why)
 }
 

@@ -19,6 +19,8 @@ type Config struct {
 	Pending int
 	// Calls is the most calls consumed here whose answers are remembered. If zero, 8192.
 	Calls int
+	// Dial is how long the first hop of RouteVia has, dialing included. If zero, 3 s.
+	Dial time.Duration
 	// Life is how long a request may travel if its caller set no deadline. If zero, 10 s.
 	Life time.Duration
 	// Park is how often parked envelopes look for a way again. If zero, 200 ms.
@@ -36,6 +38,9 @@ func (c Config) WithDefaults() Config {
 	if c.Calls == 0 {
 		c.Calls = 8192
 	}
+	if c.Dial == 0 {
+		c.Dial = 3 * time.Second
+	}
 	if c.Life == 0 {
 		c.Life = 10 * time.Second
 	}
@@ -50,9 +55,9 @@ func (c Config) WithDefaults() Config {
 
 // Validate names the field that makes no sense.
 func (c Config) Validate() error {
-	if c.Pending < 1 || c.Calls < 1 || c.Life <= 0 || c.Park <= 0 || c.Settle <= 0 {
-		return fmt.Errorf("routing: Pending %d, Calls %d, Life %v, Park %v, Settle %v: want positive",
-			c.Pending, c.Calls, c.Life, c.Park, c.Settle)
+	if c.Pending < 1 || c.Calls < 1 || c.Dial <= 0 || c.Life <= 0 || c.Park <= 0 || c.Settle <= 0 {
+		return fmt.Errorf("routing: Pending %d, Calls %d, Dial %v, Life %v, Park %v, Settle %v: want positive",
+			c.Pending, c.Calls, c.Dial, c.Life, c.Park, c.Settle)
 	}
 	return nil
 }
@@ -68,9 +73,13 @@ type Router struct {
 	cfg     Config
 	tables  *surrogate.Tables
 	links   *links.Table
-	upcalls [wire.BodyKind_BODY_MESSAGE + 1]Upcall
-	active  bool       // a member, so that it may answer as root
-	proxy   idspace.ID // the member that serves what comes here before that, zero if none is known
+	upcalls [wire.BodyKind_BODY_SELF_PROBE + 1]Upcall
+	active  bool            // a member, so that it may answer as root
+	unsure  bool            // it has lost everybody: it may not
+	proxies []idspace.ID    // members that serve what comes here before that, the best first
+	passed  map[uint64]bool // calls that went to them and are not answered yet
+	holding bool            // nothing more goes to them: this node is a member in a moment
+	held    []visit         // what has come since
 	lastTx  uint64
 	pending map[uint64]*transit // what waits for an acknowledgement, by transmission
 	late    *calls              // transmissions that were given up, by number
@@ -91,6 +100,7 @@ type transit struct {
 	to       idspace.ID   // the hop that has to acknowledge it
 	tried    []idspace.ID // hops that did not
 	sent     mono.Time
+	patience time.Duration // the link has to be dialed first, and may take so long; 0: it is open
 	deadline mono.Time
 }
 
@@ -98,7 +108,7 @@ type transit struct {
 func New(cfg Config, tables *surrogate.Tables, table *links.Table) *Router {
 	return &Router{
 		cfg: cfg, tables: tables, links: table,
-		pending: make(map[uint64]*transit), calls: newCalls(cfg.Calls), resent: newCalls(cfg.Calls),
+		pending: make(map[uint64]*transit), passed: make(map[uint64]bool), calls: newCalls(cfg.Calls), resent: newCalls(cfg.Calls),
 		late: newCalls(cfg.Pending),
 	}
 }
@@ -106,26 +116,72 @@ func New(cfg Config, tables *surrogate.Tables, table *links.Table) *Router {
 // Serve names the machine that serves bodies of kind k. Called once per kind, by node.
 func (r *Router) Serve(k wire.BodyKind, u Upcall) { r.upcalls[k] = u }
 
-// OnActivated lets this node answer as root from now on.
-func (r *Router) OnActivated() { r.active = true }
+// visit is a request that has come from a neighbor.
+type visit struct {
+	msg  *wire.Routed
+	from idspace.ID
+}
 
-// Defer passes what others send here on to a member, until this node is one itself.
-func (r *Router) Defer(to idspace.ID) { r.proxy = to }
+// OnActivated lets this node answer as root from now on, first of all what it has held.
+func (r *Router) OnActivated(e env.Env) {
+	r.active = true
+	r.release(e)
+}
+
+// Defer passes what others send here on to the first of some members that has answered this
+// node, until it is a member itself. The last is the seed, which has.
+func (r *Router) Defer(e env.Env, to ...idspace.ID) {
+	r.proxies = to
+	r.release(e)
+}
+
+// Hold keeps what others send here until this node is a member, and posts Drained when all
+// that it has passed on has been answered, by who was the root before: two nodes must not be
+// the root at once (design §6, activation at the joiner).
+func (r *Router) Hold(e env.Env) {
+	r.holding = true
+	r.drained(e)
+}
+
+func (r *Router) drained(e env.Env) {
+	if r.holding && len(r.passed) == 0 {
+		e.Post(&env.Drained{})
+	}
+}
+
+func (r *Router) release(e env.Env) {
+	held := r.held
+	r.holding, r.held = false, nil
+	clear(r.passed)
+	for _, v := range held {
+		r.request(e, v.msg, v.from)
+	}
+}
 
 // OnDeparted stops this node from answering as root.
 func (r *Router) OnDeparted() { r.active = false }
+
+// Doubt stops this node from answering as root, though it is a member: it has lost
+// everybody it knew (design §6, partitions). Trust lets it answer again.
+func (r *Router) Doubt() { r.unsure = true }
+
+// Trust is described at Doubt.
+func (r *Router) Trust() { r.unsure = false }
 
 // Active reports whether this node may answer as root.
 func (r *Router) Active() bool { return r.active }
 
 // Pending returns how many envelopes wait for an acknowledgement or a verdict.
-func (r *Router) Pending() int { return len(r.pending) + len(r.parked) }
+func (r *Router) Pending() int { return len(r.pending) + len(r.parked) + len(r.held) }
 
 // Next returns the step that a route to key would take from here.
 func (r *Router) Next(key idspace.ID) surrogate.Hop { return r.tables.Next(key, surrogate.Skip{}) }
 
 // Course returns the step that a route to key takes while nobody is suspected.
 func (r *Router) Course(key idspace.ID) surrogate.Hop { return r.tables.Course(key) }
+
+// Heirs returns up to k known nodes that come after this one in δ order.
+func (r *Router) Heirs(key idspace.ID, k int) []idspace.ID { return r.tables.Heirs(key, k) }
 
 // OnTimer takes back a timer that this machine set.
 func (r *Router) OnTimer(e env.Env, k env.TimerKey) {

@@ -79,6 +79,7 @@ type story struct {
 //	returned call=N path=A+B from=X         a reply on its way back
 //	ack DIGITS                              DIGITS acknowledges the latest envelope
 //	defer DIGITS                            the member that serves for this node until it is one
+//	hold | activate                         it is one in a moment; it is one
 //	consume yes|no                          what the upcall does from now on
 //	advance DURATION
 func TestStories(t *testing.T) {
@@ -107,7 +108,7 @@ func newStory(d *datadriven.TestData) *story {
 	s.upcall = &serving{story: s}
 	s.router.Serve(wire.BodyKind_BODY_LOCATE, s.upcall)
 	if !d.HasArg("inactive") {
-		s.router.OnActivated()
+		s.router.OnActivated(s)
 	}
 	return s
 }
@@ -131,7 +132,10 @@ func (s *story) named(prefix string) idspace.ID {
 }
 
 func (s *story) run(t *testing.T, d *datadriven.TestData) {
-	arg := d.CmdArgs[0].Key
+	arg := ""
+	if len(d.CmdArgs) > 0 {
+		arg = d.CmdArgs[0].Key
+	}
 	switch d.Cmd {
 	case "neighbor":
 		rtt := "10ms"
@@ -143,7 +147,11 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) {
 		to := s.named(arg)
 		s.router.OnAck(s.world, to, &wire.Ack{Tx: s.sent[to].Tx})
 	case "defer":
-		s.router.Defer(s.named(arg))
+		s.router.Defer(s, s.named(arg))
+	case "hold":
+		s.router.Hold(s)
+	case "activate":
+		s.router.OnActivated(s)
 	case "consume":
 		s.upcall.consume = arg == "yes"
 	case "reply", "refuse":

@@ -15,6 +15,9 @@ type passage struct {
 	from idspace.ID // the hop before; Self if it began here
 	hop  surrogate.Hop
 	note *wire.HopNote // this node's line in the explanation, nil if none is wanted
+	soon bool          // this node will be the root
+
+	patience time.Duration // of the first transmission, see transit
 }
 
 // forward sends a request on, or parks it until there is a way.
@@ -27,7 +30,7 @@ func (r *Router) forward(e env.Env, m *wire.Routed, p passage) {
 	out := copyOf(m)
 	out.Path = append(append(make([]byte, 0, len(m.Path)+idspace.Size), m.Path...), r.tables.Self[:]...)
 	out.HopsLeft--
-	t := &transit{msg: out, in: m, from: p.from, note: p.note, arrived: e.Now(), deadline: r.deadline(e, m)}
+	t := &transit{msg: out, in: m, from: p.from, note: p.note, arrived: e.Now(), patience: p.patience, deadline: r.deadline(e, m)}
 	if p.hop.Wait {
 		r.park(e, t)
 		return
@@ -48,8 +51,14 @@ func (r *Router) send(e env.Env, t *transit, hop surrogate.Hop) {
 	}
 	t.to, t.sent = hop.To, e.Now()
 	r.pending[out.Tx] = t
-	e.Send(hop.To, out)
-	e.SetTimer(env.TimerKey{Room: env.Routing, What: timerHop, N: out.Tx}, r.links.Timeout(hop.To))
+	patience := r.links.Timeout(hop.To)
+	if t.patience > 0 {
+		e.SendDial(hop.To, out)
+		patience, t.patience = max(patience, t.patience), 0
+	} else {
+		e.Send(hop.To, out)
+	}
+	e.SetTimer(env.TimerKey{Room: env.Routing, What: timerHop, N: out.Tx}, patience)
 	e.Emit(&env.Forwarded{
 		Call: env.Call(out.Call), Kind: out.BodyKind, Key: wire.ID(out.Key), To: hop.To,
 		Rule: hop.Rule, Reply: out.Reply, Resent: out.Resent,
@@ -59,7 +68,7 @@ func (r *Router) send(e env.Env, t *transit, hop surrogate.Hop) {
 // missed sends an envelope another way at once (findings A.4).
 func (r *Router) missed(e env.Env, tx uint64, t *transit) {
 	r.forget(e, tx)
-	l := r.late.add(tx)
+	l := r.late.add(tx, e.Now())
 	l.to, l.sent = t.to, t.sent
 	e.Post(&env.Missed{Peer: t.to})
 	r.resend(e, t)
@@ -71,7 +80,7 @@ func (r *Router) resend(e env.Env, t *transit) {
 	t.tried = append(t.tried, t.to)
 	t.msg = copyOf(t.msg) // the last one may still be on its way to a peer
 	t.msg.Resent = true
-	r.resent.add(t.msg.Call)
+	r.resent.add(t.msg.Call, e.Now())
 	r.next(e, t)
 }
 
@@ -94,6 +103,9 @@ func (r *Router) next(e env.Env, t *transit) {
 func (r *Router) nextOn(e env.Env, t *transit) {
 	skip := surrogate.Skip{Excluded: wire.IDs(t.msg.Excluded), Tried: t.tried}
 	hop := r.tables.Next(wire.ID(t.msg.Key), skip)
+	if hop.Rule == wire.Rule_RULE_ROOT && !r.active && slices.Contains(skip.Excluded, r.tables.Self) {
+		hop, _ = r.standIn(t.msg, t.tried)
+	}
 	switch {
 	case hop.Wait:
 		r.park(e, t)

@@ -19,9 +19,11 @@ const (
 // At is where a request is when its upcall is asked.
 type At struct {
 	Root bool          // this node is the root of the key, as far as it knows
+	Soon bool          // it is no member yet, and will be the root
 	Next surrogate.Hop // where the request goes if the verdict is Continue
 	From idspace.ID    // the hop it came from; this node itself at the origin
 	Note *wire.HopNote // this node's line in the explanation, nil if none is wanted
+	Body *[]byte       // what goes on instead of the request's body, if the machine sets it
 }
 
 // Upcall is what a machine offers for the kind of body that it serves (the Common

@@ -141,7 +141,7 @@ func TestProtocolLimits(t *testing.T) {
 		"MaxFrame": wire.MaxFrame, "MaxPayload": wire.MaxPayload, "MaxHops": wire.MaxHops, "MaxRefs": wire.MaxRefs,
 		"MaxRecords": wire.MaxRecords, "MaxRecord": wire.MaxRecord, "MaxAddrs": wire.MaxAddrs, "MaxApp": wire.MaxApp,
 		"MaxNetwork": wire.MaxNetwork, "MaxZone": wire.MaxZone, "MaxError": wire.MaxError, "MaxExclude": wire.MaxExclude,
-		"MaxRoots": wire.MaxRoots, "MaxFound": wire.MaxFound,
+		"MaxRoots": wire.MaxRoots, "MaxDead": wire.MaxDead, "MaxFound": wire.MaxFound,
 	} {
 		if row := fmt.Sprintf("| `%s` | %d |", name, value); !strings.Contains(text, row) {
 			t.Errorf("docs/protocol.md has no row %s", row)
@@ -155,18 +155,20 @@ func TestProtocolConstants(t *testing.T) {
 	l, h := links.Config{}.WithDefaults(), heartbeat.Config{}.WithDefaults()
 	m, r := membership.Config{}.WithDefaults(), routing.Config{}.WithDefaults()
 	for name, values := range map[string][]any{
-		"links, at most":                                   {l.Cap},
-		"beacons: period, life":                            {h.Period, h.Life},
-		"probes until death, least spacing":                {h.DeathProbes, h.ProbeSpacing},
-		"gate: probes, spacing":                            {h.GateProbes, h.GateSpacing},
-		"exchange of leaf set, of rows":                    {m.LeafPeriod, m.RowPeriod},
-		"more often by, in the first":                      {m.Eager, m.EagerFor},
-		"measuring a candidate nobody has room for, every": {m.Sample},
-		"join: per seed, rounds":                           {m.JoinTimeout, m.JoinRounds},
-		"timeout: without sample, slack, least, most":      {l.FirstTimeout, l.Slack, l.MinTimeout, l.MaxTimeout},
-		"wait for a way, looking again every":              {r.Park},
-		"request's life without a deadline":                {r.Life},
-		"remembered calls":                                 {r.Calls},
+		"links, at most": {l.Cap},
+		"beacons: fastest, slowest, share of the dead":          {h.Fastest, h.Slowest, h.Stale},
+		"probes until death, least spacing":                     {h.DeathProbes, h.ProbeSpacing},
+		"gate: probes, spacing":                                 {h.GateProbes, h.GateSpacing},
+		"exchange of leaf set, of rows, times longer when calm": {m.LeafPeriod, m.RowPeriod, m.Stretch},
+		"more often by, in the first":                           {m.Eager, m.EagerFor},
+		"measuring a candidate nobody has room for, every":      {m.Sample},
+		"join: per seed, rounds":                                {m.JoinTimeout, m.JoinRounds},
+		"timeout: without sample, slack, least, most":           {l.FirstTimeout, l.Slack, l.MinTimeout, l.MaxTimeout},
+		"timeout by coordinates, least, most":                   {l.GuessMin, l.GuessMax},
+		"measured with each exchange of rows, counts for":       {m.Improve, m.Resample},
+		"wait for a way, looking again every":                   {r.Park},
+		"request's life without a deadline":                     {r.Life},
+		"remembered calls":                                      {r.Calls},
 	} {
 		want := strings.ReplaceAll(strings.Trim(fmt.Sprint(values), "[]"), " ", ", ")
 		if row := fmt.Sprintf("\n| %s | %s |", name, want); !strings.Contains(text, row) {
@@ -256,12 +258,14 @@ func vectors(t *testing.T) string {
 }
 
 func frames(t *testing.T, say func(string, any), id, guid idspace.ID) {
+	place := wire.Point{Vec: [wire.CoordDims]float64{0.1, -0.025, 0, 0.0001}, Height: 0.002, Error: 0.25}.Pack()
 	for _, f := range []struct {
 		name    string
 		message wire.Message
 	}{
 		{"Beacon, sole, 32 s", &wire.Beacon{Seq: 0x0102030405060708, Use: wire.Use_USE_SOLE, LifeS: 32}},
 		{"BeaconAck, refused", &wire.BeaconAck{Seq: 0x0102030405060708, Refused: true}},
+		{"BeaconAck, at §5.8's place", &wire.BeaconAck{Seq: 0x0102030405060708, Coord: place[:]}},
 		{"Unlink", &wire.Unlink{}},
 		{"Ack", &wire.Ack{Tx: 7}},
 		{"Row 0 of one node, ask", &wire.Row{Refs: wire.AppendRef(nil, wire.RefTo(id, 1795219200)), WantReply: true}},

@@ -18,12 +18,37 @@ func (e *Env) describeLocal(m env.Local) string {
 		return fmt.Sprintf("located %d %v%s%s", m.Call, m.Status, e.replicas(m.Replicas), e.notes(m.Notes))
 	case *env.Withdrawn:
 		return "withdrawn"
+	case *env.Missed, *env.Heard, *env.Up, *env.Suspect, *env.Down:
+		return e.describeJudgement(m)
 	}
 	return e.describeNeighborhood(m)
 }
 
-// describeNeighborhood is describeLocal for what routing, heartbeat and membership post.
-func (e *Env) describeNeighborhood(m env.Local) string {
+// describeInsertion is describeLocal for what inserts a node or takes its leave.
+func (e *Env) describeInsertion(m env.Local) string {
+	switch m := m.(type) {
+	case *env.Insert:
+		return fmt.Sprintf("insert %s/%d holes=%x", e.Of(m.Node), m.Digits, m.Insertion.Holes)
+	case *env.Inserted:
+		return fmt.Sprintf("inserted %s reached=%d failed=%d", e.Of(m.Node), m.Reached, m.Failed)
+	case *env.Inserting:
+		return fmt.Sprintf("inserting #%d", m.Spread)
+	case *env.InsertingDone:
+		return fmt.Sprintf("inserting-done #%d failed=%v", m.Spread, m.Failed)
+	case *env.Unpinned:
+		return "unpinned " + e.Of(m.Node)
+	case *env.HandOver:
+		return "hand-over to " + e.Of(m.To)
+	case *env.HandedOver:
+		return "handed-over to " + e.Of(m.To)
+	case *env.Released:
+		return "released " + e.Of(m.Peer)
+	}
+	return fmt.Sprintf("%T", m)
+}
+
+// describeJudgement is describeLocal for what heartbeat and routing think of neighbors.
+func (e *Env) describeJudgement(m env.Local) string {
 	switch m := m.(type) {
 	case *env.Up:
 		return "up " + e.Of(m.Peer)
@@ -31,12 +56,19 @@ func (e *Env) describeNeighborhood(m env.Local) string {
 		return "suspect " + e.Of(m.Peer)
 	case *env.Down:
 		return fmt.Sprintf("down %s %v", e.Of(m.Peer), m.Why.State())
-	case *env.Pointed:
-		return "pointed " + e.Of(m.Peer)
 	case *env.Missed:
 		return "missed " + e.Of(m.Peer)
 	case *env.Heard:
 		return fmt.Sprintf("heard %s %v", e.Of(m.Peer), m.RTT)
+	}
+	return fmt.Sprintf("%T", m)
+}
+
+// describeNeighborhood is describeLocal for what routing, heartbeat and membership post.
+func (e *Env) describeNeighborhood(m env.Local) string {
+	switch m := m.(type) {
+	case *env.Pointed:
+		return "pointed " + e.Of(m.Peer)
 	case *env.Use:
 		return fmt.Sprintf("use %s %s protect=%v", e.Of(m.Peer), m.Use.Name(), m.Protect)
 	case *env.Verdict:
@@ -44,7 +76,7 @@ func (e *Env) describeNeighborhood(m env.Local) string {
 	case *env.Changed:
 		return fmt.Sprintf("changed added=%s removed=%s dead=%s", e.List(m.Added), e.List(m.Removed), e.List(m.Dead))
 	}
-	return fmt.Sprintf("%T", m)
+	return e.describeInsertion(m)
 }
 
 func (e *Env) describeDelivery(d env.Delivery) string {
@@ -76,6 +108,9 @@ func (e *Env) describeOutcome(o *env.Outcome) string {
 	}
 	if len(o.Path) > 0 {
 		fmt.Fprintf(&b, " path=%s rtt=%v", e.List(o.Path), o.RTT)
+	}
+	if o.Spread != (env.Spread{}) {
+		fmt.Fprintf(&b, " reached=%d handled=%d failed=%d", o.Spread.Reached, o.Spread.Handled, o.Spread.Failed)
 	}
 	if o.Reply != nil {
 		fmt.Fprintf(&b, " reply=%q", o.Reply)

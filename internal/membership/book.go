@@ -13,11 +13,17 @@ import (
 // page is what is known of one node, whether it is in a table or not.
 type page struct {
 	id        idspace.ID
+	coord     wire.Coord // where it is said to be
 	record    *wire.SignedRecord
 	stamp     stamp     // of record
-	kept      bool      // it is in a table, or is this node: never forgotten
 	notBefore mono.Time // hearsay of it is ignored until then
-	refusals  int       // how often it, or this node, had no room since it was last admitted
+	heard     mono.Time // when coord was said, or rttUs measured
+	group     string    // the label of its network, once labeled
+	rttUs     uint32    // how far it was when the gate last measured it; 0 if never, or coord is newer
+	labeled   bool
+	kept      bool  // it is in a table, at the gate, or is this node: never forgotten
+	buried    bool  // notBefore is set because it was found dead
+	refusals  uint8 // how often it, or this node, had no room since it was last admitted
 }
 
 // stamp is all of a node record that is asked for again and again: records themselves
@@ -38,10 +44,12 @@ type book struct {
 	size     int
 	byPrefix map[[8]byte]*page
 	order    []*page
+	same     func(*wire.SignedRecord) *wire.SignedRecord // see Deps
+	renewals int                                         // how often a record was replaced by a newer one
 }
 
-func newBook(size int) *book {
-	return &book{size: size, byPrefix: make(map[[8]byte]*page)}
+func newBook(size int, same func(*wire.SignedRecord) *wire.SignedRecord) *book {
+	return &book{size: size, byPrefix: make(map[[8]byte]*page), same: same}
 }
 
 func (b *book) find(id idspace.ID) *page {
@@ -62,14 +70,18 @@ func (b *book) learn(record *wire.SignedRecord) (idspace.ID, error) {
 	}
 	id, stamp := node.ID(), stamp{node.Generation, node.Version}
 	p := b.find(id)
+	if b.same != nil && (p == nil || p.stamp.before(stamp)) {
+		record = b.same(record)
+	}
 	switch {
 	case p == nil:
 		b.add(&page{id: id, record: record, stamp: stamp})
 	case p.stamp.before(stamp):
-		if stamp.generation != p.stamp.generation {
-			p.notBefore = 0 // it was started again
+		if stamp.generation != p.stamp.generation || p.buried {
+			p.buried, p.notBefore = false, 0 // it was started again, or denies its death
 		}
 		p.record, p.stamp = record, stamp
+		b.renewals++
 	}
 	return id, nil
 }
@@ -114,7 +126,7 @@ const (
 // avoid ignores hearsay of a node for a while.
 func (b *book) avoid(id idspace.ID, until mono.Time) {
 	if p := b.find(id); p != nil {
-		p.notBefore = until
+		p.buried, p.notBefore = false, until
 	}
 }
 
@@ -125,8 +137,8 @@ const maxRefusals = 5
 // while that doubles from refusal to refusal.
 func (b *book) refuse(e env.Env, id idspace.ID, mean time.Duration) {
 	if p := b.find(id); p != nil {
-		p.notBefore = e.Now().Add(env.Jitter(e, mean<<min(p.refusals, maxRefusals)))
-		p.refusals++
+		p.notBefore = e.Now().Add(env.Jitter(e, mean<<p.refusals))
+		p.refusals = min(p.refusals+1, maxRefusals)
 	}
 }
 

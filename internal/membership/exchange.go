@@ -19,34 +19,80 @@ func (m *Member) exchangeLeaves(e env.Env) {
 		alive = append(alive, neighbormap.Neighbor{ID: id, Suspect: m.tables.Leaves.Suspected(id)})
 	}
 	if to, ok := m.randomOf(e, alive); ok {
-		e.Send(to, &wire.LeafSet{Refs: m.leafRefs(), WantReply: true})
+		m.ask(leafList, to)
+		m.sendLeaves(e, to, asking)
 	}
+}
+
+func (m *Member) sendLeaves(e env.Env, to idspace.ID, why purpose) {
+	l := listing{refs: m.leafRefs(), coords: m.leafCoords()}
+	digest, have := m.compose(e, delivery{to, leafList, why}, &l)
+	e.Send(to, &wire.LeafSet{
+		Refs: l.refs, Coords: l.coords, WantReply: why == asking,
+		Digest: digest, Have: have, DeadRefs: m.links.Hints(to, e.Now()),
+	})
 }
 
 // exchangeRow does the same with a row and a random neighbor of its level, lower levels
 // more often, and takes the round trips measured since into account.
 func (m *Member) exchangeRow(e env.Env) {
-	m.schedule(e, timerRow, m.cfg.RowPeriod)
-	for _, n := range m.tables.Map.All() {
-		if rtt, ok := m.links.RTT(n.ID); ok {
-			m.tables.Map.Update(n.ID, coarse(rtt))
-		}
+	m.remeasure(e)
+	m.forgetSwaps()
+	if m.considerKnown(e) {
+		m.lists[rowList].changed = e.Now() // what is lacking is as good a reason as a change
 	}
-	m.considerKnown(e)
+	m.schedule(e, timerRow, m.cfg.RowPeriod)
+	quiet := e.Now().Sub(m.lists[rowList].changed) > calm
+	if quiet {
+		m.sampleKnown(e)
+	}
+	m.improve(e)
 	levels := m.tables.Map.Levels()
 	if levels == 0 {
 		return
 	}
-	level := min(e.Rand().IntN(levels), e.Rand().IntN(levels))
-	if to, ok := m.randomOf(e, m.tables.Map.Row(level)); ok {
+	row := m.tables.Map.Row(min(e.Rand().IntN(levels), e.Rand().IntN(levels)))
+	if quiet {
+		row = m.acquainted(e, row)
+	}
+	if to, ok := m.randomOf(e, row); ok {
+		level := m.tables.Space.CommonPrefix(m.tables.Self, to)
+		m.ask(rowList, to)
 		m.sendRow(e, to, rowOf{level: level, ask: true})
+	}
+}
+
+// acquainted narrows a row, seven times in eight, to those whose row this node has: of a
+// hundred neighbors hardly one is met twice by chance, and in a calm overlay there is
+// nothing to learn from the others.
+func (m *Member) acquainted(e env.Env, row []neighbormap.Neighbor) []neighbormap.Neighbor {
+	known := slices.DeleteFunc(slices.Clone(row), func(n neighbormap.Neighbor) bool {
+		s := m.swaps[n.ID]
+		return n.Suspect || s == nil || s[rowList].theirs == 0 || s[rowList].losses != m.lists[rowList].losses
+	})
+	if len(known) == 0 || e.Rand().IntN(8) == 0 {
+		return row
+	}
+	return known
+}
+
+// remeasure orders the slots by the round trips as they are now.
+func (m *Member) remeasure(e env.Env) {
+	reordered := false
+	for _, n := range m.tables.Map.All() {
+		if rtt, ok := m.links.RTT(n.ID); ok {
+			reordered = m.tables.Map.Update(n.ID, coarse(rtt)) || reordered
+		}
+	}
+	if reordered {
+		m.settle(e, &env.Changed{})
 	}
 }
 
 // considerKnown offers the tables the nodes that point here, whose link is paid for, and,
 // for what must not stay empty, everybody it has heard of: a candidate that refused may
-// have room again, and nobody else may name it.
-func (m *Member) considerKnown(e env.Env) {
+// have room again, and nobody else may name it. It reports whether there was such a one.
+func (m *Member) considerKnown(e env.Env) (lacking bool) {
 	for _, l := range m.links.All() {
 		if l.Mine == wire.Use_USE_NONE && l.Theirs != wire.Use_USE_NONE {
 			m.consider(e, l.ID)
@@ -54,9 +100,19 @@ func (m *Member) considerKnown(e env.Env) {
 	}
 	for _, p := range slices.Clone(m.book.order) {
 		if m.want(p.id) >= wire.Use_USE_SOLE {
+			lacking = lacking || !e.Now().Before(p.notBefore)
 			m.consider(e, p.id)
 		}
 	}
+	return lacking
+}
+
+// sampleKnown looks among those of whom it has heard earlier for one to measure: in a calm
+// overlay nobody names them again.
+func (m *Member) sampleKnown(e env.Env) {
+	m.sample(e, slices.DeleteFunc(slices.Clone(m.book.order), func(p *page) bool {
+		return p.id == m.tables.Self || m.holds(p.id)
+	}))
 }
 
 // rowOf says which row to send and whether to ask for the other's.
@@ -67,13 +123,25 @@ type rowOf struct {
 
 func (m *Member) sendRow(e env.Env, to idspace.ID, r rowOf) {
 	row := m.tables.Map.Row(r.level)
-	var refs []byte
+	var l listing
 	for _, n := range row[:min(len(row), wire.MaxRefs)] {
 		if n.ID != to {
-			refs = wire.AppendRef(refs, m.book.ref(n.ID))
+			l.refs = wire.AppendRef(l.refs, m.book.ref(n.ID))
+			l.coords = m.appendCoord(l.coords, n.ID)
 		}
 	}
-	e.Send(to, &wire.Row{Level: uint32(r.level), Refs: refs, WantReply: r.ask})
+	d := delivery{to: to, list: rowList}
+	if r.ask {
+		d.why = asking
+	}
+	digest, have := uint32(0), uint32(0)
+	if r.level == m.tables.Space.CommonPrefix(m.tables.Self, to) {
+		digest, have = m.compose(e, d, &l)
+	}
+	e.Send(to, &wire.Row{
+		Level: uint32(r.level), Refs: l.refs, Coords: l.coords, WantReply: r.ask,
+		Digest: digest, Have: have, DeadRefs: m.links.Hints(to, e.Now()),
+	})
 }
 
 func (m *Member) leafRefs() (refs []byte) {
@@ -83,10 +151,15 @@ func (m *Member) leafRefs() (refs []byte) {
 	return refs
 }
 
-// schedule sets the timer of an exchange, sooner while the tables still fill.
+// schedule sets the timer of an exchange: sooner while the tables still fill, later when
+// nothing changes or the last ones were not answered (design §6).
 func (m *Member) schedule(e env.Env, what uint8, period time.Duration) {
-	if e.Now().Sub(m.activated) < m.cfg.EagerFor {
+	if e.Now().Sub(m.activated) < m.cfg.EagerFor || m.partition.merging(e.Now()) {
 		period /= time.Duration(m.cfg.Eager)
+	} else if what == timerLeaf {
+		period = m.lists[leafList].stretch(e.Now(), period, m.cfg.Stretch)
+	} else {
+		period = m.lists[rowList].stretch(e.Now(), period, m.cfg.Stretch)
 	}
 	e.SetTimer(env.TimerKey{Room: env.Membership, What: what}, env.Jitter(e, period))
 }
@@ -107,31 +180,47 @@ func (m *Member) randomOf(e env.Env, among []neighbormap.Neighbor) (idspace.ID, 
 
 // OnLeafSet takes a member's leaf set as candidates.
 func (m *Member) OnLeafSet(e env.Env, from idspace.ID, s *wire.LeafSet) {
-	m.hear(e, from, s.Refs)
-	if s.WantReply && m.phase != Idle {
-		e.Send(from, &wire.LeafSet{Refs: m.leafRefs()})
+	open := m.hear(e, from, s.Refs, s.Coords)
+	m.hint(e, s.DeadRefs)
+	a := arrival{from, leafList, s.Digest, s.Have, s.Whole() && !open}
+	if lacking := m.received(a); m.phase != Idle && (s.WantReply || lacking) {
+		m.sendLeaves(e, from, answering)
 	}
 }
 
 // OnRow takes a neighbor's row as candidates.
 func (m *Member) OnRow(e env.Env, from idspace.ID, r *wire.Row) {
-	m.hear(e, from, r.Refs)
-	if r.WantReply && m.phase != Idle && int(r.Level) < m.tables.Space.Digits() {
+	open := m.hear(e, from, r.Refs, r.Coords)
+	m.hint(e, r.DeadRefs)
+	lacking := false
+	if int(r.Level) == m.tables.Space.CommonPrefix(m.tables.Self, from) {
+		lacking = m.received(arrival{from, rowList, r.Digest, r.Have, r.Whole() && !open})
+	}
+	if m.phase != Idle && (r.WantReply && int(r.Level) < m.tables.Space.Digits() || lacking) {
 		m.sendRow(e, from, rowOf{level: int(r.Level)})
 	}
 }
 
+// hint has heartbeat look after those that a neighbor says are dead.
+func (m *Member) hint(e env.Env, dead []byte) {
+	if len(dead) > 0 {
+		e.Post(&env.Hints{Refs: dead})
+	}
+}
+
 // hear takes hearsay: known nodes go to the gate if there is room for them, of one
-// more it is measured whether it is nearer than somebody, and the records of wanted
-// strangers are asked for.
-func (m *Member) hear(e env.Env, from idspace.ID, packed []byte) {
+// more it is measured whether it is nearer than somebody, and the records of strangers are
+// asked for that are wanted, or would be if they are where they are said to be. It reports
+// whether any were.
+func (m *Member) hear(e env.Env, from idspace.ID, packed, coords []byte) (asked bool) {
 	m.consider(e, from)
 	var strangers []byte
 	var redundant []*page
-	for _, r := range wire.Refs(packed) {
-		p := m.book.resolve(r)
+	for i, r := range wire.Refs(packed) {
+		p, coord := m.book.resolve(r), wire.CoordAt(coords, i)
+		m.said(e, p, coord)
 		switch {
-		case p == nil && m.want(r.Guess()) != wire.Use_USE_NONE:
+		case p == nil && (m.want(r.Guess()) != wire.Use_USE_NONE || m.promising(r.Guess(), coord)):
 			strangers = wire.AppendRef(strangers, r)
 		case p == nil || p.id == m.tables.Self:
 		case wire.RefTo(p.id, p.stamp.generation) != r:
@@ -146,34 +235,50 @@ func (m *Member) hear(e env.Env, from idspace.ID, packed []byte) {
 	if len(strangers) > 0 {
 		e.Send(from, &wire.RecordRequest{Refs: strangers})
 	}
+	return len(strangers) > 0
 }
 
 // OnRecordRequest lends the records that a neighbor asks for.
 func (m *Member) OnRecordRequest(e env.Env, from idspace.ID, q *wire.RecordRequest) {
 	var records []*wire.SignedRecord
+	var coords []byte
 	for _, r := range wire.Refs(q.Refs) {
 		if p := m.book.resolve(r); p != nil && len(records) < wire.MaxRecords {
 			records = append(records, p.record)
+			coords = m.appendCoord(coords, p.id)
 		}
 	}
-	e.Send(from, &wire.Records{Records: records})
+	e.Send(from, &wire.Records{Records: records, Coords: coords})
 }
 
 // OnRecords takes records, which the world has verified, as candidates.
-func (m *Member) OnRecords(e env.Env, from idspace.ID, r *wire.Records) { m.learn(e, r.Records) }
+func (m *Member) OnRecords(e env.Env, from idspace.ID, r *wire.Records) {
+	m.learnAt(e, r.Records, r.Coords)
+}
 
 // OnHello takes the record of a peer that opened a link.
 func (m *Member) OnHello(e env.Env, from idspace.ID, h *wire.Hello) {
 	m.learn(e, []*wire.SignedRecord{h.Record})
 }
 
-func (m *Member) learn(e env.Env, records []*wire.SignedRecord) {
-	for _, record := range records {
-		id, err := m.book.learn(record)
+func (m *Member) learn(e env.Env, records []*wire.SignedRecord) { m.learnAt(e, records, nil) }
+
+// learnAt is learn of nodes that are said to be somewhere: all are noted before the first
+// is considered, so that the nearest come first.
+func (m *Member) learnAt(e env.Env, records []*wire.SignedRecord, coords []byte) {
+	var candidates []*page
+	for i, record := range records {
+		id, err := m.note(e, record)
 		if err != nil {
 			e.Emit(&env.Dropped{Why: "node record: " + err.Error()})
 			continue
 		}
-		m.consider(e, id)
+		p := m.book.find(id)
+		m.said(e, p, wire.CoordAt(coords, i))
+		candidates = append(candidates, p)
+	}
+	m.rank(e, candidates)
+	for _, p := range candidates {
+		m.consider(e, p.id)
 	}
 }

@@ -24,13 +24,13 @@ func (m *Member) want(id idspace.ID) wire.Use {
 	switch {
 	case id == m.tables.Self:
 		return wire.Use_USE_NONE
-	case !m.tables.Leaves.Has(id) && m.tables.Leaves.Wants(id):
+	case !m.tables.Leaves.Has(id) && m.wantsLeaf(id):
 		return wire.Use_USE_LEAF
 	case m.tables.Map.Has(id):
 		return wire.Use_USE_NONE
 	case m.tables.Map.FillsHole(id):
 		return wire.Use_USE_SOLE
-	case m.tables.Map.Wants(id, unknownRTT):
+	case m.wantsSlot(id, unknownRTT):
 		return wire.Use_USE_SPARE
 	}
 	return wire.Use_USE_NONE
@@ -83,18 +83,20 @@ func (m *Member) enqueue(id idspace.ID) {
 
 func (m *Member) probe(e env.Env, id idspace.ID, use wire.Use) {
 	m.gate.probing[id] = use
+	m.book.keep(id, inTable) // its record is needed if it is admitted
 	e.Post(&env.Probe{Peer: id, Use: use, For: env.Membership})
 }
 
 // sample looks now and then how near a candidate is for which there is no room unless it
-// is clearly nearer than somebody (Bamboo's far table).
+// is clearly nearer than somebody (Bamboo's far table): one drawn at random, whatever
+// coordinates say of it.
 func (m *Member) sample(e env.Env, among []*page) {
 	if m.sampled != 0 && e.Now().Sub(m.sampled) < m.cfg.Sample || len(m.gate.probing) >= m.cfg.Probes {
 		return
 	}
 	among = slices.DeleteFunc(among, func(p *page) bool {
 		_, busy := m.gate.probing[p.id]
-		return busy || e.Now().Before(p.notBefore)
+		return busy || e.Now().Before(p.notBefore) || m.measuredLately(e, p)
 	})
 	if len(among) > 0 {
 		m.sampled = e.Now()
@@ -106,11 +108,16 @@ func (m *Member) sample(e env.Env, among []*page) {
 func (m *Member) OnVerdict(e env.Env, v *env.Verdict) {
 	use, asked := m.gate.probing[v.Peer]
 	delete(m.gate.probing, v.Peer)
+	m.met(e, v)
+	if asked && !m.neighbor(v.Peer) {
+		m.book.keep(v.Peer, inNone) // until it is admitted, if it is
+	}
 	switch {
 	case !asked:
-	case m.isSeed(v.Peer) && m.seedVerdict(e, v):
+	case m.isSeed(v.Peer):
+	case m.partition.verdict(e, v, use):
 	case !v.Alive:
-		m.book.avoid(v.Peer, e.Now().Add(m.cfg.Forgotten))
+		m.book.bury(v.Peer, e.Now().Add(m.cfg.Forgotten))
 	case v.Refused && m.tables.Map.FillsHole(v.Peer) && m.standsIn(v.Peer):
 		m.book.refuse(e, v.Peer, m.cfg.Refused/urgency)
 	case v.Refused:
@@ -120,43 +127,45 @@ func (m *Member) OnVerdict(e env.Env, v *env.Verdict) {
 	default:
 		m.admit(e, v)
 	}
+	if asked {
+		m.inserted(e, v)
+	}
 	m.nextAtGate(e)
 	m.joinProgress(e)
 }
 
 // measured sends a candidate through the gate if it turned out clearly nearer.
 func (m *Member) measured(e env.Env, v *env.Verdict) {
-	if m.tables.Map.Wants(v.Peer, coarse(v.RTT)) && !m.tables.Map.Has(v.Peer) {
+	if m.wantsSlot(v.Peer, coarse(v.RTT)) && !m.tables.Map.Has(v.Peer) {
 		m.probe(e, v.Peer, wire.Use_USE_SPARE)
-		return
 	}
-	m.book.avoid(v.Peer, e.Now().Add(m.cfg.Resample))
 }
 
 // admit puts a candidate that passed the gate into the tables that want it.
 func (m *Member) admit(e env.Env, v *env.Verdict) {
-	if !m.put(v.Peer, v.RTT) {
-		e.Post(&env.Use{Peer: v.Peer}) // the place was taken meanwhile
+	p := m.book.find(v.Peer)
+	if p == nil || !m.put(v.Peer, v.RTT) {
+		e.Post(&env.Use{Peer: v.Peer}) // the place was taken meanwhile, or nobody has said who it is
 		return
 	}
-	m.book.find(v.Peer).refusals = 0
+	p.refusals = 0
+	m.partition.admitted(e, v.Peer)
 	e.Emit(&env.NeighborChanged{Peer: v.Peer, State: env.NeighborJoined})
 	m.settle(e, &env.Changed{Added: []idspace.ID{v.Peer}})
 }
 
 // put offers a node to both tables and reports whether it is in one of them now.
 func (m *Member) put(id idspace.ID, rtt time.Duration) bool {
-	m.tables.Leaves.Insert(id)
-	m.tables.Map.Insert(neighbormap.Neighbor{ID: id, RTT: coarse(rtt)})
+	m.relabel(id)
+	m.enterLeaves(id)
+	m.enterSlot(neighbormap.Neighbor{ID: id, RTT: coarse(rtt)})
 	return m.tables.Map.Has(id) || m.tables.Leaves.Has(id)
 }
 
 // nextAtGate lets waiting candidates in while there is room at the gate.
 func (m *Member) nextAtGate(e env.Env) {
 	for len(m.gate.queue) > 0 && len(m.gate.probing) < m.cfg.Probes {
-		id := m.gate.queue[0]
-		m.gate.queue = m.gate.queue[1:]
-		m.consider(e, id)
+		m.consider(e, m.first(e))
 	}
 }
 

@@ -7,17 +7,22 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/leafset"
 	"github.com/tapestry-dolr/tapestry/routing"
 )
 
 // joining is a join under way: one seed after another is probed and asked to route a
-// request to this node's own ID, until one comes back with its root's tables.
+// request to this node's own ID, until one comes back from its root, the surrogate. That
+// inserts this node (see insertion) while it fills its tables with what it was lent.
 type joining struct {
-	call    env.Call // of the face
-	seeds   []idspace.ID
-	turn    int    // seeds asked so far, in all rounds
-	request uint64 // the call that is on its way, 0 if none is
-	learned bool   // a root has lent its tables: their probes are under way
+	call       env.Call // of the face
+	seeds      []idspace.ID
+	turn       int        // seeds asked so far, in all rounds
+	request    uint64     // the call that is on its way, 0 if none is
+	surrogate  idspace.ID // who inserts this node, zero until the request has come back
+	insertedBy idspace.ID // who says that all who need to know this node do, and have handed over
+	late       bool       // a third of the time is over: who has not answered by now is not waited for
+	holding    bool       // messages, until what was passed on has been answered
 }
 
 // OnJoin begins to look for this node's place, or founds an overlay.
@@ -29,6 +34,7 @@ func (m *Member) OnJoin(e env.Env, j *env.JoinRequest) {
 	seeds := slices.DeleteFunc(slices.Clone(j.Seeds), func(id idspace.ID) bool { return id == m.tables.Self })
 	m.phase = Joining
 	m.join = joining{call: j.Call, seeds: seeds}
+	m.partition.setSeeds(seeds)
 	if len(seeds) == 0 {
 		m.activate(e)
 		return
@@ -40,14 +46,27 @@ func (m *Member) OnJoin(e env.Env, j *env.JoinRequest) {
 // askSeed probes the next seed, or gives up after enough rounds.
 func (m *Member) askSeed(e env.Env) {
 	if m.join.turn >= m.cfg.JoinRounds*len(m.join.seeds) {
+		e.StopTimer(env.TimerKey{Room: env.Membership, What: timerJoin})
 		m.phase = Idle
 		e.Deliver(&env.Outcome{Call: m.join.call, Status: env.NoRoute, Error: "no seed brought the join back"})
 		return
 	}
-	m.join.turn++
-	m.join.request = 0
+	m.join = joining{call: m.join.call, seeds: m.join.seeds, turn: m.join.turn + 1}
 	m.probe(e, m.seed(), wire.Use_USE_NONE)
+	m.request(e)
 	m.setJoinTimer(e)
+}
+
+// request asks the seed to route the join, in the same packet as the probe: the timer takes
+// care of one that does not answer, so that a dead seed is not asked in a tight loop.
+func (m *Member) request(e env.Env) {
+	own := m.book.find(m.tables.Self)
+	m.join.request = e.Rand().Uint64()
+	m.router.Defer(e, m.seed())
+	m.router.RouteVia(e, &wire.Routed{
+		Call: m.join.request, Key: m.tables.Self[:], BodyKind: wire.BodyKind_BODY_JOIN,
+		Body: wire.Pack(&wire.Join{Record: own.record}), Excluded: m.tables.Self[:],
+	}, m.seed())
 }
 
 func (m *Member) seed() idspace.ID {
@@ -58,44 +77,142 @@ func (m *Member) setJoinTimer(e env.Env) {
 	e.SetTimer(env.TimerKey{Room: env.Membership, What: timerJoin}, m.cfg.JoinTimeout)
 }
 
-// isSeed reports whether the join waits for the verdict on id.
+// isSeed reports whether id is the seed that the join has asked. It is no candidate yet.
 func (m *Member) isSeed(id idspace.ID) bool {
-	return m.phase == Joining && !m.join.learned && m.join.request == 0 && m.join.turn > 0 && id == m.seed()
+	return m.phase == Joining && m.join.surrogate.IsZero() && m.join.turn > 0 && id == m.seed()
 }
 
-// seedVerdict asks a seed that answered to route the join; of one that did not the
-// timer takes care, so that a dead seed is not asked in a tight loop.
-func (m *Member) seedVerdict(e env.Env, v *env.Verdict) bool {
-	if !v.Alive {
-		return true
+// OnReply takes the surrogate's word that it inserts this node, with the rows that were
+// lent along the way: their nodes are strangers, whose records the lenders have.
+func (m *Member) OnReply(e env.Env, r *wire.Routed) {
+	if m.phase != Joining || m.join.request != r.Call || !m.join.surrogate.IsZero() {
+		return
 	}
-	own := m.book.find(m.tables.Self)
-	m.join.request = e.Rand().Uint64()
-	m.router.Defer(v.Peer)
-	m.router.RouteVia(e, &wire.Routed{
-		Call: m.join.request, Key: m.tables.Self[:], BodyKind: wire.BodyKind_BODY_JOIN,
-		Body: wire.Pack(&wire.Join{Record: own.record}), Excluded: m.tables.Self[:],
-	}, v.Peer)
-	return true
+	if r.Refusal != wire.Refusal_REFUSAL_NONE {
+		m.joinRefused(e, r)
+		return
+	}
+	b, err := wire.Unpack(r.Body, new(wire.JoinReply))
+	trail := wire.IDs(r.Trail)
+	if err == nil && len(trail) == 0 {
+		err = errNoTrail
+	}
+	if err != nil {
+		e.Emit(&env.Dropped{Why: "join reply: " + err.Error()})
+		return
+	}
+	m.join.surrogate = trail[len(trail)-1]
+	m.router.Defer(e, m.join.surrogate, m.seed())
+	for _, s := range m.join.seeds {
+		m.book.avoid(s, mono.Time(0))
+	}
+	e.SetTimer(env.TimerKey{Room: env.Membership, What: timerJoin}, m.cfg.JoinTimeout/3)
+	m.learn(e, b.Records)
+	for _, l := range b.Lent {
+		m.borrow(e, l)
+	}
+	m.joinProgress(e)
 }
 
-// joinLate ends a wait: for a seed, or for the probes of what the root has lent.
+// borrow asks a node on the way for the records of those in its row that this node has room
+// for. The surrogate lends its own without being asked.
+func (m *Member) borrow(e env.Env, l *wire.Loan) {
+	lender, err := m.note(e, l.Lender)
+	if err != nil {
+		e.Emit(&env.Dropped{Why: "join reply: " + err.Error()})
+		return
+	}
+	m.consider(e, lender)
+	if lender == m.join.surrogate {
+		return
+	}
+	var strangers []byte
+	for _, r := range wire.Refs(l.Refs) {
+		if p := m.book.resolve(r); p != nil {
+			m.consider(e, p.id)
+		} else if m.want(r.Guess()) >= wire.Use_USE_SOLE {
+			strangers = wire.AppendRef(strangers, r)
+		}
+	}
+	if len(strangers) > 0 {
+		e.SendDial(lender, &wire.RecordRequest{Refs: strangers})
+	}
+}
+
+// OnInserted takes the surrogate's word of how the multicast over those who need to know
+// this node has ended; it may be here before the reply that names him.
+func (m *Member) OnInserted(e env.Env, from idspace.ID, i *wire.Inserted) {
+	own := m.book.find(m.tables.Self)
+	switch {
+	case m.phase != Joining || m.join.request == 0 || i.Generation != own.stamp.generation:
+	case i.Failed > 0 && from == m.join.surrogate:
+		m.askSeed(e) // somebody may still answer without knowing this node
+	case i.Failed == 0:
+		m.join.insertedBy = from
+		m.joinProgress(e)
+	}
+}
+
+// joinLate ends a wait: for a seed, for the insertion, or for what was passed on.
 func (m *Member) joinLate(e env.Env) {
 	switch {
 	case m.phase != Joining:
-	case m.join.learned:
+	case m.join.holding:
 		m.activate(e)
+	case !m.join.surrogate.IsZero() && !m.join.late:
+		m.join.late = true
+		e.SetTimer(env.TimerKey{Room: env.Membership, What: timerJoin}, m.cfg.JoinTimeout*2/3)
+		m.joinProgress(e)
 	default:
 		m.askSeed(e)
 	}
 }
 
-// joinProgress activates this node when every candidate of the lent tables has been probed.
+// joinProgress holds messages when this node is inserted and its nearest neighbors on the
+// ring have confirmed it; it is active when what it has passed on has been answered.
 func (m *Member) joinProgress(e env.Env) {
-	if m.phase == Joining && m.join.learned && len(m.gate.probing) == 0 && len(m.gate.queue) == 0 {
+	if m.phase != Joining || m.join.surrogate.IsZero() || m.join.insertedBy != m.join.surrogate || m.join.holding {
+		return
+	}
+	if !m.confirmed() {
+		return
+	}
+	m.join.holding = true
+	e.SetTimer(env.TimerKey{Room: env.Membership, What: timerJoin}, m.cfg.JoinTimeout/3)
+	m.router.Hold(e)
+}
+
+// OnDrained activates this node when nobody else can answer any more what is its own.
+func (m *Member) OnDrained(e env.Env) {
+	if m.phase == Joining && m.join.holding {
 		m.activate(e)
 	}
 }
+
+// confirmed reports whether those next to this node on the ring point at it. Candidates that
+// are being probed may be next to it; the dead ones take too long to be waited for.
+func (m *Member) confirmed() bool {
+	nearest := leafset.New(m.tables.Self, confirmers)
+	for _, id := range m.tables.Leaves.All() {
+		nearest.Insert(id)
+	}
+	if !m.join.late {
+		for id := range m.gate.probing { // a set: order does not matter
+			nearest.Insert(id)
+		}
+	}
+	for _, id := range nearest.All() {
+		l := m.links.Link(id)
+		if l == nil || !m.tables.Leaves.Has(id) || !l.Suspect && l.Theirs == wire.Use_USE_NONE {
+			return false
+		}
+	}
+	return true
+}
+
+// confirmers is how many members of the leaf set on each side must point at this node
+// before it is active: all sixteen made a join two and a half times as long (findings A.8).
+const confirmers = 2
 
 // activate makes this node a member: it may answer as root, and its exchanges begin.
 func (m *Member) activate(e env.Env) {
@@ -107,6 +224,7 @@ func (m *Member) activate(e env.Env) {
 	m.join = joining{}
 	m.schedule(e, timerLeaf, m.cfg.LeafPeriod)
 	m.schedule(e, timerRow, m.cfg.RowPeriod)
+	m.partition.begin(e)
 	for level := range m.tables.Map.Levels() {
 		if to, ok := m.randomOf(e, m.tables.Map.Row(level)); ok {
 			m.sendRow(e, to, rowOf{level: level, ask: true})
@@ -123,72 +241,6 @@ func (m *Member) OnCancel(e env.Env, call env.Call) {
 }
 
 var _ routing.Upcall = (*Member)(nil)
-
-// OnHop answers a join at the root of the joining node's ID with this node's tables.
-func (m *Member) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verdict {
-	b, err := wire.Unpack(r.Body, new(wire.Join))
-	if err != nil {
-		e.Emit(&env.Dropped{Why: "join: " + err.Error(), Peer: at.From})
-		return routing.Continue
-	}
-	if id, err := m.book.learn(b.Record); err != nil || id != wire.ID(r.Key) {
-		e.Emit(&env.Dropped{Why: "join: record of another node", Peer: at.From})
-		return routing.Continue
-	}
-	if !at.Root {
-		return routing.Continue
-	}
-	m.router.Answer(e, r, wire.Pack(&wire.JoinReply{Records: m.lend(wire.ID(r.Key))}), wire.Refusal_REFUSAL_NONE)
-	return routing.Consumed
-}
-
-// lend lists the records that a node joining next to this one needs most: this node's
-// own, its leaf set, then its rows from the longest prefix down, one per slot first.
-func (m *Member) lend(joiner idspace.ID) (records []*wire.SignedRecord) {
-	ids := append([]idspace.ID{m.tables.Self}, m.tables.Leaves.All()...)
-	var spares []idspace.ID
-	for level := m.tables.Map.Levels() - 1; level >= 0; level-- {
-		for _, n := range m.tables.Map.Row(level) {
-			if _, primary := m.tables.Map.Primary(n.ID); primary {
-				ids = append(ids, n.ID)
-			} else {
-				spares = append(spares, n.ID)
-			}
-		}
-	}
-	seen := map[idspace.ID]bool{joiner: true}
-	for _, id := range append(ids, spares...) {
-		p := m.book.find(id)
-		if p == nil || seen[id] || len(records) == wire.MaxRecords {
-			continue
-		}
-		seen[id] = true
-		records = append(records, p.record)
-	}
-	return records
-}
-
-// OnReply takes the tables that the root of this node's ID has lent.
-func (m *Member) OnReply(e env.Env, r *wire.Routed) {
-	if m.phase != Joining || m.join.request != r.Call || m.join.learned {
-		return
-	}
-	if r.Refusal != wire.Refusal_REFUSAL_NONE {
-		return // the timer asks the next seed
-	}
-	b, err := wire.Unpack(r.Body, new(wire.JoinReply))
-	if err != nil {
-		e.Emit(&env.Dropped{Why: "join reply: " + err.Error()})
-		return
-	}
-	m.join.learned = true
-	for _, s := range m.join.seeds {
-		m.book.avoid(s, mono.Time(0))
-	}
-	m.setJoinTimer(e)
-	m.learn(e, b.Records)
-	m.joinProgress(e)
-}
 
 // OnLost is a join that could not leave this node: the timer asks the next seed.
 func (m *Member) OnLost(env.Env, *wire.Routed, wire.Refusal) {}

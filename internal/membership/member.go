@@ -7,9 +7,10 @@
 // judgement removes them. No message is sent because a table changed, but for joining
 // and leaving themselves and one rate-limited question about a slot that just emptied.
 //
-// Joining here is Tapestry's first half: a request routed to the node's own ID, whose
-// root lends its tables. It departs from JSAC in what issue "Membership that is right"
-// adds: acknowledged multicast, locks, hand-over before activation.
+// A node is inserted by the root of its own ID, its surrogate, which lends its tables and
+// has internal/multicast tell all that need to know it (insertion); each hands over what
+// becomes the new node's. It departs from JSAC in that the new node decides when it is
+// active, and passes on what comes before that (design §6, activation at the joiner).
 //
 // Invariants: whoever is in a table has a link whose use heartbeat knows (told); at
 // most Config.Probes candidates are at the gate at once; everything learned from
@@ -39,6 +40,9 @@ type Config struct {
 	// RowPeriod is the mean time between row exchanges with one random neighbor of a
 	// level. If zero, 10 s (Bamboo's near table).
 	RowPeriod time.Duration
+	// Stretch is how many times longer both get when nothing changes, or nobody answers. If
+	// zero, 3.
+	Stretch int
 	// Eager divides both periods during the first EagerFor after activation, while the
 	// tables still fill. If zero, 8 and 30 s.
 	Eager    int
@@ -57,11 +61,18 @@ type Config struct {
 	// Sample is the least time between two measurements of candidates for which there is
 	// room only if they are clearly nearer than somebody. If zero, 20 s (Bamboo's far table).
 	Sample time.Duration
-	// Resample is how long a candidate that was measured and found no nearer is left
-	// alone. If zero, 10 min.
+	// Resample is how long the gate's measurement of a candidate counts: until then
+	// coordinates are not asked how far it is. If zero, 10 min.
 	Resample time.Duration
+	// Improve is how many candidates are measured each RowPeriod that coordinates say are
+	// clearly nearer than somebody. If zero, 1.
+	Improve int
+	// Insertions is the most joining nodes that are inserted at once. If zero, 64.
+	Insertions int
 	// LeaveTimeout bounds an announced departure. If zero, 4 s.
 	LeaveTimeout time.Duration
+	// Partition says how overlays that have lost each other find together again.
+	Partition PartitionConfig
 }
 
 // WithDefaults returns c with zero fields filled in.
@@ -81,11 +92,12 @@ func (c Config) WithDefaults() Config {
 	for _, n := range []struct {
 		field *int
 		value int
-	}{{&c.Eager, 8}, {&c.Probes, 16}, {&c.Known, 512}, {&c.JoinRounds, 10}} {
+	}{{&c.Eager, 8}, {&c.Stretch, 3}, {&c.Probes, 16}, {&c.Known, 512}, {&c.JoinRounds, 10}, {&c.Insertions, 64}, {&c.Improve, 1}} {
 		if *n.field == 0 {
 			*n.field = n.value
 		}
 	}
+	c.Partition = c.Partition.withDefaults()
 	return c
 }
 
@@ -99,10 +111,11 @@ func (c Config) Validate() error {
 		return fmt.Errorf("membership: Refused %v, Forgotten %v, Sample %v, Resample %v: want positive",
 			c.Refused, c.Forgotten, c.Sample, c.Resample)
 	}
-	if c.Eager < 1 || c.Probes < 1 || c.Known < 1 || c.JoinRounds < 1 {
-		return fmt.Errorf("membership: Eager %d, Probes %d, Known %d, JoinRounds %d: want at least 1", c.Eager, c.Probes, c.Known, c.JoinRounds)
+	if min(c.Stretch, c.Eager, c.Probes, c.Known, c.JoinRounds, c.Insertions, c.Improve) < 1 {
+		return fmt.Errorf("membership: Stretch %d, Eager %d, Probes %d, Known %d, JoinRounds %d, Insertions %d, Improve %d: want at least 1",
+			c.Stretch, c.Eager, c.Probes, c.Known, c.JoinRounds, c.Insertions, c.Improve)
 	}
-	return nil
+	return c.Partition.validate()
 }
 
 // The timers of this room.
@@ -111,6 +124,9 @@ const (
 	timerRow                // exchange a row with a neighbor
 	timerJoin               // the join under way has waited long enough
 	timerLeave              // the departure under way has waited long enough
+	timerLock               // the insertion of Peer has had its time
+	timerProbe              // probe for this node's own ID
+	timerAlone              // this node has been lonely for long enough
 )
 
 // Phase is how far this node's membership has come.
@@ -130,16 +146,23 @@ type Member struct {
 	tables *surrogate.Tables
 	links  *links.Table
 	router *routing.Router
+	group  func(idspace.ID, *wire.SignedRecord) string
 
 	phase     Phase
 	activated mono.Time
 	book      *book
 	gate      gate
-	told      map[idspace.ID]env.Use // what heartbeat was last told of each table entry
+	told      []env.Use // what heartbeat was last told of each table entry, in order of ID
 	join      joining
-	leave     env.Call
+	inserting map[idspace.ID]*insertion // joining nodes that this one inserts or is told of
+	leaving   leaving
+	partition *partition
+	founding  founding
 	sampled   mono.Time // when a redundant candidate was last measured
 	asked     mono.Time // when a question about an emptied slot was last sent
+	shared    uint32    // losses of the leaf set up to which the map's entries were offered to it
+	lists     [lists]upkeep
+	swaps     map[idspace.ID]*[lists]swap // by linked peer
 }
 
 // Deps are the tables that membership writes and the machines it calls.
@@ -148,15 +171,20 @@ type Deps struct {
 	Links  *links.Table
 	Router *routing.Router
 	Own    *wire.SignedRecord // this node's record
+	// Same returns a record to keep instead of one that is equal to it; nil if each is kept.
+	Same func(*wire.SignedRecord) *wire.SignedRecord
+	// Group labels the network that a node is in; nil if nobody's is known.
+	Group func(idspace.ID, *wire.SignedRecord) string
 }
 
 // New returns a member. cfg must be valid; d.Own must hold this node's record.
 func New(cfg Config, d Deps) (*Member, error) {
 	m := &Member{
-		cfg: cfg, tables: d.Tables, links: d.Links, router: d.Router,
-		book: newBook(cfg.Known), told: make(map[idspace.ID]env.Use),
+		cfg: cfg, tables: d.Tables, links: d.Links, router: d.Router, group: d.Group,
+		book: newBook(cfg.Known, d.Same), swaps: make(map[idspace.ID]*[lists]swap), inserting: make(map[idspace.ID]*insertion),
 		gate: gate{probing: make(map[idspace.ID]wire.Use)},
 	}
+	m.partition = newPartition(m, cfg.Partition)
 	if err := m.setOwn(d.Own); err != nil {
 		return nil, fmt.Errorf("own record: %w", err)
 	}
@@ -171,6 +199,7 @@ func (m *Member) setOwn(own *wire.SignedRecord) error {
 	if id != m.tables.Self {
 		return fmt.Errorf("it names %s, this node is %s", id, m.tables.Self)
 	}
+	m.book.keep(id, inTable)
 	return nil
 }
 
@@ -202,6 +231,12 @@ func (m *Member) OnTimer(e env.Env, k env.TimerKey) {
 	case timerJoin:
 		m.joinLate(e)
 	case timerLeave:
-		m.goodbye(e)
+		m.leaveLate(e)
+	case timerLock:
+		m.forgetInsertion(e, k.Peer)
+	case timerProbe:
+		m.partition.look(e)
+	case timerAlone:
+		m.partition.endLoneliness(e)
 	}
 }

@@ -1,6 +1,7 @@
 package membership_test
 
 import (
+	"encoding/hex"
 	"strings"
 	"testing"
 	"time"
@@ -21,14 +22,28 @@ import (
 // world also remembers the call of the join on its way, so that a story can answer it.
 type world struct {
 	*envtest.Env
-	joinCall uint64
+	joinCall, probeCall uint64
+}
+
+func (w *world) called(m wire.Message) {
+	r, ok := m.(*wire.Routed)
+	switch {
+	case !ok || r.Reply:
+	case r.BodyKind == wire.BodyKind_BODY_JOIN:
+		w.joinCall = r.Call
+	default:
+		w.probeCall = r.Call
+	}
 }
 
 func (w *world) Send(to idspace.ID, m wire.Message) {
-	if r, ok := m.(*wire.Routed); ok && r.BodyKind == wire.BodyKind_BODY_JOIN {
-		w.joinCall = r.Call
-	}
+	w.called(m)
 	w.Env.Send(to, m)
+}
+
+func (w *world) SendDial(to idspace.ID, m wire.Message) {
+	w.called(m)
+	w.Env.SendDial(to, m)
 }
 
 type story struct {
@@ -36,24 +51,31 @@ type story struct {
 	member *membership.Member
 	tables *surrogate.Tables
 	links  *links.Table
+	router *routing.Router
+
+	spreads, asked uint64
 }
 
-// TestStories runs the text stories in testdata; go test ./internal/membership -rewrite
+// TestStories runs the text stories in testdata/stories; go test ./internal/membership -rewrite
 // writes what the machine says now. Exchanges are driven by hand: the stories' periods
 // are an hour. Commands:
 //
 //	new [side=N] [slot=N]         a node "me"
 //	join SEEDS | leave | withdrawn | cancel
-//	lent NAMES | refused          the join comes back with these nodes' records, or not
+//	lent NAMES by=NAME [way=NAME:NAMES] | refused    the join comes back from its surrogate, or not
+//	inserted NAME [failed=N]      the surrogate says how the multicast has ended
+//	asks NAME [path=NAMES] [root] NAME's join comes by
+//	inserting NAME [holes=HEX]    the multicast tells of NAME;  spread NAME [failed=N]: it has ended
+//	handed NAME | unpinned NAME | released NAME
 //	hello NAME [version=N]        NAME opens a link and shows its record
 //	verdict NAME [dead|refused] [rtt=D]
-//	pointed|up|suspect NAME | down NAME [left|unlinked] [heirs=NAMES]
+//	pointed NAME [use] | up|suspect NAME | down NAME [left|unlinked] [heirs=NAMES]
 //	leaf-set|row|records|ask NAME refs=NAMES    NAME's message
 //	advance DURATION | tables
 //
 // NAMES are joined by +.
 func TestStories(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/stories", func(t *testing.T, path string) {
 		var s *story
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			if d.Cmd == "new" {
@@ -76,10 +98,17 @@ func newStory(t *testing.T, d *datadriven.TestData) *story {
 		Space: idspace.Hex, Self: e.Self,
 		Map: neighbormap.New(idspace.Hex, e.Self, slot), Leaves: leafset.New(e.Self, side),
 	}
-	cfg := membership.Config{LeafPeriod: time.Hour, RowPeriod: time.Hour, Eager: 1}.WithDefaults()
+	cfg := membership.Config{LeafPeriod: time.Hour, RowPeriod: time.Hour, Eager: 1}
+	if !d.HasArg("probes") {
+		cfg.Partition = membership.PartitionConfig{Period: time.Hour, Eager: time.Hour}
+	}
+	cfg = cfg.WithDefaults()
+	s.router = routing.New(routing.Config{}.WithDefaults(), s.tables, s.links)
+	s.router.Serve(wire.BodyKind_BODY_LOCATE, elsewhere{s})
+	s.router.OnActivated(e)
 	m, err := membership.New(cfg, membership.Deps{
 		Tables: s.tables, Links: s.links, Own: envtest.Node("me", 1),
-		Router: routing.New(routing.Config{}.WithDefaults(), s.tables, s.links),
+		Router: s.router,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +150,7 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) {
 		}
 		m.OnJoin(w, &env.JoinRequest{Call: 1, Seeds: seeds})
 	case "lent":
-		m.OnReply(w, &wire.Routed{Call: s.joinCall, Reply: true, Body: wire.Pack(&wire.JoinReply{Records: s.records(arg)})})
+		s.lent(t, d, arg)
 	case "refused":
 		m.OnReply(w, &wire.Routed{Call: s.joinCall, Reply: true, Refusal: wire.Refusal_REFUSAL_NOT_JOINED})
 	case "leave":
@@ -139,8 +168,81 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) {
 	case "tables":
 		s.print()
 	default:
-		s.about(t, d, s.ID(arg))
+		if !s.insertion(t, d, arg) {
+			s.about(t, d, s.ID(arg))
+		}
 	}
+}
+
+// lent is the reply to this node's join.
+func (s *story) lent(t *testing.T, d *datadriven.TestData, records string) {
+	by, way := "", ""
+	d.MaybeScanArgs(t, "by", &by)
+	d.MaybeScanArgs(t, "way", &way)
+	reply := &wire.JoinReply{Records: s.records(records)}
+	if lender, refs, ok := strings.Cut(way, ":"); ok {
+		reply.Lent = []*wire.Loan{{Lender: s.records(lender)[0], Refs: s.refs(refs)}}
+	}
+	root := s.ID(by)
+	s.member.OnReply(s.world, &wire.Routed{Call: s.joinCall, Reply: true, Trail: root[:], Body: wire.Pack(reply)})
+}
+
+// insertion runs the commands by which nodes are inserted and take their leave.
+func (s *story) insertion(t *testing.T, d *datadriven.TestData, name string) bool {
+	w, m, failed, holes := s.world, s.member, 0, ""
+	d.MaybeScanArgs(t, "failed", &failed)
+	d.MaybeScanArgs(t, "holes", &holes)
+	id := s.ID(name)
+	switch d.Cmd {
+	case "inserted":
+		m.OnInserted(w, id, &wire.Inserted{Generation: 1, Reached: 3, Failed: uint32(failed)})
+	case "asks":
+		s.asks(t, d, name)
+	case "inserting":
+		masks, err := hex.DecodeString(holes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.spreads++
+		m.OnInserting(w, &env.Inserting{Spread: s.spreads, Insertion: &wire.Insertion{Record: s.records(name)[0], Holes: masks}})
+	case "spread":
+		m.OnSpread(w, &env.Inserted{Node: id, Reached: 3, Failed: failed})
+	case "handed":
+		m.OnHandedOver(w, &env.HandedOver{To: id})
+	case "unpinned":
+		m.OnUnpinned(&env.Unpinned{Node: id})
+	case "released":
+		m.OnReleased(w, &env.Released{Peer: id})
+	default:
+		return false
+	}
+	return true
+}
+
+// asks shows this node a join on its way, as the router does.
+func (s *story) asks(t *testing.T, d *datadriven.TestData, name string) {
+	path := name
+	d.MaybeScanArgs(t, "path", &path)
+	var packed []byte
+	for _, hop := range names(path) {
+		id := s.ID(hop)
+		packed = append(packed, id[:]...)
+	}
+	id := s.ID(name)
+	s.asked++
+	request := &wire.Routed{
+		Call: s.asked, Key: id[:], BodyKind: wire.BodyKind_BODY_JOIN, Path: packed, Excluded: id[:],
+		Body: wire.Pack(&wire.Join{Record: s.records(name)[0]}),
+	}
+	var onward []byte
+	hops := names(path)
+	verdict := s.member.OnHop(s.world, request, routing.At{Root: d.HasArg("root"), From: s.ID(hops[len(hops)-1]), Body: &onward})
+	if b, err := wire.Unpack(onward, new(wire.Join)); err == nil && len(onward) > 0 {
+		for _, l := range b.Lent {
+			s.Line("lends %d references", len(wire.Refs(l.Refs)))
+		}
+	}
+	s.Line("consumed=%v", verdict == routing.Consumed)
 }
 
 func (s *story) print() {
@@ -163,6 +265,9 @@ func (s *story) about(t *testing.T, d *datadriven.TestData, peer idspace.ID) {
 	case "verdict":
 		s.verdict(t, d, peer)
 	case "pointed":
+		if d.HasArg("use") {
+			s.links.Open(peer).Theirs = wire.Use_USE_LEAF
+		}
 		m.OnPointed(w, &env.Pointed{Peer: peer})
 	case "up":
 		m.OnUp(w, &env.Up{Peer: peer})

@@ -1,6 +1,7 @@
 package membership
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
@@ -10,63 +11,118 @@ import (
 	"github.com/tapestry-dolr/tapestry/neighbormap"
 )
 
-// settle offers every neighbor to both tables, tells heartbeat what each is used for
-// now, and the other machines what changed.
+// settle offers those who came to both tables, tells heartbeat what each whose place has
+// changed is used for now, and the other machines what changed.
 func (m *Member) settle(e env.Env, c *env.Changed) {
+	moved := m.moved(e)
 	m.share()
-	now := m.uses()
-	known := 0
-	for i := range now {
-		was, told := m.told[now[i].Peer]
-		if told {
-			known++
-		}
-		if was != now[i] {
-			changed := now[i] // its own copy: what does not change must not cost any
-			e.Post(&changed)
+	moved = append(moved, m.moved(e)...)
+	slices.SortFunc(moved, idspace.Compare)
+	moved = slices.Compact(moved)
+	for _, id := range moved {
+		if m.holds(id) {
+			m.tell(e, m.useOf(id))
 		}
 	}
-	var gone []idspace.ID
-	if known < len(m.told) {
-		gone = m.dropped(now)
-	}
-	for _, id := range gone {
-		e.Post(&env.Use{Peer: id})
-		delete(m.told, id)
-		m.book.keep(id, inNone)
-		if !slices.Contains(c.Removed, id) {
-			c.Removed = append(c.Removed, id)
-		}
-	}
-	for _, u := range now {
-		if m.told[u.Peer] != u {
-			m.told[u.Peer] = u
-			m.book.keep(u.Peer, inTable)
+	for _, id := range moved {
+		if at, told := m.findTold(id); told && !m.holds(id) {
+			e.Post(&env.Use{Peer: id})
+			m.lists[rowList].changed = e.Now()
+			m.told = slices.Delete(m.told, at, at+1)
+			m.book.keep(id, inNone)
+			if !slices.Contains(c.Removed, id) {
+				c.Removed = append(c.Removed, id)
+			}
 		}
 	}
 	e.Post(c)
 }
 
-// share offers the members of each table to the other: their link is paid for.
+// holds reports whether id is in a table.
+func (m *Member) holds(id idspace.ID) bool { return m.tables.Map.Has(id) || m.tables.Leaves.Has(id) }
+
+// tell has heartbeat know what a member of the tables is used for now.
+func (m *Member) tell(e env.Env, u env.Use) {
+	at, told := m.findTold(u.Peer)
+	switch {
+	case !told:
+		m.lists[rowList].changed = e.Now()
+		m.told = slices.Insert(m.told, at, u)
+		m.book.keep(u.Peer, inTable)
+	case m.told[at] == u:
+		return
+	default:
+		m.told[at] = u
+	}
+	e.Post(&u)
+}
+
+// findTold returns where in told a node is, or would be.
+func (m *Member) findTold(id idspace.ID) (at int, found bool) {
+	return slices.BinarySearchFunc(m.told, id, func(u env.Use, id idspace.ID) int {
+		return idspace.Compare(u.Peer, id)
+	})
+}
+
+// neighbor reports whether heartbeat was told that a node is in a table.
+func (m *Member) neighbor(id idspace.ID) bool {
+	_, found := m.findTold(id)
+	return found
+}
+
+// moved lists whose place in a table may have changed since it was last asked.
+func (m *Member) moved(e env.Env) []idspace.ID {
+	leaves, entries := m.tables.Leaves.Moved(), m.tables.Map.Moved()
+	if len(leaves) > 0 {
+		m.lists[leafList].changed = e.Now()
+	}
+	return append(leaves, entries...)
+}
+
+// share offers the members of the leaf set to the map, and, if the leaf set has lost one,
+// the entries of the map to it: their link is paid for. Who enters the map anew has been
+// offered to the leaf set by put.
 func (m *Member) share() {
 	for _, id := range m.tables.Leaves.All() {
-		rtt, _ := m.links.RTT(id)
-		n := neighbormap.Neighbor{ID: id, RTT: coarse(rtt), Suspect: m.tables.Leaves.Suspected(id)}
-		if !m.tables.Map.Has(id) && m.tables.Map.Wants(id, n.RTT) {
-			m.tables.Map.Insert(n)
+		if !m.tables.Map.Has(id) {
+			rtt, _ := m.links.RTT(id)
+			m.enterSlot(neighbormap.Neighbor{ID: id, RTT: coarse(rtt), Suspect: m.tables.Leaves.Suspected(id)})
 		}
 	}
+	losses := m.lists[leafList].losses
+	if m.shared == losses {
+		return
+	}
+	m.shared = losses
 	for _, n := range m.tables.Map.All() {
-		if !m.tables.Leaves.Has(n.ID) && m.tables.Leaves.Wants(n.ID) {
-			m.tables.Leaves.Insert(n.ID)
-			if n.Suspect {
-				m.tables.Leaves.SetState(n.ID, leafset.Suspect)
-			}
+		if m.enterLeaves(n.ID) && n.Suspect {
+			m.tables.Leaves.SetState(n.ID, leafset.Suspect)
 		}
 	}
 }
 
-// uses lists what this node uses each member of its tables for, in order of ID.
+// Check returns the first broken invariant: heartbeat knows what every member of the
+// tables is used for, and of nobody else, and no table has room for a member of the other.
+func (m *Member) Check() error {
+	uses := m.uses()
+	if len(uses) != len(m.told) {
+		return fmt.Errorf("membership: %d in the tables, heartbeat was told of %d", len(uses), len(m.told))
+	}
+	for i, u := range uses {
+		told := m.told[i]
+		u.Generation = told.Generation // a newer record may have been learned in this step
+		if told != u {
+			return fmt.Errorf("membership: %s is used as %s, heartbeat was told %s", u.Peer.Short(), u.Use.Name(), told.Use.Name())
+		}
+		if !m.tables.Map.Has(u.Peer) && m.tables.Map.Wants(u.Peer, unknownRTT) || m.wantsLeaf(u.Peer) {
+			return fmt.Errorf("membership: %s is in one table, and the other has room for it", u.Peer.Short())
+		}
+	}
+	return nil
+}
+
+// uses lists what this node uses each member of its tables for, in order of ID: the slow
+// way to what settle keeps up to date.
 func (m *Member) uses() []env.Use {
 	leaves := m.tables.Leaves.All()
 	ids := slices.Clone(leaves)
@@ -84,6 +140,9 @@ func (m *Member) uses() []env.Use {
 
 func (m *Member) useOf(id idspace.ID) env.Use {
 	u := env.Use{Peer: id, Use: wire.Use_USE_SPARE}
+	if p := m.book.find(id); p != nil {
+		u.Generation = p.stamp.generation
+	}
 	level, primary := m.tables.Map.Primary(id)
 	switch {
 	case m.tables.Leaves.Has(id):
@@ -95,24 +154,11 @@ func (m *Member) useOf(id idspace.ID) env.Use {
 	return u
 }
 
-// dropped lists whom heartbeat believes in use and who is in no table now.
-func (m *Member) dropped(now []env.Use) (gone []idspace.ID) {
-	for id := range m.told { // unordered: sorted below
-		_, found := slices.BinarySearchFunc(now, id, func(u env.Use, id idspace.ID) int {
-			return idspace.Compare(u.Peer, id)
-		})
-		if !found {
-			gone = append(gone, id)
-		}
-	}
-	slices.SortFunc(gone, idspace.Compare)
-	return gone
-}
-
 // OnPointed considers a node that began to point here: using it costs no further link.
 func (m *Member) OnPointed(e env.Env, p *env.Pointed) {
 	m.book.avoid(p.Peer, 0)
 	m.consider(e, p.Peer)
+	m.joinProgress(e)
 }
 
 // OnUp and OnSuspect note heartbeat's judgement in the tables, which route by it.
@@ -135,18 +181,24 @@ func (m *Member) OnDown(e env.Env, d *env.Down) {
 	if d.Why == env.Unlinked {
 		m.book.avoid(d.Peer, e.Now().Add(env.Jitter(e, m.cfg.Refused)))
 	} else {
-		m.book.avoid(d.Peer, e.Now().Add(m.cfg.Forgotten))
 		c.Dead = []idspace.ID{d.Peer}
 	}
-	inMap := m.tables.Map.Remove(d.Peer)
-	if inLeaves := m.tables.Leaves.Remove(d.Peer); inMap || inLeaves {
+	inMap, inLeaves := m.tables.Map.Remove(d.Peer), m.tables.Leaves.Remove(d.Peer)
+	if inMap || inLeaves {
 		c.Removed = []idspace.ID{d.Peer}
 	}
+	if inMap {
+		m.lists[rowList].losses++
+	}
+	if inLeaves {
+		m.lists[leafList].losses++
+	}
 	m.settle(e, c)
+	m.partition.lose(e, d)
 	if inMap && m.tables.Map.FillsHole(d.Peer) {
 		m.refill(e, d.Peer)
 	}
-	m.hear(e, d.Peer, d.Heirs)
+	m.hear(e, d.Peer, d.Heirs, nil)
 }
 
 // refill looks for somebody for the slot that gone has left empty: among the nodes it

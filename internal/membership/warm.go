@@ -31,4 +31,5 @@ func (m *Member) Warm(e env.Env, seats []Seat) {
 	e.Emit(&env.Ready{})
 	m.schedule(e, timerLeaf, m.cfg.LeafPeriod)
 	m.schedule(e, timerRow, m.cfg.RowPeriod)
+	m.partition.begin(e)
 }

@@ -40,7 +40,7 @@ func (c *Carrier) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verdic
 // handOver gives a message to the application, until its caller's deadline.
 func (c *Carrier) handOver(e env.Env, u *env.Upcall, in inbound) {
 	c.ticket++
-	u.Ticket = c.ticket
+	u.For, u.Ticket = env.Messages, c.ticket
 	c.inbound[u.Ticket] = in
 	c.perPeer[in.from]++
 	left := time.Duration(in.request.DeadlineMs) * time.Millisecond

@@ -4,6 +4,7 @@ import (
 	"github.com/tapestry-dolr/tapestry/heartbeat"
 	"github.com/tapestry-dolr/tapestry/internal/membership"
 	"github.com/tapestry-dolr/tapestry/internal/messages"
+	"github.com/tapestry-dolr/tapestry/internal/multicast"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 	"github.com/tapestry-dolr/tapestry/locate"
 	"github.com/tapestry-dolr/tapestry/publish"
@@ -15,7 +16,7 @@ func (n *Node) build() (err error) {
 	n.router = routing.New(n.cfg.Routing, n.tables, n.links)
 	n.heartbeat = heartbeat.New(n.cfg.Heartbeat, n.links)
 	n.membership, err = membership.New(n.cfg.Membership, membership.Deps{
-		Tables: n.tables, Links: n.links, Router: n.router, Own: n.cfg.Record,
+		Tables: n.tables, Links: n.links, Router: n.router, Own: n.cfg.Record, Group: n.cfg.Group, Same: n.cfg.Same,
 	})
 	if err != nil {
 		return err
@@ -25,8 +26,10 @@ func (n *Node) build() (err error) {
 	})
 	n.locate = locate.New(n.cfg.Locate, locate.Deps{Router: n.router, Links: n.links, Store: n.store})
 	n.messages = messages.New(n.cfg.Messages, messages.Deps{Router: n.router, Served: n.served})
+	n.multicast = multicast.New(n.cfg.Multicast, multicast.Deps{Tables: n.tables, Links: n.links, Router: n.router})
 
 	n.router.Serve(wire.BodyKind_BODY_JOIN, n.membership)
+	n.router.Serve(wire.BodyKind_BODY_SELF_PROBE, n.membership.SelfProbes())
 	n.router.Serve(wire.BodyKind_BODY_PUBLISH, n.publish)
 	n.router.Serve(wire.BodyKind_BODY_LOCATE, n.locate)
 	n.router.Serve(wire.BodyKind_BODY_MESSAGE, n.messages)

@@ -9,6 +9,7 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/links"
 	"github.com/tapestry-dolr/tapestry/internal/membership"
 	"github.com/tapestry-dolr/tapestry/internal/messages"
+	"github.com/tapestry-dolr/tapestry/internal/multicast"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 	"github.com/tapestry-dolr/tapestry/locate"
@@ -41,6 +42,13 @@ type Config struct {
 	Acks int
 	// Forward sees messages that pass through this node; false stops one. Nil lets all pass.
 	Forward func(*env.Upcall) bool
+	// Group labels the network that a node is in, by its ID and record: the tables keep
+	// neighbors of several groups (design §6). "" is no group; nil says so of all nodes.
+	Group func(idspace.ID, *wire.SignedRecord) string
+
+	// Same returns a record to keep instead of one that is equal to it, for a world of many
+	// nodes, which needs each record once. Nil: every node keeps its own.
+	Same func(*wire.SignedRecord) *wire.SignedRecord
 
 	Links      links.Config
 	Heartbeat  heartbeat.Config
@@ -50,6 +58,7 @@ type Config struct {
 	Publish    publish.Config
 	Locate     locate.Config
 	Messages   messages.Config
+	Multicast  multicast.Config
 }
 
 func (c Config) withDefaults() Config {
@@ -73,6 +82,7 @@ func (c Config) withDefaults() Config {
 	c.Routing = c.Routing.WithDefaults()
 	c.Membership = c.Membership.WithDefaults()
 	c.Pointers = c.Pointers.WithDefaults()
+	c.Multicast = c.Multicast.WithDefaults()
 	return c.share()
 }
 
@@ -83,6 +93,7 @@ func (c Config) share() Config {
 	c.Publish.Roots, c.Publish.Acks = c.Roots, c.Acks
 	c.Locate.Space, c.Locate.Self, c.Locate.Network = c.Space, c.Self, c.Network
 	c.Locate.Roots, c.Locate.Acks = c.Roots, c.Acks
+	c.Multicast.Self, c.Multicast.Network = c.Self, c.Network
 	c.Messages.Self, c.Messages.Network, c.Messages.Forward = c.Self, c.Network, c.Forward
 	return c
 }
@@ -101,7 +112,7 @@ func (c Config) validate() error {
 		return fmt.Errorf("node: Acks is %d, want 1 to Roots, which is %d", c.Acks, c.Roots)
 	}
 	for _, v := range []interface{ Validate() error }{
-		c.Links, c.Heartbeat, c.Routing, c.Membership, c.Pointers, c.Publish, c.Locate, c.Messages,
+		c.Links, c.Heartbeat, c.Routing, c.Membership, c.Pointers, c.Publish, c.Locate, c.Messages, c.Multicast,
 	} {
 		if err := v.Validate(); err != nil {
 			return err

@@ -10,7 +10,6 @@ import (
 func (n *Node) dispatch(e env.Env, from idspace.ID, m wire.Message) {
 	switch m := m.(type) {
 	case *wire.Hello:
-		n.heartbeat.OnHello(from)
 		n.membership.OnHello(e, from, m)
 	case *wire.Beacon:
 		n.heartbeat.OnBeacon(e, from, m)
@@ -28,10 +27,18 @@ func (n *Node) dispatch(e env.Env, from idspace.ID, m wire.Message) {
 		n.membership.OnRecordRequest(e, from, m)
 	case *wire.Records:
 		n.membership.OnRecords(e, from, m)
+	case *wire.Strangers:
+		n.membership.OnStrangers(e, from, m)
 	case *wire.Routed:
 		n.router.OnRouted(e, from, m)
 	case *wire.Ack:
 		n.router.OnAck(e, from, m)
+	case *wire.Multicast:
+		n.multicast.OnMulticast(e, from, m)
+	case *wire.MulticastAck:
+		n.multicast.OnMulticastAck(e, from, m)
+	case *wire.Inserted:
+		n.membership.OnInserted(e, from, m)
 	}
 }
 
@@ -40,6 +47,9 @@ func (n *Node) local(e env.Env, l env.Local) {
 	switch l := l.(type) {
 	case *env.Unreachable:
 		n.heartbeat.OnUnreachable(e, l)
+	case *env.LinkOpened:
+		n.heartbeat.OnLinkOpened(e, l)
+		n.membership.OnLinkOpened(e, l)
 	case *env.LinkClosed:
 		n.heartbeat.OnLinkClosed(e, l)
 	case *env.SelfChanged:
@@ -48,6 +58,8 @@ func (n *Node) local(e env.Env, l env.Local) {
 	case *env.JoinRequest:
 		n.heartbeat.Open()
 		n.membership.OnJoin(e, l)
+	case *env.Seeds:
+		n.membership.OnSeeds(e, l)
 	case *env.LeaveRequest:
 		n.membership.OnLeave(e, l)
 	case *env.Cancel:
@@ -60,13 +72,16 @@ func (n *Node) local(e env.Env, l env.Local) {
 		n.heartbeat.OnProbe(e, l)
 	case *env.Use:
 		n.heartbeat.OnUse(e, l)
+	case *env.Hints:
+		n.heartbeat.OnHints(e, l)
 	case *env.Verdict:
 		n.verdict(e, l)
 	case *env.Changed:
 		n.router.OnChanged(e, l)
 		n.publish.OnChanged(e, l)
+		n.multicast.OnChanged(e, l)
 	case *env.Activated:
-		n.router.OnActivated()
+		n.router.OnActivated(e)
 		n.publish.OnActivated(e)
 	default:
 		n.localMember(e, l)
@@ -84,6 +99,8 @@ func (n *Node) localMember(e env.Env, l env.Local) {
 		n.membership.OnSuspect(e, l)
 	case *env.Down:
 		n.membership.OnDown(e, l)
+	case *env.Strangers:
+		n.locate.OnStrangers(l)
 	case *env.Departing:
 		n.heartbeat.OnDeparting()
 	case *env.Departed:
@@ -103,8 +120,45 @@ func (n *Node) localMember(e env.Env, l env.Local) {
 	case *env.SendRequest:
 		n.messages.OnSend(e, l)
 	case *env.HandlerReply:
-		n.messages.OnHandlerReply(e, l)
+		n.handled(e, l)
+	default:
+		n.localInsertion(e, l)
 	}
+}
+
+// localInsertion is the part of local by which nodes are inserted and take their leave.
+func (n *Node) localInsertion(e env.Env, l env.Local) {
+	switch l := l.(type) {
+	case *env.MulticastRequest:
+		n.multicast.OnRequest(e, l)
+	case *env.Insert:
+		n.multicast.OnInsert(e, l)
+	case *env.Inserted:
+		n.membership.OnSpread(e, l)
+	case *env.Inserting:
+		n.membership.OnInserting(e, l)
+	case *env.InsertingDone:
+		n.multicast.OnInsertingDone(e, l)
+	case *env.Unpinned:
+		n.membership.OnUnpinned(l)
+	case *env.HandOver:
+		n.publish.OnHandOver(e, l)
+	case *env.HandedOver:
+		n.membership.OnHandedOver(e, l)
+	case *env.Drained:
+		n.membership.OnDrained(e)
+	case *env.Released:
+		n.membership.OnReleased(e, l)
+	}
+}
+
+// handled goes to the machine that handed the message to the application.
+func (n *Node) handled(e env.Env, r *env.HandlerReply) {
+	if r.For == env.Multicast {
+		n.multicast.OnHandlerReply(e, r)
+		return
+	}
+	n.messages.OnHandlerReply(e, r)
 }
 
 // verdict goes to the machine that asked for it.
@@ -122,4 +176,5 @@ func (n *Node) cancel(e env.Env, call env.Call) {
 	n.publish.OnCancel(e, call)
 	n.locate.OnCancel(e, call)
 	n.messages.OnCancel(e, call)
+	n.multicast.OnCancel(call)
 }

@@ -124,7 +124,7 @@ func (n *net) add() *host {
 		record: sealed(wire.NodeKind, payload, peer), timers: make(map[env.TimerKey]uint64),
 		open: make(map[idspace.ID]bool), outcomes: make(map[env.Call]*env.Outcome),
 		dropped: make(map[string]int), x: n.rng.Float64(), y: n.rng.Float64(),
-		reply: func(u *env.Upcall) *env.HandlerReply { return &env.HandlerReply{Ticket: u.Ticket, Payload: u.Payload} },
+		reply: func(u *env.Upcall) *env.HandlerReply { return &env.HandlerReply{For: u.For, Ticket: u.Ticket, Payload: u.Payload} },
 	}
 	cfg := node.Config{Self: h.id, Network: "test", Record: h.record, Generation: 1}
 	n.config(&cfg)
@@ -242,6 +242,7 @@ func (h *host) SendDial(to idspace.ID, m wire.Message) {
 			h.open[to], other.open[h.id] = true, true
 			other.node.Step(other, h.id, &wire.Hello{Version: 1, Network: "test", Record: h.record})
 			h.node.Step(h, to, &wire.Hello{Version: 1, Network: "test", Record: other.record})
+			h.local(&env.LinkOpened{Peer: to, Dialed: true})
 		}
 		h.transmit(other, m)
 	})

@@ -20,6 +20,7 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/links"
 	"github.com/tapestry-dolr/tapestry/internal/membership"
 	"github.com/tapestry-dolr/tapestry/internal/messages"
+	"github.com/tapestry-dolr/tapestry/internal/multicast"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 	"github.com/tapestry-dolr/tapestry/leafset"
@@ -44,6 +45,7 @@ type Node struct {
 	publish    *publish.Publisher
 	locate     *locate.Locator
 	messages   *messages.Carrier
+	multicast  *multicast.Caster
 
 	env stepEnv
 }
@@ -118,6 +120,8 @@ func (n *Node) OnTimer(w env.World, k env.TimerKey) {
 		n.locate.OnTimer(&n.env, k)
 	case env.Messages:
 		n.messages.OnTimer(&n.env, k)
+	case env.Multicast:
+		n.multicast.OnTimer(&n.env, k)
 	}
 }
 

@@ -21,7 +21,8 @@ type Status struct {
 	LinksCap  int
 	LinksMost int // the most links there have been at once
 	LeafSet   []idspace.ID
-	Levels    int // levels of the neighbor map that have any neighbor
+	Levels    int        // levels of the neighbor map that have any neighbor
+	Place     wire.Point // this node's network coordinate
 	Neighbors []Neighbor
 	Pointers  int // pointers kept for others
 	Served    int // objects that this node publishes
@@ -50,7 +51,7 @@ func (n *Node) Status() Status {
 		ID: n.cfg.Self, Network: n.cfg.Network,
 		Phase: phaseNames[n.membership.Phase()], Ready: n.router.Active(),
 		Links: n.links.Count(), LinksCap: n.links.Cap(), LinksMost: n.links.Most(),
-		LeafSet: n.tables.Leaves.All(), Levels: n.tables.Map.Levels(),
+		LeafSet: n.tables.Leaves.All(), Levels: n.tables.Map.Levels(), Place: n.links.Place(),
 		Pointers: n.store.Len(), Served: n.served.Len(), Pending: n.router.Pending(),
 	}
 	for _, l := range n.links.All() {
@@ -80,7 +81,7 @@ func (n *Node) Tables() *surrogate.Tables { return n.tables }
 
 // Check returns the first broken invariant of the node's tables.
 func (n *Node) Check() error {
-	for _, c := range []interface{ Check() error }{n.tables.Map, n.tables.Leaves, n.links, n.store, n.served} {
+	for _, c := range []interface{ Check() error }{n.tables.Map, n.tables.Leaves, n.links, n.store, n.served, n.membership} {
 		if err := c.Check(); err != nil {
 			return err
 		}

@@ -26,6 +26,7 @@ type Router struct {
 	Hops    map[idspace.ID]idspace.ID
 	Default idspace.ID
 	Left    bool // this node is no member: it may not answer as root
+	Heir    idspace.ID
 
 	begun   []*wire.Routed // the requests that began here, by number
 	numbers map[uint64]int // their numbers, by call
@@ -60,6 +61,22 @@ func (r *Router) Route(e env.Env, m *wire.Routed) {
 	r.numbers[m.Call] = n
 	r.Env.Line("route #%d %s", n, r.Describe(m))
 	r.hop(e, m, r.Env.Self)
+}
+
+// RouteVia begins a request at another node.
+func (r *Router) RouteVia(e env.Env, m *wire.Routed, first idspace.ID) {
+	n := len(r.begun)
+	r.begun = append(r.begun, m)
+	r.numbers[m.Call] = n
+	r.Env.Line("route #%d via %s without %s: %s", n, r.Env.Of(first), r.Env.List(wire.IDs(m.Excluded)), r.Describe(m))
+}
+
+// Heirs is who comes after this node: the story's heir, if it has named one.
+func (r *Router) Heirs(idspace.ID, int) []idspace.ID {
+	if r.Heir.IsZero() {
+		return nil
+	}
+	return []idspace.ID{r.Heir}
 }
 
 // Arrive is a request, named label, that comes in from a neighbor.

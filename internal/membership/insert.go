@@ -1,0 +1,360 @@
+package membership
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/routing"
+)
+
+// insertion is a joining node that this one inserts, or needs to know (JSAC §III-C; design
+// §6). The surrogate probes it, lends it its tables and has the multicast spread; whoever
+// that reaches, the surrogate too, probes it, points at it, and hands over the pointers
+// whose root it becomes. Others route to it from then on, and it passes on what comes
+// until it is active.
+type insertion struct {
+	generation uint64
+	surrogate  bool           // this node has it spread
+	spread     bool           // it is on its way
+	result     *wire.Inserted // how that ended
+	calls      []uint64       // multicasts that wait for this node's part
+	state      insertState
+}
+
+type insertState uint8
+
+const (
+	probing insertState = iota // heartbeat will tell whether it lives and has room
+	handing                    // publish hands over
+	known                      // this node's part is done
+)
+
+// lockTime is how long at most a joining node stays pinned, and is remembered (design §6).
+const lockTime = 5 * time.Second
+
+var (
+	errNoTrail = errors.New("no path")
+	errOther   = errors.New("record of another node")
+)
+
+// OnHop lends a joining node a row on its way, and inserts it at the root of its ID.
+func (m *Member) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verdict {
+	b, id, err := m.readJoin(e, r)
+	if err != nil {
+		e.Emit(&env.Dropped{Why: "join: " + err.Error(), Peer: at.From})
+		return routing.Continue
+	}
+	if at.From == m.tables.Self || m.phase != Active {
+		return routing.Continue
+	}
+	if at.Root {
+		reply := &wire.JoinReply{Records: m.closest(id), Lent: b.Lent}
+		m.router.Answer(e, r, wire.Pack(reply), wire.Refusal_REFUSAL_NONE)
+		m.insert(e, id)
+		return routing.Consumed
+	}
+	if len(b.Lent) < wire.MaxHops {
+		b.Lent = append(b.Lent, m.loan(id))
+		*at.Body = wire.Pack(b)
+	}
+	return routing.Continue
+}
+
+// ahead is how many of the leaf set on each side come with the reply to a join, so that the
+// joining node dials them while its surrogate dials it.
+const ahead = 4
+
+// closest lists the records of this node and of the nearest of its leaf set.
+func (m *Member) closest(joiner idspace.ID) []*wire.SignedRecord {
+	records := []*wire.SignedRecord{m.book.find(m.tables.Self).record}
+	for _, id := range m.tables.Leaves.Nearest(ahead) {
+		if p := m.book.find(id); p != nil && id != joiner {
+			records = append(records, p.record)
+		}
+	}
+	return records
+}
+
+func (m *Member) readJoin(e env.Env, r *wire.Routed) (*wire.Join, idspace.ID, error) {
+	b, err := wire.Unpack(r.Body, new(wire.Join))
+	if err != nil {
+		return nil, idspace.ID{}, err
+	}
+	id, err := m.note(e, b.Record)
+	if err == nil && id != wire.ID(r.Key) {
+		err = errOther
+	}
+	return b, id, err
+}
+
+// loan is the row of this node that a joining one can use: the level up to which they
+// share digits.
+func (m *Member) loan(joiner idspace.ID) *wire.Loan {
+	l := &wire.Loan{Lender: m.book.find(m.tables.Self).record}
+	for _, n := range m.tables.Map.Row(m.tables.Space.CommonPrefix(m.tables.Self, joiner)) {
+		if n.ID != joiner && len(l.Refs) < wire.MaxRefs*10 {
+			l.Refs = wire.AppendRef(l.Refs, m.book.ref(n.ID))
+		}
+	}
+	return l
+}
+
+// insert begins the insertion of a joining node as its surrogate. One that asks again is
+// told how the last one ended, or has it begun anew if it was started again.
+func (m *Member) insert(e env.Env, id idspace.ID) {
+	generation := m.book.find(id).stamp.generation
+	if i := m.inserting[id]; i != nil && i.surrogate && i.generation == generation {
+		if i.result != nil {
+			m.tellInserted(e, id, i)
+		}
+		return
+	}
+	i := m.remember(e, id)
+	if i == nil {
+		return // too many at once: it asks again
+	}
+	i.surrogate = true
+	m.lookAt(e, id, i)
+	if records := m.lend(id); len(records) > 0 {
+		e.SendDial(id, &wire.Records{Records: records})
+	}
+}
+
+// remember begins to look after a joining node, unless there are too many.
+func (m *Member) remember(e env.Env, id idspace.ID) *insertion {
+	generation := m.book.find(id).stamp.generation
+	i := m.inserting[id]
+	switch {
+	case i == nil && len(m.inserting) >= m.cfg.Insertions:
+		return nil
+	case i == nil || i.generation != generation:
+		i = &insertion{generation: generation}
+		m.inserting[id] = i
+	}
+	e.SetTimer(env.TimerKey{Room: env.Membership, What: timerLock, Peer: id}, lockTime)
+	return i
+}
+
+// lookAt probes a joining node, for whatever it can be used for.
+func (m *Member) lookAt(e env.Env, id idspace.ID, i *insertion) {
+	i.state = probing
+	if _, busy := m.gate.probing[id]; busy {
+		return
+	}
+	use := m.want(id)
+	if use == wire.Use_USE_SOLE && m.standsIn(id) {
+		use = wire.Use_USE_STARVED // without it this node would be a wrong root
+	}
+	m.probe(e, id, use)
+}
+
+// OnLinkOpened has the multicast begin for a joining node that has been reached at its
+// address: a link that this node dialed tells as much as an answered probe, a round trip sooner.
+func (m *Member) OnLinkOpened(e env.Env, x *env.LinkOpened) {
+	if i := m.inserting[x.Peer]; i != nil && x.Dialed && i.surrogate && !i.spread {
+		m.spread(e, x.Peer, i)
+	}
+}
+
+// OnInserting makes this node know a joining one that the multicast tells it of.
+func (m *Member) OnInserting(e env.Env, x *env.Inserting) {
+	id, err := m.note(e, x.Insertion.Record)
+	var i *insertion
+	if err == nil && (m.phase == Active || m.phase == Joining) {
+		i = m.remember(e, id)
+	}
+	if i == nil || id == m.tables.Self {
+		e.Post(&env.InsertingDone{Spread: x.Spread, Failed: id != m.tables.Self && m.phase != Leaving})
+		return
+	}
+	m.tables.Map.Pin(id)
+	m.fill(e, id, x.Insertion.Holes)
+	i.calls = append(i.calls, x.Spread)
+	switch {
+	case i.state == known:
+		m.insertionDone(e, id, named)
+	case i.state == handing:
+	case m.tables.Map.Has(id):
+		m.take(e, id, i) // it may have been started anew, and have nothing
+	default:
+		m.lookAt(e, id, i)
+	}
+}
+
+// inserted goes on with an insertion when heartbeat has judged the joining node.
+func (m *Member) inserted(e env.Env, v *env.Verdict) {
+	i := m.inserting[v.Peer]
+	if i == nil || i.state != probing {
+		return
+	}
+	switch {
+	case !v.Alive:
+		m.insertionDone(e, v.Peer, named) // nobody needs to know it
+		m.forgetInsertion(e, v.Peer)
+	case i.surrogate && !i.spread:
+		m.spread(e, v.Peer, i)
+	default:
+		m.take(e, v.Peer, i)
+	}
+}
+
+// take hands over to a joining node that is in the tables. One that they have no room for
+// nobody needs here, unless it fills a hole.
+func (m *Member) take(e env.Env, id idspace.ID, i *insertion) {
+	switch {
+	case m.tables.Map.Has(id) || m.tables.Leaves.Has(id):
+		i.state = handing
+		e.Post(&env.HandOver{To: id})
+	case m.tables.Map.FillsHole(id):
+		m.insertionDone(e, id, unnamed)
+	default:
+		m.insertionDone(e, id, named)
+	}
+}
+
+// spread has the multicast begin for a joining node that has answered.
+func (m *Member) spread(e env.Env, id idspace.ID, i *insertion) {
+	i.spread = true
+	level := m.tables.Space.CommonPrefix(m.tables.Self, id)
+	e.Post(&env.Insert{Node: id, Digits: level, Insertion: &wire.Insertion{
+		Record: m.book.find(id).record, Holes: m.holes(level),
+	}})
+}
+
+// OnSpread tells a joining node how the multicast has ended. If somebody is missing, it
+// asks again.
+func (m *Member) OnSpread(e env.Env, x *env.Inserted) {
+	i := m.inserting[x.Node]
+	if i == nil {
+		return
+	}
+	i.result = &wire.Inserted{Generation: i.generation, Reached: uint32(x.Reached), Failed: uint32(x.Failed)}
+	m.tellInserted(e, x.Node, i)
+	if x.Failed > 0 {
+		m.forgetInsertion(e, x.Node)
+	}
+}
+
+func (m *Member) tellInserted(e env.Env, id idspace.ID, i *insertion) { e.SendDial(id, i.result) }
+
+// ending says whether a joining node is known here now.
+type ending uint8
+
+const (
+	named ending = iota
+	unnamed
+)
+
+// insertionDone ends this node's part.
+func (m *Member) insertionDone(e env.Env, id idspace.ID, how ending) {
+	i := m.inserting[id]
+	if i == nil {
+		return
+	}
+	i.state = known
+	for _, call := range i.calls {
+		e.Post(&env.InsertingDone{Spread: call, Failed: how == unnamed})
+	}
+	i.calls = nil
+}
+
+// OnHandedOver goes on when publish has handed over: with an insertion, or with leaving.
+func (m *Member) OnHandedOver(e env.Env, h *env.HandedOver) {
+	if h.To.IsZero() {
+		m.sayGoodbye(e)
+		return
+	}
+	if i := m.inserting[h.To]; i != nil && i.state == handing {
+		m.insertionDone(e, h.To, named)
+	}
+}
+
+// OnUnpinned ends the time in which others that are inserted must be told of a node.
+func (m *Member) OnUnpinned(u *env.Unpinned) { m.tables.Map.Unpin(u.Node) }
+
+// forgetInsertion ends the care for a joining node: its time is over, or it has gone.
+func (m *Member) forgetInsertion(e env.Env, id idspace.ID) {
+	if i := m.inserting[id]; i != nil && i.state != known {
+		m.insertionDone(e, id, unnamed)
+	}
+	delete(m.inserting, id)
+	m.tables.Map.Unpin(id)
+	e.StopTimer(env.TimerKey{Room: env.Membership, What: timerLock, Peer: id})
+}
+
+// holes lists the digits of the levels up to one for which this node knows nobody: those
+// are the joining node's holes too, of which the multicast may reach somebody who knows.
+func (m *Member) holes(level int) (masks []byte) {
+	s := m.tables.Space
+	for l := range level + 1 {
+		var mask uint16
+		for d := range idspace.Digit(s.Radix()) {
+			if d != s.Digit(m.tables.Self, l) && len(m.tables.Map.Slot(l, d)) == 0 {
+				mask |= 1 << d
+			}
+		}
+		masks = binary.BigEndian.AppendUint16(masks, mask)
+	}
+	return masks
+}
+
+// fill tells a joining node of those here that would fill its holes, the watch list of
+// P2PSIM, and of those that are being inserted as near to it as this node is.
+func (m *Member) fill(e env.Env, joiner idspace.ID, holes []byte) {
+	s := m.tables.Space
+	var refs []byte
+	fits := func(id idspace.ID) bool {
+		l := s.CommonPrefix(id, joiner)
+		return id != joiner && 2*l+2 <= len(holes) && l < s.Digits() &&
+			binary.BigEndian.Uint16(holes[2*l:])&(1<<s.Digit(id, l)) != 0
+	}
+	for _, id := range m.tables.Map.Pins() {
+		if id != joiner && s.CommonPrefix(id, joiner) >= s.CommonPrefix(m.tables.Self, joiner) {
+			refs = wire.AppendRef(refs, m.book.ref(id))
+		}
+	}
+	for _, n := range m.tables.Map.All() {
+		if fits(n.ID) && !m.tables.Map.Pinned(n.ID) && len(refs) < maxFillers*10 {
+			refs = wire.AppendRef(refs, m.book.ref(n.ID))
+		}
+	}
+	if len(refs) > 0 {
+		e.SendDial(joiner, &wire.Row{Refs: refs})
+	}
+}
+
+// maxFillers bounds what one node tells a joining one.
+const maxFillers = 64
+
+// lend lists the records that a node joining next to this one needs most, after closest:
+// the rest of its leaf set, then its rows from the longest prefix down, one per slot first.
+func (m *Member) lend(joiner idspace.ID) (records []*wire.SignedRecord) {
+	ids := m.tables.Leaves.All()
+	var spares []idspace.ID
+	for level := m.tables.Map.Levels() - 1; level >= 0; level-- {
+		for _, n := range m.tables.Map.Row(level) {
+			if _, primary := m.tables.Map.Primary(n.ID); primary {
+				ids = append(ids, n.ID)
+			} else {
+				spares = append(spares, n.ID)
+			}
+		}
+	}
+	seen := map[idspace.ID]bool{joiner: true}
+	for _, id := range m.tables.Leaves.Nearest(ahead) {
+		seen[id] = true
+	}
+	for _, id := range append(ids, spares...) {
+		p := m.book.find(id)
+		if p == nil || seen[id] || len(records) == wire.MaxRecords {
+			continue
+		}
+		seen[id] = true
+		records = append(records, p.record)
+	}
+	return records
+}

@@ -1,0 +1,298 @@
+package membership
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/routing"
+)
+
+// PartitionConfig says how overlays that have lost each other find together again
+// (Bamboo; FreePastry; design §6, partitions).
+type PartitionConfig struct {
+	// Period is the mean time between two probes for this node's own ID. If zero, 60 s.
+	Period time.Duration
+	// Eager is that time during the first EagerFor after activation, and while this node
+	// is lonely. If zero, 5 s and one minute.
+	Eager, EagerFor time.Duration
+	// Lost is how many neighbors found dead are remembered, LostFor for how long. If zero,
+	// 20 and 90 min.
+	Lost    int
+	LostFor time.Duration
+	// Buried is how long hearsay of a neighbor found dead is ignored. If zero, 15 min.
+	Buried time.Duration
+	// Alone is how long a node that has lost everybody waits for one of them before it
+	// answers as root again. If zero, 60 s.
+	Alone time.Duration
+	// Doubt is for how long after strangers were met nothing is absent. If zero, 10 s: the
+	// deadline of a request.
+	Doubt time.Duration
+}
+
+func (c PartitionConfig) withDefaults() PartitionConfig {
+	for _, d := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&c.Period, time.Minute}, {&c.Eager, 5 * time.Second}, {&c.EagerFor, time.Minute},
+		{&c.LostFor, 90 * time.Minute}, {&c.Buried, 15 * time.Minute}, {&c.Alone, time.Minute},
+		{&c.Doubt, 10 * time.Second},
+	} {
+		if *d.field == 0 {
+			*d.field = d.value
+		}
+	}
+	if c.Lost == 0 {
+		c.Lost = 20
+	}
+	return c
+}
+
+func (c PartitionConfig) validate() error {
+	if c.Period <= 0 || c.Eager <= 0 || c.EagerFor < 0 || c.Lost < 1 || c.LostFor <= 0 {
+		return fmt.Errorf("membership: Partition.Period %v, Eager %v, EagerFor %v, Lost %d, LostFor %v: want positive",
+			c.Period, c.Eager, c.EagerFor, c.Lost, c.LostFor)
+	}
+	if c.Buried <= 0 || c.Alone <= 0 || c.Doubt <= 0 {
+		return fmt.Errorf("membership: Partition.Buried %v, Alone %v, Doubt %v: want positive", c.Buried, c.Alone, c.Doubt)
+	}
+	return nil
+}
+
+// partition is the part of a member that looks for those who are out of sight: gossip
+// goes along links, so that it never notices that an overlay has come apart. From time to
+// time this node asks a seed, or a neighbor lost lately, to route a request to this node's
+// own ID. If that comes home, all is well. If somebody else takes itself for the root, it
+// is of another overlay, or of a side that has buried this node.
+type partition struct {
+	m     *Member
+	cfg   PartitionConfig
+	seeds []idspace.ID
+	lost  lostList
+
+	turn int        // probes so far
+	via  idspace.ID // whose verdict is waited for before it is asked, zero if nobody's
+	call uint64     // the request on its way
+	sent mono.Time  // when it left
+	near bool       // it went by way of a neighbor
+	met  mono.Time  // when a request last came to strangers
+
+	lonely bool     // this node has lost everybody
+	doubt  doubting // of what is absent
+}
+
+var _ routing.Upcall = (*partition)(nil)
+
+func newPartition(m *Member, cfg PartitionConfig) *partition {
+	return &partition{m: m, cfg: cfg}
+}
+
+// SelfProbes is what serves requests of the kind BODY_SELF_PROBE.
+func (m *Member) SelfProbes() routing.Upcall { return m.partition }
+
+// OnSeeds takes other seeds: a member asks one of them soon if any is new to it, or if it
+// has lost everybody.
+func (m *Member) OnSeeds(e env.Env, s *env.Seeds) {
+	p := m.partition
+	known := p.seeds
+	p.setSeeds(s.IDs)
+	news := slices.ContainsFunc(p.seeds, func(id idspace.ID) bool { return !slices.Contains(known, id) })
+	if m.phase == Active && (news || p.alone()) {
+		e.SetTimer(env.TimerKey{Room: env.Membership, What: timerProbe}, env.Jitter(e, p.cfg.Eager/2))
+	}
+}
+
+// maxSeeds bounds the seeds that are remembered.
+const maxSeeds = 64
+
+func (p *partition) setSeeds(seeds []idspace.ID) {
+	p.seeds = slices.DeleteFunc(slices.Clone(seeds), func(id idspace.ID) bool { return id == p.m.tables.Self })
+	p.seeds = p.seeds[:min(len(p.seeds), maxSeeds)]
+}
+
+// begin sets the first timer: this node is a member now.
+func (p *partition) begin(e env.Env) { p.schedule(e) }
+
+func (p *partition) schedule(e env.Env) {
+	period := p.cfg.Period
+	if p.lonely || e.Now().Sub(p.m.activated) < p.cfg.EagerFor {
+		period = p.cfg.Eager
+	}
+	e.SetTimer(env.TimerKey{Room: env.Membership, What: timerProbe}, env.Jitter(e, period))
+}
+
+// look begins the next probe: by way of a seed and of a lost node in turn.
+func (p *partition) look(e env.Env) {
+	if p.m.phase != Active {
+		return
+	}
+	p.schedule(e)
+	if _, waiting := p.m.gate.probing[p.via]; waiting {
+		return
+	}
+	p.lost.expire(e.Now(), p.cfg.LostFor)
+	p.turn++
+	p.via, p.call = p.choose(e), 0
+	if p.via.IsZero() {
+		return
+	}
+	if _, busy := p.m.gate.probing[p.via]; !busy {
+		p.m.probe(e, p.via, wire.Use_USE_NONE)
+	}
+}
+
+// choose says by way of whom to probe, zero if there is nobody.
+func (p *partition) choose(e env.Env) idspace.ID {
+	if n := p.lost.next(); n != nil && (p.turn%2 == 1 || len(p.seeds) == 0) {
+		n.tries++
+		p.remember(e, n)
+		return n.id
+	}
+	if len(p.seeds) > 0 {
+		return p.seeds[e.Rand().IntN(len(p.seeds))]
+	}
+	return idspace.ID{}
+}
+
+// remember writes a lost node into the book again, which may have forgotten it.
+func (p *partition) remember(e env.Env, n *lostNode) {
+	if p.m.book.find(n.id) == nil {
+		_, _ = p.m.note(e, n.record) // it was good when it came
+		p.m.book.bury(n.id, e.Now().Add(p.cfg.Buried))
+	}
+}
+
+// verdict takes heartbeat's judgement of any node, and reports whether it was asked for
+// here alone.
+func (p *partition) verdict(e env.Env, v *env.Verdict, use wire.Use) bool {
+	if v.Alive {
+		p.m.book.unbury(v.Peer)
+	}
+	if v.Peer != p.via || p.m.phase != Active {
+		return false
+	}
+	p.via = idspace.ID{}
+	if !v.Alive {
+		return use == wire.Use_USE_NONE
+	}
+	p.lost.drop(v.Peer)
+	p.ask(e, v.Peer, nil)
+	if use != wire.Use_USE_NONE {
+		return false
+	}
+	p.m.consider(e, v.Peer)
+	return true
+}
+
+// ask sends the request by way of a node that has just answered.
+func (p *partition) ask(e env.Env, via idspace.ID, excluded []byte) {
+	p.call, p.sent, p.near = e.Rand().Uint64(), e.Now(), p.knows(via)
+	p.m.router.RouteVia(e, &wire.Routed{
+		Call: p.call, Key: p.m.tables.Self[:], BodyKind: wire.BodyKind_BODY_SELF_PROBE,
+		Body: wire.Pack(&wire.SelfProbe{Record: p.m.Record(p.m.tables.Self)}), Excluded: excluded,
+	}, via)
+}
+
+// home takes a request that has come home. If it came straight back from whom it was sent
+// to, that says little: he may have got to know this node a moment ago, when it dialed him.
+// Then the others there are asked, as if this node did not exist.
+func (p *partition) home(e env.Env, r *wire.Routed) {
+	if path := wire.IDs(r.Path); r.Call == p.call && len(path) == 2 && len(r.Excluded) == 0 && !p.near {
+		p.ask(e, path[1], p.m.tables.Self[:])
+	}
+}
+
+// OnHop answers a probe at the node that takes itself for the root, unless that is the
+// node which asks: then it has come home.
+func (p *partition) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verdict {
+	if wire.ID(r.Key) == p.m.tables.Self {
+		p.home(e, r)
+		return routing.Consumed
+	}
+	b, err := wire.Unpack(r.Body, new(wire.SelfProbe))
+	if err != nil {
+		e.Emit(&env.Dropped{Why: "self-probe: " + err.Error(), Peer: at.From})
+		return routing.Continue
+	}
+	if id, err := p.m.note(e, b.Record); err != nil || id != wire.ID(r.Key) {
+		e.Emit(&env.Dropped{Why: "self-probe: record of another node", Peer: at.From})
+		return routing.Continue
+	}
+	if !at.Root {
+		return routing.Continue
+	}
+	p.m.router.Answer(e, r, wire.Pack(p.neighborhood(wire.ID(r.Key))), wire.Refusal_REFUSAL_NONE)
+	p.m.book.unbury(wire.ID(r.Key)) // it asks, so the gate may see whether it lives
+	p.m.consider(e, wire.ID(r.Key))
+	return routing.Consumed
+}
+
+// neighborhood is what the asker would need to be a member here, as a joining node would:
+// this node and its leaf set, then the first of each slot, from the longest prefix down.
+func (p *partition) neighborhood(asker idspace.ID) *wire.SelfProbeReply {
+	reply := new(wire.SelfProbeReply)
+	seen := map[idspace.ID]bool{asker: true}
+	lend := func(to *[]*wire.SignedRecord, id idspace.ID) {
+		record := p.m.Record(id)
+		if record != nil && !seen[id] && len(seen) <= wire.MaxRecords {
+			seen[id] = true
+			*to = append(*to, record)
+		}
+	}
+	lend(&reply.Leaves, p.m.tables.Self)
+	for _, id := range p.m.tables.Leaves.All() {
+		lend(&reply.Leaves, id)
+	}
+	for level := p.m.tables.Map.Levels() - 1; level >= 0; level-- {
+		for _, n := range p.m.tables.Map.Row(level) {
+			if _, primary := p.m.tables.Map.Primary(n.ID); primary {
+				lend(&reply.Rows, n.ID)
+			}
+		}
+	}
+	return reply
+}
+
+// OnReply takes the tables of another root of this node's ID. In the same overlay its
+// neighbors on the ring are this node's too.
+func (p *partition) OnReply(e env.Env, r *wire.Routed) {
+	if p.call == 0 || r.Call != p.call || r.Refusal != wire.Refusal_REFUSAL_NONE || p.m.phase != Active {
+		return
+	}
+	p.call = 0
+	b, err := wire.Unpack(r.Body, new(wire.SelfProbeReply))
+	if err != nil {
+		e.Emit(&env.Dropped{Why: "self-probe reply: " + err.Error()})
+		return
+	}
+	if strange := p.strange(b.Leaves); 2*strange > len(b.Leaves) {
+		p.met = e.Now()
+		p.meet(e, slices.Concat(b.Leaves, b.Rows))
+		if trail := wire.IDs(r.Trail); len(trail) > 1 {
+			p.tell(e, trail[1:2]) // it has a link to this node, and is of the other overlay
+		}
+	}
+	p.m.learn(e, slices.Concat(b.Leaves, b.Rows))
+}
+
+// strange counts the records of nodes that are in no table of this node.
+func (p *partition) strange(records []*wire.SignedRecord) (count int) {
+	for _, record := range records {
+		if node, err := record.Node(); err == nil && !p.knows(node.ID()) {
+			count++
+		}
+	}
+	return count
+}
+
+func (p *partition) knows(id idspace.ID) bool {
+	return id == p.m.tables.Self || p.m.tables.Leaves.Has(id) || p.m.tables.Map.Has(id)
+}
+
+// OnLost is a probe that could not leave this node: there will be others.
+func (p *partition) OnLost(env.Env, *wire.Routed, wire.Refusal) {}
