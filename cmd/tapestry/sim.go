@@ -23,7 +23,8 @@ type simulation struct {
 }
 
 // apart are the flags of sim that say where things go, not what is simulated.
-var apart = map[string]bool{"scenario": true, "out": true, "trace": true, "progress": true, "json": true, "protocols": true}
+var apart = map[string]bool{"scenario": true, "out": true, "trace": true, "progress": true, "json": true, "protocols": true,
+	"cpuprofile": true, "memprofile": true}
 
 func (c *cli) sim() *cobra.Command {
 	s := &simulation{cfg: sim.Default()}
@@ -71,6 +72,8 @@ func (s *simulation) flags(f *pflag.FlagSet) {
 	f.DurationVar(&c.SessionMedian, "session-median", 0, "of all nodes' sessions, which are exponential; 0: nobody comes or goes")
 	f.StringVar(&c.ChurnTrace, "churn-trace", "", "`FILE` of measured sessions, of whose nodes the first --nodes take part")
 	f.Float64Var(&c.ChurnSpeedup, "churn-speedup", c.ChurnSpeedup, "how much faster than measured they come and go")
+	f.DurationVar(&c.JoinEvery, "join-every", c.JoinEvery, "one new node joins every so often")
+	f.DurationVar(&c.LeaveEvery, "leave-every", c.LeaveEvery, "one node takes its leave every so often, until one is left")
 	f.Var(&c.Kill, "kill", "a share of the nodes crashes at once (may be repeated)")
 	f.Var(&c.Leave, "leave", "a share of the nodes takes its leave (may be repeated)")
 	f.Var(&c.Join, "join", "as many as a share of --nodes join at once (may be repeated)")
@@ -87,6 +90,8 @@ func (s *simulation) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.scenario, "scenario", "", "YAML `FILE` of any of these flags; those on the command line win")
 	f.StringVar(&s.out, "out", "", "write the report, a page and pictures into `DIR`")
 	f.StringVar(&s.trace, "trace", "", "write a line for every message to `FILE`")
+	f.StringVar(&c.CPUProfile, "cpuprofile", "", "write a profile of the measured part's computing time to `FILE`")
+	f.StringVar(&c.MemProfile, "memprofile", "", "write a profile of the heap at its end to `FILE`")
 	f.StringVar(&s.progress, "progress", "auto", "auto: a bar on a terminal; never")
 }
 

@@ -16,11 +16,11 @@ func (c *cli) simExplore() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explore",
 		Short: "Draw scenarios with faults and look for violations",
-		Long: `explore draws scenarios from a seed: 10 to 60 nodes for 20 to 60 seconds, with some of
-loss, jitter, reordering, duplication, crashes, joins, departures, partitions, stalls
-and churn. It plays each with all oracles. One that an oracle objects to is shrunk to a
-small one that still fails, and printed with the command that repeats it; the exit code
-is 1 then.`,
+		Long: `explore draws scenarios from a seed: 10 to 60 nodes for half a minute to some
+minutes, with some of loss, jitter, reordering, duplication, crashes, joins,
+departures, partitions, stalls and churn. It plays each with all oracles. One that an
+oracle objects to is shrunk to a small one that still fails, and printed with the
+command that repeats it; the exit code is 1 then.`,
 		Example: `  tapestry sim explore --runs 200 --seed 7`,
 		Args:    cobra.NoArgs,
 		RunE: c.ran(func(*cobra.Command, []string) error {

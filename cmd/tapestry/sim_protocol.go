@@ -55,6 +55,8 @@ func (s *simulation) alone() error {
 		return fmt.Errorf("--check: there are no oracles for the model of %s", s.cfg.Protocol)
 	case s.trace != "":
 		return fmt.Errorf("--trace: the model of %s writes none", s.cfg.Protocol)
+	case s.cfg.CPUProfile != "" || s.cfg.MemProfile != "":
+		return fmt.Errorf("--cpuprofile and --memprofile: of the model of %s there are none", s.cfg.Protocol)
 	}
 	return nil
 }

@@ -18,10 +18,10 @@ func (a *auditor) roots(m *member) {
 		hop := m.host.Node().NextHop(key)
 		claims := hop.Rule == wire.Rule_RULE_ROOT
 		if claims && id != root && !m.leaving {
-			a.found(finding{oneRoot, m.host.Number(), key},
+			a.found(finding{oneRoot, m.host.Number(), key}, whereof{host: m, about: []idspace.ID{root}},
 				fmt.Sprintf("takes itself for the root of %s, which is %s", key.Short(), root.Short()))
 		} else if !claims && id == root {
-			a.found(finding{oneRoot, m.host.Number(), key},
+			a.found(finding{oneRoot, m.host.Number(), key}, whereof{host: m, about: []idspace.ID{hop.To}},
 				fmt.Sprintf("is the root of %s and would go on to %s", key.Short(), hop.To.Short()))
 		}
 	}
@@ -39,7 +39,7 @@ func (a *auditor) holes(m *member) {
 			}
 			if there := withDigit(space, nodes, level, d); len(there) > 0 {
 				slot := space.WithDigit(id, level, d)
-				a.found(finding{falseHole, m.host.Number(), slot},
+				a.found(finding{falseHole, m.host.Number(), slot}, whereof{host: m, about: there},
 					fmt.Sprintf("slot %d/%x is empty, %s is there", level, d, there[0].Short()))
 			}
 		}
@@ -60,14 +60,14 @@ func (a *auditor) leaves(m *member) {
 	}
 	for _, id := range set.All() {
 		if h := a.run.world.Host(id); h == nil || h.Down() {
-			a.found(finding{ring, m.host.Number(), id}, fmt.Sprintf("keeps %s in its leaf set, which is down", id.Short()))
+			a.found(finding{ring, m.host.Number(), id}, whereof{host: m, about: []idspace.ID{id}}, fmt.Sprintf("keeps %s in its leaf set, which is down", id.Short()))
 		}
 	}
 }
 
 func (a *auditor) adjacent(m *member, set *leafset.Set, id idspace.ID) {
 	if !set.Has(id) {
-		a.found(finding{ring, m.host.Number(), id}, fmt.Sprintf("%s is next on the ring and not in its leaf set", id.Short()))
+		a.found(finding{ring, m.host.Number(), id}, whereof{host: m, about: []idspace.ID{id}}, fmt.Sprintf("%s is next on the ring and not in its leaf set", id.Short()))
 	}
 }
 
@@ -81,6 +81,9 @@ const (
 
 // pointers: none outlives its own life, nor that of its server by more than a lease.
 func (a *auditor) pointers(m *member) {
+	if m.host.Stalled() {
+		return // it cannot forget anything now
+	}
 	store, now := m.host.Node().Pointers(), a.run.world.Now()
 	for i := range store.Len() {
 		p := store.At(i)
@@ -132,7 +135,7 @@ func (a *auditor) objects(nodes []*member) {
 		for k := range 3 {
 			from := nodes[(i*7+k*len(nodes)/3)%len(nodes)]
 			if !a.reaches(from, o) {
-				a.found(finding{locatable, from.host.Number(), o.guid},
+				a.found(finding{locatable, from.host.Number(), o.guid}, whereof{anybody: true},
 					fmt.Sprintf("no path from here to a root of %s has a pointer to any of its %d servers", o.guid.Short(), len(o.living())))
 			}
 		}

@@ -32,6 +32,12 @@ func (r *run) disturb() {
 	for _, p := range r.cfg.Partition {
 		r.partition(p)
 	}
+	if r.cfg.LeaveEvery > 0 {
+		r.world.After(r.cfg.LeaveEvery, r.leaveOneByOne)
+	}
+	if r.cfg.JoinEvery > 0 {
+		r.world.After(r.cfg.JoinEvery, r.joinOneByOne)
+	}
 	if r.cfg.Stall.Share > 0 {
 		r.stalls()
 	}
@@ -83,6 +89,11 @@ func (r *run) crash(m *member) {
 		return
 	}
 	r.stats.deaths++
+	r.end(m)
+}
+
+// end takes a node off the net; what it has asked is not counted.
+func (r *run) end(m *member) {
 	for call, op := range r.operations { // unordered: only counts change
 		if l, ok := op.(*lookup); ok && l.from == m {
 			r.abandoned(op)
@@ -103,8 +114,20 @@ func (r *run) kill(share float64) {
 // leave lets a share of the nodes take its leave.
 func (r *run) leave(share float64) {
 	for _, m := range r.some(int(share * float64(len(r.people.active)))) {
-		m.leaving = true
-		r.ask(m, &parting{r, m}, func(call env.Call) env.Local { return &env.LeaveRequest{Call: call} })
+		r.takeLeave(m)
+	}
+}
+
+func (r *run) takeLeave(m *member) {
+	m.leaving, r.people.changed = true, r.world.Now()
+	r.ask(m, &parting{r, m}, func(call env.Call) env.Local { return &env.LeaveRequest{Call: call} })
+}
+
+// leaveOneByOne lets one node take its leave, and the next one later.
+func (r *run) leaveOneByOne() {
+	if staying := r.people.staying(); r.loading && len(staying) > 1 {
+		r.takeLeave(staying[len(staying)-1])
+		r.world.After(r.cfg.LeaveEvery, r.leaveOneByOne)
 	}
 }
 
@@ -117,7 +140,7 @@ type parting struct {
 func (*parting) arrived(*member) {}
 
 func (p *parting) ended(*env.Outcome) {
-	p.run.world.After(0, func() { p.run.people.crash(p.member) })
+	p.run.world.After(0, func() { p.run.end(p.member) })
 }
 
 // massJoin lets as many new nodes join at once as are a share of the first ones.
@@ -141,7 +164,7 @@ func (r *run) partition(p Span) {
 	})
 	r.world.After(p.To, func() {
 		r.world.Partition(nil)
-		r.people.changed = r.world.Now()
+		r.people.changed, r.people.healed = r.world.Now(), r.world.Now()
 		r.parted = false
 	})
 }
@@ -164,7 +187,11 @@ func (r *run) stall(m *member) {
 		}
 		d := span()
 		r.world.Stall(m.host, d)
-		r.world.After(d, func() { r.stall(m) })
+		r.people.disturb(m)
+		r.world.After(d, func() {
+			r.people.disturb(m)
+			r.stall(m)
+		})
 	})
 }
 

@@ -35,6 +35,8 @@ type Config struct {
 	Kill, Join    Moments
 	Leave         Moments
 	Partition     Spans
+	JoinEvery     time.Duration // a new node joins every so often, 0: none does
+	LeaveEvery    time.Duration // a node takes its leave every so often, until one is left
 
 	LookupEvery  time.Duration // ten nodes ask for one key; 0: never
 	LocateEvery  time.Duration
@@ -48,6 +50,9 @@ type Config struct {
 
 	// Command is the line that repeats the run, for the report and for violations.
 	Command string
+	// CPUProfile and MemProfile name files for profiles of the measured part, in the form
+	// of runtime/pprof; empty: none.
+	CPUProfile, MemProfile string
 	// Trace gets a line for every message, if not nil.
 	Trace io.Writer
 	// Progress is told every five virtual seconds, if not nil.
@@ -95,7 +100,8 @@ func (c *Config) Validate() error {
 		value time.Duration
 	}{
 		{"session-median", c.SessionMedian}, {"lookup-every", c.LookupEvery}, {"locate-every", c.LocateEvery},
-		{"publish-every", c.PublishEvery},
+		{"publish-every", c.PublishEvery}, {"join-every", c.JoinEvery},
+		{"leave-every", c.LeaveEvery},
 	}
 	for _, d := range durations {
 		if d.value < 0 {

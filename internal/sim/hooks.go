@@ -12,6 +12,7 @@ import (
 func (r *run) outcome(h *world.Host, o *env.Outcome) {
 	if m := of(h); o.Call == m.joining && o.Status != env.OK {
 		// It could not join: somebody may start it again, as another node.
+		r.stats.joins.failed++
 		r.world.After(0, func() { r.people.crash(m) })
 		return
 	}
@@ -33,6 +34,7 @@ func (r *run) upcall(h *world.Host, u *env.Upcall) *env.HandlerReply {
 func (r *run) event(h *world.Host, ev env.Event) {
 	switch ev := ev.(type) {
 	case *env.Ready:
+		r.joined(of(h))
 		r.people.activate(of(h))
 	case *env.NeighborChanged:
 		r.judgement(h, ev)
@@ -74,14 +76,22 @@ func (r *run) judgement(h *world.Host, ev *env.NeighborChanged) {
 	switch {
 	case peer.Down() && ev.State == env.NeighborDead:
 		r.stats.detection.add(r.world.Now().Sub(peer.Died()).Seconds())
-	case peer.Down() || r.parted || of(peer).slow || of(h).slow:
-	case peer.Again() && r.world.Now().Sub(peer.Born()) < rebirth:
-		// It is up again; the neighbor still means the life before.
+	case peer.Down() || r.parted:
 	case ev.State == env.NeighborDead:
-		r.stats.falseDeaths++
-	default:
+		r.people.disturb(of(h), of(peer))
+		if r.toBlame(h, peer) {
+			r.stats.falseDeaths++
+		}
+	case r.toBlame(h, peer):
 		r.stats.falseSuspicions++
 	}
+}
+
+// toBlame reports whether the detector ought not to have judged as it did: neither side
+// stalls, and the neighbor does not mean a life before this one.
+func (r *run) toBlame(h, peer *world.Host) bool {
+	again := peer.Again() && r.world.Now().Sub(peer.Born()) < rebirth
+	return !again && !of(peer).slow && !of(h).slow
 }
 
 // rebirth is how long the death of a node's earlier life may come to be known after it

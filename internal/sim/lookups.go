@@ -77,13 +77,14 @@ func (r *run) lookups() {
 		return
 	}
 	r.world.After(r.cfg.LookupEvery, r.lookups)
-	g := &group{window: r.window(), pending: min(groupSize, len(r.people.active))}
+	asking := r.some(groupSize)
+	g := &group{window: r.window(), pending: len(asking)}
 	for i := 0; i < idspace.Size; i += 8 {
 		var word [8]byte
 		binary.BigEndian.PutUint64(word[:], r.world.Rand().Uint64())
 		copy(g.key[i:], word[:])
 	}
-	for _, m := range r.some(g.pending) {
+	for _, m := range asking {
 		l := &lookup{run: r, group: g, from: m, started: r.world.Now()}
 		r.stats.asked++
 		r.ask(m, l, func(call env.Call) env.Local {
@@ -94,7 +95,7 @@ func (r *run) lookups() {
 
 // some draws n different active members.
 func (r *run) some(n int) []*member {
-	active := r.people.active
+	active := r.people.staying()
 	picked := make([]*member, 0, n)
 	taken := make(map[int]bool, n)
 	for len(picked) < min(n, len(active)) {
@@ -107,12 +108,10 @@ func (r *run) some(n int) []*member {
 }
 
 // arrived judges an answerer at the moment when it answers. A node that is taking its
-// leave may answer as long as it is asked.
+// leave may answer as long as it is asked, and so may whoever comes after it.
 func (l *lookup) arrived(at *member) {
-	root := l.run.people.root(l.group.key)
-	id := at.host.ID()
-	right := id == root || at.leaving && idspace.Hex.Closer(id, root, l.group.key)
-	l.verdicts = append(l.verdicts, answer{id, right})
+	stays, id := l.run.people.rootToStay(l.group.key), at.host.ID()
+	l.verdicts = append(l.verdicts, answer{id, id == stays || idspace.Hex.Closer(id, stays, l.group.key)})
 }
 
 // verdict is whether an answerer was the root when it answered.

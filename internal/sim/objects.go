@@ -237,9 +237,13 @@ func (s *search) ended(o *env.Outcome) {
 	}
 }
 
-// known reports whether a server that the roots knew when the search began is still up.
+// known reports whether a server that the roots knew when the search began is still up,
+// on the same side of a cut, and nobody had reason to take it for dead.
 func (s *search) known() bool {
-	return slices.ContainsFunc(s.servers, func(x server) bool { return !x.member.host.Down() && !x.member.leaving })
+	return slices.ContainsFunc(s.servers, func(x server) bool {
+		return !x.member.host.Down() && !x.member.leaving && s.run.people.steady(x.member) &&
+			s.run.world.Reachable(s.from.host, x.member.host)
+	})
 }
 
 func (s *search) found(o *env.Outcome) {

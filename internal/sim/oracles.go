@@ -13,8 +13,8 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
-// The oracles. Each sees all nodes at once; what they find while nodes come and go
-// counts when it is still so after graceTime.
+// The oracles. Each sees all nodes at once; what they find while something has to be
+// repaired counts when it is still so after graceTime.
 const (
 	oneRoot     = "one_root"         // a node takes itself for the root of a key and is not, or is and does not
 	falseHole   = "false_hole"       // a slot is empty though a node for it exists
@@ -30,9 +30,6 @@ var oracles = [...]string{oneRoot, falseHole, ring, locatable, wrongAbsent, outl
 
 const (
 	auditEvery = 5 * time.Second
-	// graceTime is how long the periodic repair may take: a row exchange with each
-	// neighbor of a level (10 s), a beacon and its probes, and one re-lay of objects.
-	graceTime = 50 * time.Second
 	// auditKeys and auditObjects are how many are looked at in each audit.
 	auditKeys, auditObjects, auditNodes = 16, 40, 1000
 	// textsPerOracle is how many violations of one oracle are told in full.
@@ -60,6 +57,7 @@ type auditor struct {
 	since, now map[finding]mono.Time
 	last       []happened // ring of events
 	next       int
+	strict     bool // nothing is forgiven
 }
 
 type happened struct {
@@ -112,20 +110,21 @@ func (a *auditor) sample() []*member {
 	return some
 }
 
-// found takes a finding that counts if it lasts: at once if nobody has come or gone for
-// long. A node that is cut off or stalled is not to blame.
-func (a *auditor) found(f finding, detail string) {
-	w := a.run.world
-	first, known := a.since[f]
-	if !known {
-		first = w.Now()
-	}
-	a.now[f] = first
-	calm := w.Now().Sub(a.run.people.changed) > graceTime
-	if a.run.parted || !calm && w.Now().Sub(first) < graceTime {
+// found takes a finding that counts if it lasts, or at once if there was nothing to
+// repair (forgiven). While the network is cut nobody is to blame.
+func (a *auditor) found(f finding, w whereof, detail string) {
+	if a.run.parted {
 		return
 	}
-	a.violation(f, detail)
+	now := a.run.world.Now()
+	first, known := a.since[f]
+	if !known {
+		first = now
+	}
+	a.now[f] = first
+	if !a.forgiven(w, now.Sub(first)) {
+		a.violation(f, detail)
+	}
 }
 
 // violation counts, and tells the first few.

@@ -18,7 +18,9 @@ type member struct {
 	since   mono.Time // when it became one
 	joining env.Call
 	leaving bool
-	slow    bool // it stalls now and then
+	slow    bool      // it stalls now and then
+	upset   mono.Time // see population.disturb, 0: never
+	bytes   int       // sent because it joins, until it is a member
 }
 
 func of(h *world.Host) *member { return h.Mark.(*member) }
@@ -32,8 +34,11 @@ type population struct {
 	ring   []idspace.ID
 	live   int // hosts that are up, members or not
 	free   []int
-	// changed is when somebody last came, went, or was cut off.
-	changed mono.Time
+	// gathering: many become members at once, and ring is not yet in order.
+	gathering bool
+	// changed is when somebody last came, began to leave, or went, or was cut off; upset
+	// when anybody was last disturbed, healed when a cut last ended, 0: never.
+	changed, upset, healed mono.Time
 }
 
 // birth brings a node onto the net.
@@ -63,6 +68,10 @@ func (p *population) place() (int, error) {
 
 // take takes one free place.
 func (p *population) take(place int) {
+	if len(p.free) > 0 && p.free[0] == place { // so it is while the first nodes are born
+		p.free = p.free[1:]
+		return
+	}
 	p.free = slices.DeleteFunc(p.free, func(free int) bool { return free == place })
 }
 
@@ -73,9 +82,21 @@ func (p *population) activate(m *member) {
 	}
 	m.at, m.since = len(p.active), p.world.Now()
 	p.active = append(p.active, m)
+	if p.gathering {
+		p.ring = append(p.ring, m.host.ID())
+		return
+	}
 	i, _ := slices.BinarySearchFunc(p.ring, m.host.ID(), idspace.Compare)
 	p.ring = slices.Insert(p.ring, i, m.host.ID())
 	p.changed = p.world.Now()
+}
+
+// gather lets do make many members at once: the ring is put in order at the end.
+func (p *population) gather(do func()) {
+	p.gathering = true
+	do()
+	p.gathering = false
+	slices.SortFunc(p.ring, idspace.Compare)
 }
 
 // retire takes a node out of the active ones.
@@ -103,12 +124,13 @@ func (p *population) crash(m *member) {
 	p.world.Crash(m.host)
 }
 
-// random draws an active member, nil if there is none.
+// random draws an active member that is not taking its leave, nil if there is none.
 func (p *population) random() *member {
-	if len(p.active) == 0 {
+	staying := p.staying()
+	if len(staying) == 0 {
 		return nil
 	}
-	return p.active[p.world.Rand().IntN(len(p.active))]
+	return staying[p.world.Rand().IntN(len(staying))]
 }
 
 // seeds is how many members a node is told of.
@@ -116,8 +138,12 @@ const seeds = 2
 
 // join asks a node to join by way of two members; the first of all founds the overlay.
 func (p *population) join(m *member, call env.Call) {
-	m.joining = call
-	request := &env.JoinRequest{Call: call}
+	m.joining, p.changed = call, p.world.Now()
+	m.host.Request(&env.JoinRequest{Call: call, Seeds: p.seedsOf(m)})
+}
+
+// seedsOf draws the seeds that a node is told of.
+func (p *population) seedsOf(m *member) (ids []idspace.ID) {
 	for range min(seeds, len(p.active)) {
 		seed := p.random()
 		for range 20 { // an operator names seeds that can be reached
@@ -126,13 +152,36 @@ func (p *population) join(m *member, call env.Call) {
 			}
 			seed = p.random()
 		}
-		request.Seeds = append(request.Seeds, seed.host.ID())
+		ids = append(ids, seed.host.ID())
 	}
-	m.host.Request(request)
+	return ids
 }
 
 // root is the active member with the smallest surrogate distance to key.
 func (p *population) root(key idspace.ID) idspace.ID { return rootOf(idspace.Hex, p.ring, key) }
+
+// rootToStay is the root among those that are not taking their leave.
+func (p *population) rootToStay(key idspace.ID) idspace.ID {
+	root := p.root(key)
+	if h := p.world.Host(root); h == nil || !of(h).leaving {
+		return root
+	}
+	var staying []idspace.ID
+	for _, id := range p.ring {
+		if !of(p.world.Host(id)).leaving {
+			staying = append(staying, id)
+		}
+	}
+	return rootOf(idspace.Hex, staying, key)
+}
+
+// staying lists the active members that are not taking their leave.
+func (p *population) staying() []*member {
+	if !slices.ContainsFunc(p.active, func(m *member) bool { return m.leaving }) {
+		return p.active
+	}
+	return slices.DeleteFunc(slices.Clone(p.active), func(m *member) bool { return m.leaving })
+}
 
 // rootOf is surrogate.Root for IDs in order: at every level it keeps those that have the
 // first digit from the key's on that anybody has.

@@ -66,6 +66,9 @@ func prepare(cfg Config) (*run, error) {
 	for _, j := range cfg.Join {
 		places += int(j.Share * float64(cfg.Nodes))
 	}
+	if cfg.JoinEvery > 0 {
+		places += int(cfg.Duration / cfg.JoinEvery)
+	}
 	delays, err := r.delays(places)
 	if err == nil && cfg.ChurnTrace != "" {
 		r.sessions, err = loadSessions(cfg)
@@ -77,7 +80,7 @@ func prepare(cfg Config) (*run, error) {
 	r.world = world.New(r.network())
 	r.world.Hooks = world.Hooks{
 		Event: r.event, Outcome: r.outcome, Upcall: r.upcall,
-		Sent: func(_ *world.Host, m wire.Message, size int) { r.stats.kinds.add(m, size) },
+		Sent: r.sent,
 	}
 	if cfg.Trace != nil {
 		r.world.Hooks.Arrived = r.trace
@@ -155,8 +158,10 @@ func (r *run) play() (report.Report, error) {
 	r.publishAll()
 	settled := time.Now()
 	events := r.world.Events()
-	r.measure()
-	wall := time.Since(settled)
+	if err := r.profiled(r.measure); err != nil {
+		return report.Report{}, err
+	}
+	wall := r.stats.wall
 	out := r.report()
 	out.VirtualS, out.WallS, out.SettleWallS = r.cfg.Duration.Seconds(), wall.Seconds(), settled.Sub(began).Seconds()
 	out.Events = r.stats.events - events
@@ -220,7 +225,12 @@ func (r *run) settle(places []int) error {
 			return err
 		}
 	}
-	r.world.Settle(r.world.Hosts(), world.Settled{Space: idspace.Hex, PerSlot: 3, LeafSide: 8, Cap: 160})
+	r.people.gather(func() {
+		r.world.Settle(r.world.Hosts(), world.Settled{Space: idspace.Hex, PerSlot: 3, LeafSide: 8, Cap: 160})
+	})
+	for _, m := range r.people.active { // those that join are told when they do
+		m.host.Request(&env.Seeds{IDs: r.people.seedsOf(m)})
+	}
 	r.people.changed = 0 // it has been together for ever
 	r.world.Run(5 * time.Second)
 	return nil
@@ -264,10 +274,11 @@ func (r *run) joinCall() env.Call {
 // measure is the part that counts.
 func (r *run) measure() {
 	r.began = r.world.Now()
+	clock := time.Now()
 	before := r.world.Totals()
 	r.stats.from = r.stats.kinds
 	r.stats.deaths, r.stats.falseDeaths, r.stats.falseSuspicions, r.stats.detection = 0, 0, 0, nil
-	r.stats.located = 0
+	r.stats.located, r.stats.joins = 0, joins{}
 	r.loading = true
 	if r.audit != nil {
 		r.audit.begin()
@@ -285,6 +296,7 @@ func (r *run) measure() {
 	after := r.world.Totals()
 	r.measured, r.packets, r.bytes = r.stats.kinds, after.Packets-before.Packets, after.Bytes-before.Bytes
 	r.stats.events = r.world.Events()
+	r.stats.wall = time.Since(clock)
 	r.loading = false
 	r.world.Run(deadline + time.Second) // what was asked in time is judged
 }

@@ -9,8 +9,8 @@ import (
 
 // traffic counts messages and bytes by kind; envelopes by what they carry.
 type traffic struct {
-	kinds  [wire.KindAck + 1]count
-	bodies [wire.BodyKind_BODY_MESSAGE + 1]count
+	kinds  [wire.KindStrangers + 1]count
+	bodies [wire.BodyKind_BODY_SELF_PROBE + 1]count
 }
 
 type count struct{ messages, bytes uint64 }
@@ -48,8 +48,10 @@ type stats struct {
 	deaths, falseDeaths, falseSuspicions int
 	detection                            samples
 
+	joins   joins
 	windows []window
-	events  uint64 // of the world, at the end of the measured part
+	events  uint64        // of the world, at the end of the measured part
+	wall    time.Duration // that it took
 }
 
 // window is five seconds.
@@ -97,6 +99,7 @@ func (r *run) report() report.Report {
 		Timeline: r.timeline(),
 	}
 	out.Publish = r.publishReport()
+	out.Joins = s.joins.report()
 	out.Traffic = r.trafficReport()
 	return out
 }

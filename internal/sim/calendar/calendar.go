@@ -24,6 +24,7 @@ type Event struct {
 	seq  uint64
 	Host int32
 	Arg  int32
+	next int32 // in a list
 	Kind uint8
 }
 
@@ -44,17 +45,12 @@ type Queue struct {
 	seq   uint64
 	count int
 
-	pool []entry // events that are not in now, in lists
+	pool []Event // those that are not in now, in lists
 	free int32
 	days [1 << pageBits]int32 // lists of the present page, by tick
 	busy [1 << pageBits / 64]uint64
 	page [1 << yearBits]int32 // lists of the present year, by page
 	far  int32                // list of everything later
-}
-
-type entry struct {
-	Event
-	next int32
 }
 
 const none = -1
@@ -102,12 +98,13 @@ func (q *Queue) file(e Event) {
 func (q *Queue) add(e Event, list int32) int32 {
 	i := q.free
 	if i == none {
-		q.pool = append(q.pool, entry{})
+		q.pool = append(q.pool, Event{})
 		i = int32(len(q.pool) - 1)
 	} else {
 		q.free = q.pool[i].next
 	}
-	q.pool[i] = entry{e, list}
+	e.next = list
+	q.pool[i] = e
 	return i
 }
 
@@ -117,7 +114,7 @@ func (q *Queue) refile(list int32) {
 		e := q.pool[list]
 		q.pool[list].next = q.free
 		q.free = list
-		q.file(e.Event)
+		q.file(e)
 		list = e.next
 	}
 }

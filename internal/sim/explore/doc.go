@@ -3,8 +3,7 @@
 // the command line that repeats it (design §9).
 //
 // What is drawn is what the overlay has to stand: faults whose harm the oracles forgive
-// while it is repaired. A partition long enough for both sides to bury each other is
-// drawn without objects, because each side then rightly knows nothing of the other's.
+// while it is repaired, and no longer.
 //
 // Invariants: the same Options give the same Result; a shrunk scenario keeps its seed
 // and breaks the same oracle.

@@ -76,7 +76,7 @@ func TestAFailureShrinks(t *testing.T) {
 // TestARealFailureIsToldWithItsCommand plays a network that loses so much that an oracle
 // has to object.
 func TestARealFailureIsToldWithItsCommand(t *testing.T) {
-	s := Scenario{Seed: 1, Nodes: 20, Seconds: 30, Objects: 5, Faults: []Fault{
+	s := Scenario{Seed: 1, Nodes: 20, Seconds: 90, Objects: 5, Faults: []Fault{
 		{"loss", []Flag{{"transport", "datagram"}, {"loss", "0.6"}}},
 	}}
 	v, err := play(s)

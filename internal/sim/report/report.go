@@ -22,6 +22,7 @@ type Report struct {
 	Lookups  Lookups        `json:"lookups"`
 	Locates  Locates        `json:"locates"`
 	Publish  Publish        `json:"publish"`
+	Joins    Joins          `json:"joins"`
 	Traffic  Traffic        `json:"traffic"`
 	Detector Detector       `json:"detector"`
 	State    State          `json:"state"`
@@ -96,6 +97,14 @@ type Publish struct {
 	RefreshMessagesPerNodeS float64 `json:"refresh_messages_per_node_s"`
 	VisibleMs               Ends    `json:"visible_ms"` // until the roots acknowledged
 	GoneMs                  Ends    `json:"gone_ms"`    // until the withdrawal was acknowledged
+}
+
+// Joins are the nodes that came in the measured part.
+type Joins struct {
+	Total     int       `json:"total"`  // that became members
+	Failed    int       `json:"failed"` // that gave up
+	Ms        Quantiles `json:"ms"`     // from the request until the node was a member
+	BytesMean float64   `json:"bytes_mean"`
 }
 
 // Traffic is what nodes send, packet headers included.

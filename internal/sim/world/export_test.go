@@ -20,7 +20,7 @@ func NewConns() *Conns { return new(Conns) }
 func peerOf(b byte) idspace.ID { return idspace.ID{0: b, 4: b % 5} }
 
 // Set, Remove, Has and Len are those of the table.
-func (c *Conns) Set(b byte)    { c.t.set(peerOf(b), &conn{}) }
+func (c *Conns) Set(b byte)    { c.t.set(&conn{peer: &Host{id: peerOf(b)}}) }
 func (c *Conns) Remove(b byte) { c.t.remove(peerOf(b)) }
 
 // Has is described at Set.

@@ -92,7 +92,7 @@ func (w *World) load(number int32, m wire.Message) {
 	p.size += size
 	w.totals.Messages++
 	if w.Hooks.Sent != nil {
-		w.Hooks.Sent(p.from, m, size)
+		w.Hooks.Sent(p.from, p.to, m, size)
 	}
 }
 
@@ -100,10 +100,17 @@ func (w *World) load(number int32, m wire.Message) {
 // lengths and a tag.
 const frameOverhead = 4
 
+// keptFrames is the largest buffer that is used again: one packet in many is as large as
+// a machine may send, and would make all of them so in time.
+const keptFrames = 512
+
 // drop forgets a packet.
 func (w *World) drop(number int32) {
 	p := &w.packets[number]
 	p.from, p.to, p.frames = nil, nil, p.frames[:0]
+	if cap(p.frames) > keptFrames {
+		p.frames = nil
+	}
 	clear(p.msgs)
 	p.msgs = p.msgs[:0]
 	w.freePkt = append(w.freePkt, number)

@@ -36,6 +36,9 @@ func (w *World) Settle(hosts []*Host, s Settled) {
 	ring := slices.Clone(hosts)
 	slices.SortFunc(ring, func(a, b *Host) int { return idspace.Compare(a.id, b.id) })
 	b := builder{world: w, Settled: s, ring: ring, linked: make([][]int32, len(ring)), seats: make([][]int32, len(ring))}
+	for _, h := range ring {
+		b.places = append(b.places, h.place)
+	}
 	b.leaves()
 	b.slots()
 	for i, h := range ring {
@@ -56,14 +59,16 @@ type builder struct {
 	Settled
 	world  *World
 	ring   []*Host
+	places []int32   // theirs
 	linked [][]int32 // with whom a node shares a link
 	seats  [][]int32 // whom it uses
+	empty  []int     // how many slots of each have no seat yet; nil: they do not matter
 }
 
 // link gives a node a seat at another's if both have room for the link.
 func (b *builder) link(from, to int32, limit int) bool {
 	if !slices.Contains(b.linked[from], to) {
-		if len(b.linked[from]) >= limit || len(b.linked[to]) >= limit {
+		if len(b.linked[from]) >= limit || len(b.linked[to])+b.needs(to) >= limit {
 			return false
 		}
 		b.linked[from] = append(b.linked[from], to)
@@ -73,6 +78,14 @@ func (b *builder) link(from, to int32, limit int) bool {
 		b.seats[from] = append(b.seats[from], to)
 	}
 	return true
+}
+
+// needs is how many links a node has to keep free for slots of its own.
+func (b *builder) needs(at int32) int {
+	if b.empty == nil {
+		return 0
+	}
+	return b.empty[at]
 }
 
 func (b *builder) leaves() {
@@ -85,29 +98,47 @@ func (b *builder) leaves() {
 	}
 }
 
-// slots fills the primaries of all nodes first, so that no hole is left for want of
-// room, then the first backups, and so on.
+// slots fills the primaries of all nodes first, those of slots with few nodes before all
+// others, so that no hole is left for want of room, then the first backups, and so on.
 func (b *builder) slots() {
 	choices := make([][][]int32, len(b.ring)) // by node and slot, nearest first
 	for i := range b.ring {
 		choices[i] = b.choices(i)
 	}
-	for rank := range b.PerSlot {
-		limit := b.Cap
-		if rank > 0 {
-			limit = int(reserve * float64(b.Cap))
+	b.fill(choices, b.Cap, func(slot []int32) bool { return len(slot) == 1 })
+	b.empty = make([]int, len(b.ring))
+	for i, slots := range choices {
+		for _, slot := range slots {
+			b.empty[i] += min(1, len(slot))
 		}
-		for i := range choices {
-			for s, slot := range choices[i] {
-				for len(slot) > 0 {
-					to := slot[0]
-					slot = slot[1:]
-					if b.link(int32(i), to, limit) {
-						break
-					}
-				}
-				choices[i][s] = slot
+	}
+	some := b.PerSlot
+	b.fill(choices, b.Cap, func(slot []int32) bool { return len(slot) > 0 && len(slot) <= some })
+	b.fill(choices, b.Cap, func(slot []int32) bool { return len(slot) > some })
+	b.empty = nil
+	for range b.PerSlot - 1 {
+		b.fill(choices, int(reserve*float64(b.Cap)), func(slot []int32) bool { return len(slot) > 0 })
+	}
+}
+
+// fill gives every node one more seat in each of some slots.
+func (b *builder) fill(choices [][][]int32, limit int, some func(slot []int32) bool) {
+	for i := range choices {
+		for s, slot := range choices[i] {
+			if !some(slot) {
+				continue
 			}
+			if b.empty != nil {
+				b.empty[i]--
+			}
+			for len(slot) > 0 {
+				to := slot[0]
+				slot = slot[1:]
+				if b.link(int32(i), to, limit) {
+					break
+				}
+			}
+			choices[i][s] = slot
 		}
 	}
 }
@@ -144,8 +175,9 @@ func (b *builder) nearest(i, low, high int) []int32 {
 	}
 	stride := max(1, (high-low)/allCandidates)
 	best := make([]candidate, 0, b.PerSlot*spareChoices)
+	delays, own := b.world.cfg.Delays, int(b.places[i])
 	for at := low + i%stride; at < high; at += stride {
-		c := candidate{int32(at), b.world.oneWay(b.ring[i], b.ring[at])}
+		c := candidate{int32(at), delays.OneWay(own, int(b.places[at]))}
 		if len(best) == cap(best) {
 			if c.far >= best[len(best)-1].far {
 				continue
@@ -191,4 +223,4 @@ func (b *builder) beacons(h *Host) {
 }
 
 // beaconLife outlasts the first beacons of everybody.
-const beaconLife = 60
+const beaconLife = 240

@@ -5,12 +5,16 @@ import (
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/sim/calendar"
 )
 
 // timer is one that is set, or one that was stopped and whose event is still to come.
+//
+// Invariant: each has one event in the calendar, at due or before.
 type timer struct {
 	key  env.TimerKey
+	due  mono.Time
 	host int32 // gone if it was stopped
 	next int32 // in the host's list, or in the list of free ones
 }
@@ -33,6 +37,11 @@ func slot(k *env.TimerKey, lists int) uint64 {
 // SetTimer has the node called with k after d; a timer of the same key is replaced.
 func (h *Host) SetTimer(k env.TimerKey, d time.Duration) {
 	w := h.world
+	due := w.now.Add(d)
+	if old := w.timer(h, &k); old != nil && old.due <= due {
+		old.due = due // its event will find that it came too early
+		return
+	}
 	w.unset(h, &k)
 	t := &h.timers
 	if t.count >= 2*len(t.lists) {
@@ -46,10 +55,10 @@ func (h *Host) SetTimer(k env.TimerKey, d time.Duration) {
 		w.freeTimer = w.timers[i].next
 	}
 	at := &t.lists[slot(&k, len(t.lists))]
-	w.timers[i] = timer{key: k, host: h.number, next: *at}
+	w.timers[i] = timer{key: k, due: due, host: h.number, next: *at}
 	*at = i
 	t.count++
-	w.queue.Push(calendar.Event{At: w.now.Add(d), Kind: evTimer, Host: h.number, Arg: i})
+	w.queue.Push(calendar.Event{At: due, Kind: evTimer, Host: h.number, Arg: i})
 }
 
 // StopTimer forgets the timer of key k, if there is one.
@@ -71,6 +80,19 @@ func (w *World) grow(t *timerTable) {
 			i = next
 		}
 	}
+}
+
+// timer finds a timer that is set, nil if there is none.
+func (w *World) timer(h *Host, k *env.TimerKey) *timer {
+	if len(h.timers.lists) == 0 {
+		return nil
+	}
+	for i := h.timers.lists[slot(k, len(h.timers.lists))]; i >= 0; i = w.timers[i].next {
+		if w.timers[i].key == *k {
+			return &w.timers[i]
+		}
+	}
+	return nil
 }
 
 // unset takes a timer off its host; its event will find that it is gone.
@@ -96,11 +118,16 @@ func (w *World) unset(h *Host, k *env.TimerKey) bool {
 func (w *World) fire(e calendar.Event) {
 	t := &w.timers[e.Arg]
 	h := w.hosts[e.Host]
-	if t.host != gone && !h.down && w.deferred(h, e) {
+	live := t.host != gone && !h.down
+	if live && w.now < t.due {
+		e.At = t.due
+		w.queue.Push(e)
+		return
+	}
+	if live && w.deferred(h, e) {
 		return
 	}
 	k := t.key
-	live := t.host != gone && !h.down
 	if live {
 		w.unset(h, &k)
 	}

@@ -79,7 +79,7 @@ type Hooks struct {
 	// Upcall answers a message that a node delivers to its application.
 	Upcall func(*Host, *env.Upcall) *env.HandlerReply
 	// Sent is told of every message with its size, packet overhead aside.
-	Sent func(*Host, wire.Message, int)
+	Sent func(from, to *Host, m wire.Message, size int)
 	// Arrived is told of every message before its node is.
 	Arrived func(from, to *Host, m wire.Message)
 	// Stepped is told after every event of a node.
@@ -102,6 +102,8 @@ type World struct {
 	rng   *rand.Rand
 	hosts []*Host
 	byID  map[idspace.ID]*Host // the latest life of each identity
+	// records holds the latest of each node, by its peer ID.
+	records map[string]*wire.SignedRecord
 
 	timers    []timer
 	freeTimer int32
@@ -140,7 +142,7 @@ func New(cfg Config) *World {
 	return &World{
 		cfg: cfg, now: Start, queue: calendar.New(), freeTimer: -1,
 		rng:  rand.New(rand.NewPCG(cfg.Seed, 0x6e6574)),
-		byID: make(map[idspace.ID]*Host), hash: cfg.Seed ^ 0x9e3779b97f4a7c15,
+		byID: make(map[idspace.ID]*Host), records: make(map[string]*wire.SignedRecord), hash: cfg.Seed ^ 0x9e3779b97f4a7c15,
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/node"
 	"github.com/tapestry-dolr/tapestry/internal/sim/world"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 	"github.com/tapestry-dolr/tapestry/surrogate"
@@ -155,6 +156,18 @@ func TestOverlaysGrowUnderEveryFault(t *testing.T) {
 				t.Errorf("%d of 200 walks end elsewhere", wrong)
 			}
 		})
+	}
+}
+
+// TestAShortMemoryHarmsNobody lets nodes meet many more others than they keep records of:
+// neither those at the gate nor a node's own may be forgotten.
+func TestAShortMemoryHarmsNobody(t *testing.T) {
+	cfg := perfect(4)
+	cfg.Node = func(n *node.Config) { n.Membership.Known = 4 }
+	w := grown(t, cfg, 60)
+	w.Run(40 * time.Second)
+	if wrong := wrongRoots(w, 200); wrong > 0 {
+		t.Errorf("%d of 200 walks end elsewhere", wrong)
 	}
 }
 
