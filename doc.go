@@ -22,6 +22,7 @@
 //	RouteToObject                   a message to the nearest server, and its reply
 //	RouteToNode                     a message to a node, or to the one that answers for an ID
 //	OpenStream                      a stream to the nearest server, for bodies
+//	Multicast                       a message to every node, or to all under a prefix
 //	Handle                          what this node does with messages and streams
 //	Explain, Status, Published      why, how, and what
 //	Leave, Close                    goodbye, and the end

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/p2p"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
@@ -32,6 +33,8 @@ var (
 	// ErrMaybeDelivered: the message may have been delivered; its reply did not come.
 	// Whoever sends an idempotent message may simply send it again.
 	ErrMaybeDelivered = errors.New("maybe delivered: no reply came")
+	// ErrNoSeeds: the sources of WithSeeds name nobody to join by.
+	ErrNoSeeds = p2p.ErrNoSeeds
 	// ErrOption: an option has an impossible value.
 	ErrOption = errors.New("invalid option")
 	// ErrLimit: a limit of the nodes that would store the object forbids it.

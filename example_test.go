@@ -73,6 +73,21 @@ func ExampleNew() {
 	// Output: active true
 }
 
+// A message to everybody, or to all nodes whose ID begins alike.
+func ExampleNode_Multicast() {
+	server, client, done := pair()
+	defer done()
+	server.Handle("news", tapestry.HandlerFunc(func(_ context.Context, m tapestry.Message) ([]byte, error) {
+		fmt.Printf("%s, to many: %v\n", m.Payload, m.Multicast)
+		return nil, nil
+	}))
+	report, err := client.Multicast(context.Background(), tapestry.Everybody, "news", []byte("a new version is out"))
+	fmt.Println(report.Reached, report.Handled, err)
+	// Output:
+	// a new version is out, to many: true
+	// 2 1 <nil>
+}
+
 func ExampleNode_Join() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

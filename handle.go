@@ -55,7 +55,8 @@ type Message struct {
 	Authenticated bool // From signed it; otherwise From is only claimed
 	App           AppID
 	GUID          GUID // the object that it was sent to; zero if it was sent to a node
-	Key           ID   // the identifier that it was routed to
+	Key           ID   // the identifier that it was routed to; of a multicast its prefix, then zeros
+	Multicast     bool // it goes to everybody under a prefix: the reply is not brought back
 	Payload       []byte
 }
 
@@ -86,6 +87,6 @@ func upcalls(h Handler) p2p.Handler {
 func messageOf(in p2p.Inbound) Message {
 	return Message{
 		From: in.From, Authenticated: in.Authenticated, App: AppID(in.App),
-		GUID: in.GUID, Key: in.Key, Payload: in.Payload,
+		GUID: in.GUID, Key: in.Key, Multicast: in.Multicast, Payload: in.Payload,
 	}
 }

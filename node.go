@@ -24,6 +24,7 @@ type Node struct {
 	id       ID
 	settings settings
 	world    *p2p.Node
+	bulletin *bulletin
 	tracing  sync.WaitGroup
 
 	ready     chan struct{} // closed when the node is an active member
@@ -48,15 +49,21 @@ func New(h host.Host, opts ...Option) (*Node, error) {
 		id: NodeIDFromPeer(h.ID()), settings: s,
 		ready: make(chan struct{}), closed: make(chan struct{}),
 	}
+	if n.bulletin, err = newBulletin(h.EventBus()); err != nil {
+		return nil, &OpError{Op: "new", Err: err}
+	}
 	n.world, err = p2p.New(h, p2p.Config{
 		Network: s.network,
 		Zone:    s.zone,
 		Node:    node.Config{Links: links.Config{Cap: s.maxLinks}, Roots: s.roots, Acks: s.acks},
 		Observe: n.observe,
+		Seeds:   lookUp(s.seeds),
+		Store:   s.store,
 	})
 	if err != nil {
-		return nil, &OpError{Op: "new", Err: err}
+		return nil, &OpError{Op: "new", Err: errors.Join(err, n.bulletin.close())}
 	}
+	n.announce()
 	n.trace(s.tracer)
 	return n, nil
 }
@@ -64,8 +71,9 @@ func New(h host.Host, opts ...Option) (*Node, error) {
 // ID is this node's identifier in the overlay: NodeIDFromPeer of its host.
 func (n *Node) ID() ID { return n.id }
 
-// Join makes this node a member of the overlay that one of seeds is in; one
-// reachable seed is enough. Without seeds it founds an overlay of its own. Join
+// Join makes this node a member of the overlay that one of seeds is in, or one of those
+// that WithSeeds finds; one reachable seed is enough. Without any it comes back by the
+// neighbors that it remembers (WithDatastore), or else founds an overlay of its own. Join
 // returns when the overlay has answered; WaitReady waits until this node answers
 // for its part of it.
 func (n *Node) Join(ctx context.Context, seeds ...peer.AddrInfo) error {
@@ -97,6 +105,7 @@ func (n *Node) WaitReady(ctx context.Context) error {
 // held for others, and tells its neighbors. It is bounded by ctx. After it the node
 // can only be closed.
 func (n *Node) Leave(ctx context.Context) error {
+	n.world.Remember()
 	_, err := n.do(ctx, "leave", ID{}, func(c env.Call, _ mono.Time) env.Local {
 		return &env.LeaveRequest{Call: c}
 	})
@@ -112,6 +121,7 @@ func (n *Node) Close() error {
 		close(n.closed)
 		n.closeErr = n.world.Close()
 		n.tracing.Wait()
+		n.bulletin.wait()
 	})
 	return n.closeErr
 }

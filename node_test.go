@@ -96,6 +96,12 @@ func (e *echo) last() tapestry.Message {
 	return e.got[len(e.got)-1]
 }
 
+func (e *echo) count() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.got)
+}
+
 func echoes(nodes []*tapestry.Node) []*echo {
 	var all []*echo
 	for _, n := range nodes {
@@ -231,6 +237,7 @@ func verbs(n *tapestry.Node) map[string]func(context.Context) error {
 		"publish objects": func(ctx context.Context) error {
 			return second(n.PublishObjects(ctx, app, slices.Values([]tapestry.GUID{g})))
 		},
+		"multicast":       func(ctx context.Context) error { return second(n.Multicast(ctx, tapestry.Everybody, app, nil)) },
 		"route to object": func(ctx context.Context) error { return second(n.RouteToObject(ctx, g, app, nil)) },
 		"route to node": func(ctx context.Context) error {
 			return second(n.RouteToNode(ctx, g, app, nil, tapestry.Surrogate))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/ipfs/go-datastore"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
@@ -32,6 +33,8 @@ type settings struct {
 	acks     int
 	signed   bool
 	tracer   *Tracer
+	seeds    []SeedSource
+	store    datastore.Datastore
 }
 
 // Option changes one setting of a Node. An option with an impossible value makes
@@ -112,6 +115,21 @@ func WithRoots(roots, acks int) Option {
 func WithSignedMessages() Option {
 	return func(s *settings) error {
 		s.signed = true
+		return nil
+	}
+}
+
+// WithDatastore has the node remember over a restart, in a small part of store under
+// /tapestry, which generation it was, and some of its neighbors: started again with the
+// same key it comes back by them, even without seeds. The store stays the caller's, to be
+// closed after the node. Without one a node that is started again within a second by
+// another process may be taken for its former self.
+func WithDatastore(store datastore.Datastore) Option {
+	return func(s *settings) error {
+		if store == nil {
+			return errors.New("WithDatastore: nil")
+		}
+		s.store = store
 		return nil
 	}
 }

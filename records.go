@@ -18,13 +18,18 @@ func addrInfo(r *wire.SignedRecord) (peer.AddrInfo, error) {
 	if err != nil {
 		return peer.AddrInfo{}, fmt.Errorf("node record: peer: %w", err)
 	}
-	at := peer.AddrInfo{ID: id}
+	addrs, err := addrsOf(rec)
+	return peer.AddrInfo{ID: id, Addrs: addrs}, err
+}
+
+// addrsOf reads the addresses of a record, up to the first that is none.
+func addrsOf(rec *wire.NodeRecord) (addrs []multiaddr.Multiaddr, err error) {
 	for _, b := range rec.Addrs {
 		a, err := multiaddr.NewMultiaddrBytes(b)
 		if err != nil {
-			return at, fmt.Errorf("node record: address: %w", err)
+			return addrs, fmt.Errorf("node record: address: %w", err)
 		}
-		at.Addrs = append(at.Addrs, a)
+		addrs = append(addrs, a)
 	}
-	return at, nil
+	return addrs, nil
 }

@@ -20,6 +20,7 @@ type Status struct {
 	MostLinks int        `json:"most_links"` // the most there have been at once
 	Levels    int        `json:"levels"`     // levels of the neighbor map that have any neighbor
 	LeafSet   []ID       `json:"leaf_set"`   // the nearest nodes on the ring
+	Place     Place      `json:"place"`      // where this node is by its round trips
 	Neighbors []Neighbor `json:"neighbors"`
 	Pointers  int        `json:"pointers"`  // kept for others
 	Published int        `json:"published"` // objects that this node serves
@@ -48,6 +49,14 @@ type Status struct {
 	// LowHighWater is the high mark of the host's connection manager if it is so low
 	// that links will be trimmed; otherwise 0.
 	LowHighWater int64 `json:"low_high_water"`
+}
+
+// Place is a network coordinate (Vivaldi): two nodes are about as far apart, in
+// milliseconds of round trip, as their components are, and both heights.
+type Place struct {
+	Ms       []float64 `json:"ms"`
+	HeightMs float64   `json:"height_ms"`
+	Error    float64   `json:"error"` // as a share of the distance; 1.5 before anything was measured
 }
 
 // Neighbor is one link of a node.
@@ -87,6 +96,10 @@ func coreStatus(s node.Status) Status {
 		Links: s.Links, MaxLinks: s.LinksCap, MostLinks: s.LinksMost,
 		Levels: s.Levels, LeafSet: append([]ID{}, s.LeafSet...), Neighbors: []Neighbor{},
 		Pointers: s.Pointers, Published: s.Served, Pending: s.Pending,
+		Place: Place{HeightMs: 1e3 * s.Place.Height, Error: s.Place.Error},
+	}
+	for _, x := range s.Place.Vec {
+		to.Place.Ms = append(to.Place.Ms, 1e3*x)
 	}
 	for _, nb := range s.Neighbors {
 		to.Neighbors = append(to.Neighbors, Neighbor{

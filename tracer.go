@@ -50,7 +50,7 @@ func (n *Node) trace(t *Tracer) {
 	if t == nil {
 		return
 	}
-	events, _ := n.world.Subscribe(traceQueue)
+	events, _ := n.world.Subscribe(traceQueue, nil)
 	n.tracing.Go(func() {
 		for ev := range events {
 			t.tell(ev)

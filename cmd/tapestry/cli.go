@@ -67,7 +67,7 @@ completion speaks to the daemon whose state directory is given by --state.`,
 	flags.String("state", "", "state directory (default: tapestry in $XDG_DATA_HOME or ~/.local/share)")
 	flags.String("socket", "", "control socket (default: control.sock in the state directory)")
 	root.AddCommand(
-		c.daemon(), c.publish(), c.unpublish(), c.locate(), c.get(), c.route(), c.explain(),
+		c.daemon(), c.publish(), c.unpublish(), c.locate(), c.get(), c.route(), c.multicast(), c.explain(),
 		c.status(), c.peers(), c.id(), c.version(), c.demo(), c.sim(),
 	)
 	for _, sub := range root.Commands() {

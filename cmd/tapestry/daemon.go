@@ -19,9 +19,9 @@ func (c *cli) daemon() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "daemon",
 		Short: "Run a node of the overlay",
-		Long: `daemon runs a node until it is told to stop. It joins the overlay of its seeds, or
-founds one if it has none, and prints its identifiers and addresses when it is a
-member. SIGTERM and SIGINT have it leave: it takes back what it published and hands
+		Long: `daemon runs a node until it is told to stop. It joins the overlay of its seeds. If it
+has none it comes back by the neighbors that its state directory remembers, or founds
+an overlay. It prints its identifiers and addresses when it is a member. SIGTERM and SIGINT have it leave: it takes back what it published and hands
 over what it holds. A second signal ends it at once.
 
 Settings come from flags, then TAPESTRY_* in the environment, then the config file
@@ -32,13 +32,17 @@ Settings come from flags, then TAPESTRY_* in the environment, then the config fi
 			if err != nil {
 				return err
 			}
+			if err := cfg.CheckSeedFile(); err != nil {
+				return usageError{err}
+			}
 			return c.serve(cmd.Context(), cfg)
 		},
 	}
 	flags := cmd.Flags()
 	flags.String("network", "", "name of the overlay (default: default)")
 	flags.StringArray("listen", nil, "multiaddr to listen on, again for more (default: port 4160, QUIC and TCP)")
-	flags.StringArray("seed", nil, "multiaddr with peer ID of a node to join by, again for more (default: found an overlay)")
+	flags.StringArray("seed", nil, "multiaddr with peer ID of a node to join by, or /dnsaddr, again for more (default: found an overlay)")
+	flags.String("seed-file", "", "file with one such multiaddr per line; read again whenever the overlay is lost")
 	flags.String("zone", "", "this node's place, for example eu/frankfurt/rack7")
 	flags.Int("max-links", 0, "most links to other nodes (default: 160)")
 	flags.Duration("join-timeout", 0, "how long to try to become a member (default: 1m)")

@@ -1,8 +1,6 @@
 package p2p
 
 import (
-	"sync"
-
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multiaddr"
@@ -19,10 +17,11 @@ import (
 // about any number of nodes cannot fill it.
 type book struct {
 	entries *lru.Cache[idspace.ID, entry]
-
-	mu    sync.Mutex
-	seeds map[idspace.ID]peer.AddrInfo
+	seeds   *lru.Cache[idspace.ID, peer.AddrInfo]
 }
+
+// maxSeeds is how many seeds' addresses are kept; sources may name new ones for ever.
+const maxSeeds = 1024
 
 type entry struct {
 	peer   peer.ID
@@ -34,7 +33,11 @@ func newBook(size int) (*book, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &book{entries: entries, seeds: map[idspace.ID]peer.AddrInfo{}}, nil
+	seeds, err := lru.New[idspace.ID, peer.AddrInfo](maxSeeds)
+	if err != nil {
+		return nil, err
+	}
+	return &book{entries, seeds}, nil
 }
 
 // idOf is the node ID of a peer (design §3).
@@ -50,11 +53,7 @@ func (b *book) learn(r *wire.NodeRecord) {
 }
 
 // seed takes addresses that the user gave.
-func (b *book) seed(info peer.AddrInfo) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.seeds[idOf(info.ID)] = info
-}
+func (b *book) seed(info peer.AddrInfo) { b.seeds.Add(idOf(info.ID), info) }
 
 // knows reports whether a node's record is in the book.
 func (b *book) knows(id idspace.ID) bool { return b.entries.Contains(id) }
@@ -64,20 +63,19 @@ func (b *book) peer(id idspace.ID) (peer.ID, bool) {
 	if e, ok := b.entries.Get(id); ok {
 		return e.peer, true
 	}
-	s, ok := b.seedOf(id)
+	s, ok := b.seeds.Get(id)
 	return s.ID, ok
 }
 
-func (b *book) seedOf(id idspace.ID) (peer.AddrInfo, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	s, ok := b.seeds[id]
-	return s, ok
+// record returns a node's record, nil if it is not known.
+func (b *book) record(id idspace.ID) *wire.NodeRecord {
+	e, _ := b.entries.Peek(id)
+	return e.record
 }
 
 // addrs returns where a node may be dialed.
 func (b *book) addrs(id idspace.ID) []multiaddr.Multiaddr {
-	s, _ := b.seedOf(id)
+	s, _ := b.seeds.Get(id)
 	all := append([]multiaddr.Multiaddr(nil), s.Addrs...)
 	e, ok := b.entries.Get(id)
 	if !ok || e.record == nil {

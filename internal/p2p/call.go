@@ -5,10 +5,7 @@ import (
 	"math/rand/v2"
 	"sync"
 
-	"github.com/libp2p/go-libp2p/core/peer"
-
 	"github.com/tapestry-dolr/tapestry/internal/env"
-	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
 )
 
@@ -68,7 +65,7 @@ func (n *Node) Do(ctx context.Context, request func(call env.Call, deadline mono
 		return out, nil
 	case <-ctx.Done():
 		n.calls.end(call)
-		n.life.start(func() { n.mail.post(&env.Cancel{Call: call}) })
+		n.cancel(call)
 		return nil, ctx.Err()
 	case <-n.life.over():
 		n.calls.end(call)
@@ -76,19 +73,11 @@ func (n *Node) Do(ctx context.Context, request func(call env.Call, deadline mono
 	}
 }
 
-// Join makes the node a member of the overlay that one of seeds belongs to, or of a
-// new one if there are none.
-func (n *Node) Join(ctx context.Context, seeds []peer.AddrInfo) (*env.Outcome, error) {
-	ids := make([]idspace.ID, 0, len(seeds))
-	for _, s := range seeds {
-		if s.ID == n.host.ID() {
-			continue
-		}
-		n.book.seed(s)
-		n.forgive(s.ID)
-		ids = append(ids, idOf(s.ID))
+// cancel tells the machines that nobody waits for call any more, before they are told of
+// what is asked next, unless they are so busy that the caller would have to wait.
+func (n *Node) cancel(call env.Call) {
+	l := &env.Cancel{Call: call}
+	if !n.mail.offer(local{l}) {
+		n.life.start(func() { n.mail.post(l) })
 	}
-	return n.Do(ctx, func(call env.Call, _ mono.Time) env.Local {
-		return &env.JoinRequest{Call: call, Seeds: ids}
-	})
 }

@@ -56,7 +56,7 @@ func TestCloseLeavesNothingRunning(t *testing.T) {
 			w.SetTimer(env.TimerKey{}, time.Hour)
 			w.Deliver(&env.Upcall{App: "app"})
 		})
-		events, stop := n.Subscribe(1)
+		events, stop := n.Subscribe(1, nil)
 		defer stop()
 		failed := make(chan error)
 		go func() {
@@ -112,7 +112,7 @@ func TestAClosedNodeRefusesEverythingAndCloseIsIdempotent(t *testing.T) {
 		if st := n.Status(); st.Peer != n.host.ID() {
 			t.Errorf("Status: %+v", st)
 		}
-		events, _ := n.Subscribe(1)
+		events, _ := n.Subscribe(1, nil)
 		if _, ok := <-events; ok {
 			t.Error("a subscription to a closed node is open")
 		}
@@ -145,7 +145,7 @@ func TestSlowSubscribersLoseEventsAndNobodyElseDoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		seen := 0
 		_, s := sites(t, 1, p2p.Config{Observe: func(env.Event) { seen++ }})
-		events, stop := s[0].Subscribe(3)
+		events, stop := s[0].Subscribe(3, nil)
 		for range 10 {
 			s[0].Act(func(w env.World) { w.Emit(&env.Ready{}) })
 		}

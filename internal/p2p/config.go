@@ -1,11 +1,15 @@
 package p2p
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/ipfs/go-datastore"
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/node"
@@ -25,8 +29,16 @@ type Config struct {
 	// Zone labels where the node runs, as a/b/c; it is part of its record.
 	Zone string
 	// Generation must grow at every start of the same key (design §6). If zero, it
-	// is the Unix second of the start.
+	// is the Unix second of the start, but above those of former starts of which Store
+	// or this process knows.
 	Generation uint64
+	// Seeds looks up nodes to join by, at every Join and whenever the node has lost
+	// everybody. What it finds beside an error is used. If nil, there are only those
+	// given to Join.
+	Seeds func(context.Context) ([]peer.AddrInfo, error)
+	// Store keeps the node's generation and some of its neighbors over restarts. It is
+	// closed by the caller, after the node. If nil, they are forgotten.
+	Store datastore.Datastore
 	// Seed fixes the machines' random numbers, for tests. If zero, they are drawn
 	// from the system.
 	Seed uint64

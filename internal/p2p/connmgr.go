@@ -49,6 +49,9 @@ func (l *loop) setUse(ev *env.LinkUsed) {
 			cm.UntagPeer(next.peer, connTag)
 			delete(l.uses, ev.Peer)
 		}
+		if len(l.uses) == 0 {
+			l.seeds.alone()
+		}
 		return
 	}
 	if next.protect && !old.protect {

@@ -22,6 +22,7 @@ type Inbound struct {
 	App           string
 	GUID          idspace.ID // the object that it was sent to, zero if to a node
 	Key           idspace.ID // the key that it was routed to
+	Multicast     bool       // it goes to everybody under a prefix, which is what Key begins with
 	Call          env.Call
 	Payload       []byte
 }
@@ -89,7 +90,7 @@ func (a *apps) forward(u *env.Upcall) (goOn bool) {
 }
 
 func inbound(u *env.Upcall) Inbound {
-	return Inbound{From: u.From, App: u.App, GUID: u.GUID, Key: u.Key, Call: u.Call, Payload: u.Payload}
+	return Inbound{From: u.From, App: u.App, GUID: u.GUID, Key: u.Key, Multicast: u.For == env.Multicast, Call: u.Call, Payload: u.Payload}
 }
 
 // Deliver hands an outcome to who waits for it, or a message to its handler.
@@ -101,7 +102,7 @@ func (l *loop) Deliver(d env.Delivery) {
 		}
 	case *env.Upcall:
 		if why := l.upcall(d); why != wire.Refusal_REFUSAL_NONE {
-			l.due = append(l.due, &env.HandlerReply{Ticket: d.Ticket, Refused: why})
+			l.due = append(l.due, &env.HandlerReply{For: d.For, Ticket: d.Ticket, Refused: why})
 		}
 	}
 }
@@ -126,7 +127,7 @@ func (l *loop) upcall(u *env.Upcall) wire.Refusal {
 
 // handle runs a handler and gives its reply to the machines.
 func (n *Node) handle(u *env.Upcall, h Handler) {
-	reply := &env.HandlerReply{Ticket: u.Ticket}
+	reply := &env.HandlerReply{For: u.For, Ticket: u.Ticket}
 	m, err := n.authenticate(u)
 	if err == nil {
 		reply.Payload, err = n.deliver(u, h, m)

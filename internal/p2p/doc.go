@@ -15,6 +15,10 @@
 // goroutine that reads a peer's stream, which keeps that peer's order; dialing and
 // writing have a goroutine per link; application handlers have one per message.
 //
+// It also finds the overlay again: it looks the seeds up anew when everybody is lost, keeps
+// some neighbors and the generation in a datastore over restarts, and labels the network
+// that a node is in for the diversity of the tables (design §6).
+//
 // Invariants: a message that reaches a machine has been decoded, checked and
 // verified. A peer that sends more than it may is read more slowly, then cut off;
 // it never delays another one by more than its credit. Only SendDial and

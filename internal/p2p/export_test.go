@@ -1,8 +1,11 @@
 package p2p
 
 import (
+	"encoding/binary"
+
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/multiformats/go-multiaddr"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
@@ -48,3 +51,12 @@ func (n *Node) MailboxLen() int { return len(n.mail.frames) }
 
 // Forward is what the machines ask about a message that passes.
 func (n *Node) Forward(u *env.Upcall) bool { return n.apps.forward(u) }
+
+// Group is the label of a node's network.
+func (n *Node) Group(id idspace.ID, record *wire.SignedRecord) string { return n.group(id, record) }
+
+// GroupOf is the label of one address.
+func GroupOf(addr string) string { return groupOf(multiaddr.StringCast(addr)) }
+
+// Generation is how a generation is written down.
+func Generation(g uint64) []byte { return binary.BigEndian.AppendUint64(nil, g) }

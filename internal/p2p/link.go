@@ -170,6 +170,7 @@ func (t opened) run(l *loop) {
 	if t.dialed {
 		l.probed[t.link.id] = true
 	}
+	l.local(&env.LinkOpened{Peer: t.link.id, Dialed: t.dialed})
 }
 
 // lost is the task of a writer that ended because its stream broke or did not open.

@@ -46,6 +46,8 @@ type Node struct {
 	records *verifier
 	own     *own
 	inbound *intake
+	seeds   *seeds
+	memory  *memory
 	apps    *apps
 	calls   *calls
 	counts  *counts
@@ -72,7 +74,7 @@ func New(h host.Host, cfg Config) (*Node, error) {
 	return build(h, cfg, func(n *Node) (machine, error) {
 		c := n.cfg.Node
 		c.Self, c.Network, c.Generation = n.self, n.cfg.Network, n.cfg.Generation
-		c.Record, c.Forward = n.own.current(), n.apps.forward
+		c.Record, c.Forward, c.Group = n.own.current(), n.apps.forward, n.group
 		core, err := node.New(c)
 		n.core = core
 		return core, err
@@ -97,6 +99,7 @@ func build(h host.Host, cfg Config, brain func(*Node) (machine, error)) (*Node, 
 	}
 	n.life.start(n.loop.run)
 	n.life.start(n.listen)
+	n.life.start(n.seek)
 	h.SetStreamHandler(n.protocol, n.accept)
 	h.SetStreamHandler(n.bodies, n.acceptBody)
 	n.warn()
@@ -109,9 +112,6 @@ func prepare(h host.Host, cfg Config) (*Node, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	if cfg.Generation == 0 {
-		cfg.Generation = uint64(time.Now().Unix())
-	}
 	if slices.Contains(h.Mux().Protocols(), Protocol(cfg.Network)) {
 		return nil, fmt.Errorf("the host carries a node of network %q already", cfg.Network)
 	}
@@ -131,16 +131,30 @@ func prepare(h host.Host, cfg Config) (*Node, error) {
 		cfg: cfg, host: h, key: key, self: idOf(h.ID()),
 		protocol: Protocol(cfg.Network), bodies: BodyProtocol(cfg.Network),
 		clock: newClock(), life: newLifetime(), book: b, records: v,
+		seeds: newSeeds(cfg.Seeds), memory: newMemory(cfg.Store, cfg.Network, idOf(h.ID())),
 		apps: newApps(cfg.Handlers), calls: newCalls(), counts: newCounts(), taps: newTaps(),
 		dialing: make(chan struct{}, cfg.Dials),
 	}
 	n.mail = newMailbox(cfg.Mailbox, n.life.over())
 	n.inbound = newIntake(&n.cfg)
-	n.own = newOwn(key, &wire.NodeRecord{
-		Network: cfg.Network, Peer: []byte(h.ID()), Generation: cfg.Generation, Zone: cfg.Zone,
+	return n, n.awake()
+}
+
+// awake takes up what there is from an earlier life, and signs this life's first record.
+func (n *Node) awake() (err error) {
+	if n.cfg.Generation == 0 {
+		if n.cfg.Generation, err = n.memory.reborn(n.life.ctx, time.Now()); err != nil {
+			return err
+		}
+	}
+	if err := n.recall(n.life.ctx); err != nil {
+		logger.Warnw("neighbors of an earlier life are forgotten", "error", err)
+	}
+	n.own = newOwn(n.key, &wire.NodeRecord{
+		Network: n.cfg.Network, Peer: []byte(n.host.ID()), Generation: n.cfg.Generation, Zone: n.cfg.Zone,
 	})
-	_, err = n.own.update(h.Addrs())
-	return n, err
+	_, err = n.own.update(n.host.Addrs())
+	return err
 }
 
 // seed returns the source of the machines' randomness.
@@ -206,12 +220,16 @@ func (n *Node) Inspect(look func(*node.Node)) {
 // sent is still written, for half a second at most. It is idempotent, and must not be
 // called from a handler or observer.
 func (n *Node) Close() error {
-	if n.life.end() {
+	first := n.life.end()
+	if first {
 		n.host.RemoveStreamHandler(n.protocol)
 		n.host.RemoveStreamHandler(n.bodies)
 		n.events.Close()
 	}
 	n.life.wg.Wait()
+	if first {
+		n.Remember()
+	}
 	n.taps.close()
 	return nil
 }

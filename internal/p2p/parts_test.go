@@ -27,7 +27,7 @@ import (
 )
 
 func TestEveryFieldOfConfigHasItsDefaultOrNeedsNone(t *testing.T) {
-	without := []string{"Network", "Node", "Zone", "Generation", "Seed", "Observe"}
+	without := []string{"Network", "Node", "Zone", "Generation", "Seeds", "Store", "Seed", "Observe"}
 	c := reflect.ValueOf(Config{}.withDefaults())
 	for i := range c.NumField() {
 		name := c.Type().Field(i).Name

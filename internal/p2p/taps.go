@@ -4,7 +4,11 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
 // taps are the subscribers to events that may be slow: each has a bounded queue, and
@@ -13,30 +17,39 @@ type taps struct {
 	lost atomic.Uint64
 
 	mu     sync.Mutex
-	open   map[chan env.Event]bool
+	open   map[chan env.Event]func(env.Event) bool // which events a subscriber wants
 	closed bool
 }
 
-func newTaps() *taps { return &taps{open: map[chan env.Event]bool{}} }
+func newTaps() *taps { return &taps{open: map[chan env.Event]func(env.Event) bool{}} }
 
-// Subscribe returns the node's events from now on, in a queue of the given length.
-// The channel is closed by stop, and when the node closes.
-func (n *Node) Subscribe(length int) (events <-chan env.Event, stop func()) {
+// Subscribe returns the node's events from now on that want picks, in a queue of the
+// given length; nil picks all. The channel is closed by stop, and when the node closes.
+func (n *Node) Subscribe(length int, want func(env.Event) bool) (events <-chan env.Event, stop func()) {
 	c := make(chan env.Event, length)
+	if want == nil {
+		want = func(env.Event) bool { return true }
+	}
 	n.taps.mu.Lock()
 	defer n.taps.mu.Unlock()
 	if n.taps.closed {
 		close(c)
 	} else {
-		n.taps.open[c] = true
+		n.taps.open[c] = want
 	}
 	return c, func() { n.taps.shut(c) }
+}
+
+// Who returns the peer ID of a node, and its record as it is known now, nil if it is not.
+func (n *Node) Who(id idspace.ID) (peer.ID, *wire.NodeRecord) {
+	p, _ := n.book.peer(id)
+	return p, n.book.record(id)
 }
 
 func (t *taps) shut(c chan env.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.open[c] {
+	if t.open[c] != nil {
 		delete(t.open, c)
 		close(c)
 	}
@@ -55,7 +68,10 @@ func (t *taps) close() {
 func (t *taps) put(ev env.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for c := range t.open {
+	for c, want := range t.open {
+		if !want(ev) {
+			continue
+		}
 		select {
 		case c <- ev:
 		default:

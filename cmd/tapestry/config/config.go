@@ -15,8 +15,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multiaddr"
+	"github.com/tapestry-dolr/tapestry"
+	"github.com/tapestry-dolr/tapestry/internal/seeds"
 )
 
 // Config is all that the command can be told besides its arguments.
@@ -29,8 +30,11 @@ type Config struct {
 	Network string `koanf:"network"`
 	// Listen lists the multiaddrs to listen on.
 	Listen []string `koanf:"listen"`
-	// Seed lists multiaddrs, with peer ID, of nodes to join by. Empty: found an overlay.
+	// Seed lists multiaddrs of nodes to join by: with peer ID, or a /dnsaddr. Without any,
+	// and without SeedFile: found an overlay, or come back to the one that is remembered.
 	Seed []string `koanf:"seed"`
+	// SeedFile is the path of a file with one such multiaddr per line.
+	SeedFile string `koanf:"seed_file"`
 	// Zone is the node's place, widest part first.
 	Zone string `koanf:"zone"`
 	// MaxLinks caps the links to other nodes.
@@ -51,6 +55,7 @@ func defaults(dataHome string) map[string]any {
 		"network":       "default",
 		"listen":        []string{"/ip4/0.0.0.0/udp/4160/quic-v1", "/ip4/0.0.0.0/tcp/4160"},
 		"seed":          []string{},
+		"seed_file":     "",
 		"zone":          "",
 		"max_links":     160,
 		"join_timeout":  "1m",
@@ -77,20 +82,40 @@ func (c Config) Level() slog.Level {
 	return l
 }
 
-// Seeds are the nodes to join by.
-func (c Config) Seeds() ([]peer.AddrInfo, error) {
-	var addrs []multiaddr.Multiaddr
+// Sources are where to look for nodes to join by.
+func (c Config) Sources() ([]tapestry.SeedSource, error) {
+	var all []tapestry.SeedSource
+	addrs, err := c.seeds()
+	if len(addrs) > 0 {
+		all = append(all, tapestry.SeedAddrs{Addrs: addrs})
+	}
+	if c.SeedFile != "" {
+		all = append(all, tapestry.SeedFile{Path: c.SeedFile})
+	}
+	return all, err
+}
+
+func (c Config) seeds() (addrs []multiaddr.Multiaddr, err error) {
 	for _, text := range c.Seed {
-		a, err := multiaddr.NewMultiaddr(text)
-		if err == nil {
-			_, err = peer.AddrInfoFromP2pAddr(a)
-		}
+		a, err := seeds.Parse(text)
 		if err != nil {
 			return nil, fmt.Errorf("seed: %q: %w", text, err)
 		}
 		addrs = append(addrs, a)
 	}
-	return peer.AddrInfosFromP2pAddrs(addrs...)
+	return addrs, nil
+}
+
+// CheckSeedFile says where the seed file is wrong, if there is one. Only who joins has to
+// know: the file may be made after the config file, or be another machine's.
+func (c Config) CheckSeedFile() error {
+	if c.SeedFile == "" {
+		return nil
+	}
+	if _, err := seeds.ReadFile(c.SeedFile); err != nil {
+		return fmt.Errorf("seed_file: %w", err)
+	}
+	return nil
 }
 
 // ControlSocket is the path of the control socket.
@@ -115,7 +140,7 @@ func (c Config) validate() error {
 			errs = append(errs, fmt.Errorf("listen: %q: %w", text, err))
 		}
 	}
-	_, err := c.Seeds()
+	_, err := c.seeds()
 	errs = append(errs, err)
 	// A number without a unit reads as nanoseconds, which nobody means.
 	if c.JoinTimeout < time.Millisecond {

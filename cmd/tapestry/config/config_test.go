@@ -128,7 +128,7 @@ func TestEverySettingHasADefault(t *testing.T) {
 	v := reflect.ValueOf(c)
 	for i := range v.NumField() {
 		name := v.Type().Field(i).Name
-		if mayBeEmpty := name == "Socket" || name == "Seed" || name == "Zone"; v.Field(i).IsZero() && !mayBeEmpty {
+		if mayBeEmpty := name == "Socket" || name == "Seed" || name == "SeedFile" || name == "Zone"; v.Field(i).IsZero() && !mayBeEmpty {
 			t.Errorf("%s has no default", name)
 		}
 	}

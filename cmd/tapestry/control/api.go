@@ -21,6 +21,7 @@ type API interface {
 	Unpublish(ctx context.Context, q UnpublishRequest) (UnpublishReply, error)
 	Locate(ctx context.Context, q LocateRequest) (LocateReply, error)
 	Route(ctx context.Context, q RouteRequest) (RouteReply, error)
+	Multicast(ctx context.Context, q MulticastRequest) (MulticastReply, error)
 	Explain(ctx context.Context, q ExplainRequest) (ExplainReply, error)
 	Status(ctx context.Context, q StatusRequest) (StatusReply, error)
 	// Fetch gets a file whole and right before it returns; whoever asked closes it.
@@ -110,6 +111,20 @@ type RouteReply struct {
 	Path    []tapestry.ID `json:"path"`
 	RTTMs   float64       `json:"rtt_ms"`
 	Reply   string        `json:"reply"`
+}
+
+// MulticastRequest: carry a message to every node under a prefix.
+type MulticastRequest struct {
+	Prefix  string         `json:"prefix"` // hex digits; empty: everybody
+	App     tapestry.AppID `json:"app"`
+	Message string         `json:"message"`
+}
+
+// MulticastReply says how far it has come.
+type MulticastReply struct {
+	Reached int `json:"reached"` // nodes that have it
+	Handled int `json:"handled"` // of those, whose application took it
+	Failed  int `json:"failed"`  // parts of the overlay that did not answer
 }
 
 // ExplainRequest: how does a search for this object go?

@@ -55,6 +55,11 @@ func (c *Client) Route(ctx context.Context, q RouteRequest) (RouteReply, error) 
 	return call[RouteReply](ctx, c, "route", q)
 }
 
+// Multicast sends a message to many.
+func (c *Client) Multicast(ctx context.Context, q MulticastRequest) (MulticastReply, error) {
+	return call[MulticastReply](ctx, c, "multicast", q)
+}
+
 // Explain asks how a search goes.
 func (c *Client) Explain(ctx context.Context, q ExplainRequest) (ExplainReply, error) {
 	return call[ExplainReply](ctx, c, "explain", q)

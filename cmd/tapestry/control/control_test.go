@@ -49,6 +49,10 @@ func (f *fake) Route(ctx context.Context, q control.RouteRequest) (control.Route
 	return answer(ctx, f, q, control.RouteReply{Reply: q.Message})
 }
 
+func (f *fake) Multicast(ctx context.Context, q control.MulticastRequest) (control.MulticastReply, error) {
+	return answer(ctx, f, q, control.MulticastReply{Reached: len(q.Prefix)})
+}
+
 func (f *fake) Explain(ctx context.Context, q control.ExplainRequest) (control.ExplainReply, error) {
 	return answer(ctx, f, q, control.ExplainReply{Answer: "absent"})
 }

@@ -25,6 +25,7 @@ func Serve(api API) http.Handler {
 	mux.Handle("POST /v1/unpublish", verb(api.Unpublish))
 	mux.Handle("POST /v1/locate", verb(api.Locate))
 	mux.Handle("POST /v1/route", verb(api.Route))
+	mux.Handle("POST /v1/multicast", verb(api.Multicast))
 	mux.Handle("POST /v1/explain", verb(api.Explain))
 	mux.Handle("POST /v1/status", verb(api.Status))
 	mux.Handle("GET /v1/objects/{guid}", object(api))

@@ -156,6 +156,16 @@ func (a *api) route(ctx context.Context, q control.RouteRequest) (tapestry.Deliv
 	return tapestry.Delivery{}, &control.Error{Code: control.BadRequest, Message: fmt.Sprintf("target %q unknown", q.Target)}
 }
 
+// Multicast carries a message to many.
+func (a *api) Multicast(ctx context.Context, q control.MulticastRequest) (control.MulticastReply, error) {
+	to, err := tapestry.ParsePrefix(q.Prefix)
+	if err != nil {
+		return control.MulticastReply{}, &control.Error{Code: control.BadRequest, Message: err.Error()}
+	}
+	r, err := a.d.node.Multicast(ctx, to, q.App, []byte(q.Message))
+	return control.MulticastReply{Reached: r.Reached, Handled: r.Handled, Failed: r.Failed}, err
+}
+
 // Explain tells how a search goes.
 func (a *api) Explain(ctx context.Context, q control.ExplainRequest) (control.ExplainReply, error) {
 	x, err := a.d.node.Explain(ctx, q.GUID, q.App)

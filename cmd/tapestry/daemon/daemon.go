@@ -11,8 +11,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"time"
 
+	"github.com/ipfs/go-datastore"
+	leveldb "github.com/ipfs/go-ds-leveldb"
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -34,6 +37,7 @@ type Daemon struct {
 	shelf   content.Shelf
 
 	unlock func() error
+	store  datastore.Datastore
 	host   host.Host
 	node   *tapestry.Node
 	server http.Server
@@ -53,7 +57,7 @@ type Options struct {
 func Start(cfg config.Config, opts Options) (*Daemon, error) {
 	d := &Daemon{cfg: cfg, version: opts.Version, log: opts.Log, started: time.Now()}
 	for _, step := range []func() error{
-		d.openState, d.openHost, func() error { return d.openNode(opts.Show) }, d.openSocket,
+		d.openState, d.openStore, d.openHost, func() error { return d.openNode(opts.Show) }, d.openSocket,
 	} {
 		if err := step(); err != nil {
 			return nil, errors.Join(err, d.Close())
@@ -65,6 +69,16 @@ func Start(cfg config.Config, opts Options) (*Daemon, error) {
 func (d *Daemon) openState() (err error) {
 	d.unlock, err = openState(d.cfg.State)
 	return err
+}
+
+// openStore opens what the node remembers over a restart.
+func (d *Daemon) openStore() error {
+	store, err := leveldb.NewDatastore(filepath.Join(d.cfg.State, storeDir), nil)
+	if err != nil {
+		return fmt.Errorf("datastore: %w", err)
+	}
+	d.store = store
+	return nil
 }
 
 func (d *Daemon) openHost() error {
@@ -83,7 +97,13 @@ func (d *Daemon) openHost() error {
 func (d *Daemon) openNode(show func(tapestry.Message)) (err error) {
 	options := []tapestry.Option{
 		tapestry.WithNetwork(d.cfg.Network), tapestry.WithMaxLinks(d.cfg.MaxLinks), tapestry.WithZone(d.cfg.Zone),
+		tapestry.WithDatastore(d.store),
 	}
+	sources, err := d.cfg.Sources()
+	if err != nil {
+		return err
+	}
+	options = append(options, tapestry.WithSeeds(sources...))
 	if d.node, err = tapestry.New(d.host, options...); err != nil {
 		return err
 	}
@@ -116,14 +136,10 @@ func (d *Daemon) openSocket() error {
 
 // Join makes the daemon a member, trying its seeds until ctx ends.
 func (d *Daemon) Join(ctx context.Context) error {
-	seeds, err := d.cfg.Seeds()
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.JoinTimeout)
 	defer cancel()
 	for {
-		err := d.tryJoin(ctx, seeds)
+		err := d.tryJoin(ctx)
 		if err == nil {
 			return d.node.WaitReady(ctx)
 		}
@@ -136,10 +152,10 @@ func (d *Daemon) Join(ctx context.Context) error {
 	}
 }
 
-func (d *Daemon) tryJoin(ctx context.Context, seeds []peer.AddrInfo) error {
+func (d *Daemon) tryJoin(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, tapestry.DefaultTimeout)
 	defer cancel()
-	return d.node.Join(ctx, seeds...)
+	return d.node.Join(ctx)
 }
 
 // Leave says goodbye to the overlay, within the time that the settings allow.
@@ -157,6 +173,9 @@ func (d *Daemon) Close() error {
 	}
 	if d.host != nil {
 		err = errors.Join(err, d.host.Close())
+	}
+	if d.store != nil {
+		err = errors.Join(err, d.store.Close())
 	}
 	if d.unlock != nil {
 		err = errors.Join(err, d.unlock())

@@ -16,6 +16,7 @@ import (
 const (
 	keyFile  = "key"
 	lockFile = "lock"
+	storeDir = "datastore"
 	tempDir  = "tmp" // files that are being fetched; emptied at start
 )
 
