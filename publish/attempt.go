@@ -1,6 +1,8 @@
 package publish
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
@@ -18,6 +20,7 @@ type attempt struct {
 	server      idspace.ID
 	salt, roots int
 	until       mono.Time
+	tries       int       // how often it was sent
 	hand        *handOver // what the push is part of, nil if of none
 }
 
@@ -33,10 +36,8 @@ const minLeft = 100 * time.Millisecond
 // route sends m as an attempt, which is repeated if no answer comes.
 func (p *Publisher) route(e env.Env, a attempt, m *wire.Routed) {
 	call := env.Call(e.Rand().Uint64())
-	due := e.Now().Add(p.cfg.Retry)
-	p.attempts[call] = a
-	p.retries = append(p.retries, retry{due, call})
-	p.arm(e, timerRetry, due)
+	a.tries++
+	p.expect(e, call, a)
 	m.Call = uint64(call)
 	m.BodyKind = wire.BodyKind_BODY_PUBLISH
 	m.DeadlineMs = uint32(max(a.until.Sub(e.Now()), minLeft).Milliseconds())
@@ -47,20 +48,50 @@ func (p *Publisher) route(e env.Env, a attempt, m *wire.Routed) {
 	p.Router.Route(e, m)
 }
 
+// maxDoublings bounds how often the wait for an acknowledgement doubles: what is late
+// because links are full is not helped by more of it.
+const maxDoublings = 3
+
+// expect waits for the answer to an attempt.
+func (p *Publisher) expect(e env.Env, call env.Call, a attempt) {
+	if a.lay == nil {
+		p.pace.open++
+	}
+	p.attempts[call] = a
+	due := e.Now().Add(p.cfg.Retry << min(max(a.tries-1, 0), maxDoublings))
+	at, _ := slices.BinarySearchFunc(p.retries, due+1, func(r retry, t mono.Time) int { return cmp.Compare(r.due, t) })
+	p.retries = slices.Insert(p.retries, at, retry{due, call})
+	p.arm(e, timerRetry, due)
+}
+
+// drop takes an attempt off the list of what is waited for.
+func (p *Publisher) drop(call env.Call, a attempt) {
+	delete(p.attempts, call)
+	if a.lay == nil {
+		p.pace.open--
+	}
+}
+
 // onRetry repeats the attempts that had no answer in time.
 func (p *Publisher) onRetry(e env.Env) {
 	now, n := e.Now(), 0
 	for n < len(p.retries) && p.retries[n].due <= now {
 		n++
 	}
-	due := p.retries[:n:n]
-	p.retries = p.retries[n:]
+	due := slices.Clone(p.retries[:n])
+	p.retries = slices.Delete(p.retries, 0, n)
+	late := false
 	for _, r := range due {
 		if a, ok := p.attempts[r.call]; ok {
-			delete(p.attempts, r.call)
+			p.drop(r.call, a)
+			late = late || a.lay == nil && a.tries == 1
 			p.again(e, a)
 		}
 	}
+	if late {
+		p.pace.late()
+	}
+	p.resume(e)
 	if len(p.retries) > 0 {
 		p.arm(e, timerRetry, p.retries[0].due)
 	}
@@ -77,6 +108,20 @@ func (p *Publisher) again(e env.Env, a attempt) {
 		p.forget(a.lay)
 		p.parted(e, a.lay)
 	default:
-		p.try(e, a.lay, a.salt)
+		p.try(e, a)
+	}
+}
+
+// resume goes on with what has waited for room to push.
+func (p *Publisher) resume(e env.Env) {
+	if !p.pace.waits || !p.pace.room() {
+		return
+	}
+	p.pace.waits = false
+	if slices.ContainsFunc(p.handOvers, func(h *handOver) bool { return h.left > 0 }) {
+		p.arm(e, timerHandOver, e.Now())
+	}
+	if p.sweep.left > 0 {
+		p.arm(e, timerSweep, e.Now().Add(step))
 	}
 }

@@ -41,15 +41,22 @@ func (p *Publisher) onHandOver(e env.Env) {
 
 // goOn looks at the next portion.
 func (p *Publisher) goOn(e env.Env, h *handOver) {
+	if h.until <= e.Now() {
+		h.left = 0 // whoever waits for it has gone on
+	}
 	pushed := 0
-	for budget := p.cfg.Portion; budget > 0 && h.left > 0 && 4*pushed < p.cfg.Portion; budget-- {
+	for budget := p.cfg.Portion; budget > 0 && h.left > 0 && 4*pushed < p.cfg.Portion && p.pace.room(); budget-- {
 		h.left = min(h.left, p.Store.Len()) - 1
 		if h.left >= 0 {
 			pushed += p.give(e, h, p.Store.At(h.left))
 		}
 	}
-	if h.left > 0 {
+	switch {
+	case h.left == 0:
+	case p.pace.room():
 		p.arm(e, timerHandOver, e.Now().Add(step))
+	default:
+		p.arm(e, timerHandOver, h.until)
 	}
 	p.handed(e, h)
 }
@@ -61,12 +68,7 @@ func (p *Publisher) give(e env.Env, h *handOver, ptr *pointers.Pointer) (pushed 
 	}
 	for i := range ptr.Paths() {
 		path := ptr.Paths()[i]
-		hop := p.Router.Course(p.cfg.Space.Salted(ptr.GUID, path.Salt, path.Roots))
-		mine := hop.To == h.to
-		if h.to.IsZero() {
-			mine = hop.To == p.cfg.Self
-		}
-		if !mine || path.Until <= e.Now() {
+		if path.Until <= e.Now() || !p.goesTo(h, p.cfg.Space.Salted(ptr.GUID, path.Salt, path.Roots)) {
 			continue
 		}
 		if !h.to.IsZero() {
@@ -80,6 +82,14 @@ func (p *Publisher) give(e env.Env, h *handOver, ptr *pointers.Pointer) (pushed 
 		}
 	}
 	return pushed
+}
+
+// goesTo reports whether h is about the path of a key.
+func (p *Publisher) goesTo(h *handOver, key idspace.ID) bool {
+	if h.to.IsZero() {
+		return p.Router.Course(key).To == p.cfg.Self && len(p.Router.Heirs(key, 1)) > 0
+	}
+	return p.Router.Course(key).To == h.to
 }
 
 // handed ends a hand-over when nothing of it is open.

@@ -77,7 +77,7 @@ func (p *Publisher) begin(e env.Env, l *lay) {
 		if p.lays[l.key] != l {
 			return // answered within Route, and ended
 		}
-		p.try(e, l, salt)
+		p.try(e, attempt{lay: l, salt: salt, roots: len(l.roots), until: l.until})
 	}
 }
 
@@ -116,13 +116,14 @@ func (p *Publisher) sign(e env.Env, l *lay) *wire.SignedRecord {
 	return e.Sign(wire.PointerKind, payload)
 }
 
-// try sends l's record along one salt.
-func (p *Publisher) try(e env.Env, l *lay, salt int) {
-	p.route(e, attempt{lay: l, salt: salt, roots: len(l.roots), until: l.until}, &wire.Routed{
-		Key: p.salted(l.key, salt, len(l.roots)),
+// try sends a lay's record along one salt.
+func (p *Publisher) try(e env.Env, a attempt) {
+	l := a.lay
+	p.route(e, a, &wire.Routed{
+		Key: p.salted(l.key, a.salt, a.roots),
 		Body: wire.Pack(&wire.Publish{
 			Pointer: l.record, Server: p.cfg.Record,
-			Salt: uint32(salt), Roots: uint32(len(l.roots)), LeftS: uint32(p.cfg.Life.Seconds()),
+			Salt: uint32(a.salt), Roots: uint32(a.roots), LeftS: uint32(p.cfg.Life.Seconds()),
 		}),
 		Explain: l.explains(),
 	})

@@ -43,7 +43,7 @@ func (p *Publisher) startSweep(e env.Env) {
 // onSweep looks at a portion.
 func (p *Publisher) onSweep(e env.Env) {
 	pushed := 0
-	for budget := p.cfg.Portion; budget > 0 && p.sweep.left > 0 && 4*pushed < p.cfg.Portion; budget-- {
+	for budget := p.cfg.Portion; budget > 0 && p.sweep.left > 0 && 4*pushed < p.cfg.Portion && p.pace.room(); budget-- {
 		if p.sweep.at = min(p.sweep.at, p.Store.Len()); p.sweep.at == 0 {
 			p.sweep.at = p.Store.Len()
 		}
@@ -55,7 +55,7 @@ func (p *Publisher) onSweep(e env.Env) {
 		p.sweep.left--
 		pushed += p.redirect(e, p.Store.At(p.sweep.at))
 	}
-	if p.sweep.left > 0 {
+	if p.sweep.left > 0 && p.pace.room() {
 		p.arm(e, timerSweep, e.Now().Add(step))
 	}
 }

@@ -27,8 +27,12 @@ func (p *Publisher) OnReply(e env.Env, r *wire.Routed) {
 			return
 		}
 	}
-	delete(p.attempts, call)
+	p.drop(call, a)
+	if a.lay == nil {
+		p.pace.acked(a)
+	}
 	p.settled(e, a)
+	p.resume(e)
 	if l := a.lay; l != nil && p.lays[l.key] == l && l.roots[a.salt].state == waiting {
 		p.answered(e, a, r, pointers.Sequence{Generation: reply.HeldGeneration, Counter: reply.HeldCounter})
 	}
@@ -79,10 +83,7 @@ func (p *Publisher) goAbove(e env.Env, a attempt, held pointers.Sequence) {
 	if l.raised == maxRaises || held.Generation > p.cfg.Generation+maxAhead || held.Counter > maxCounter {
 		e.Emit(&env.Dropped{Why: "publish: sequence not believed"})
 		// Not an acknowledgement: ask again when it would have been due.
-		call := env.Call(e.Rand().Uint64())
-		p.attempts[call] = a
-		p.retries = append(p.retries, retry{e.Now().Add(p.cfg.Retry), call})
-		p.arm(e, timerRetry, e.Now().Add(p.cfg.Retry))
+		p.expect(e, env.Call(e.Rand().Uint64()), a)
 		return
 	}
 	if held.Above(p.last) {
@@ -98,7 +99,7 @@ func (p *Publisher) OnLost(e env.Env, r *wire.Routed, why wire.Refusal) {
 	if !ok || why != wire.Refusal_REFUSAL_NOT_JOINED || a.lay == nil {
 		return
 	}
-	delete(p.attempts, env.Call(r.Call))
+	p.drop(env.Call(r.Call), a)
 	l := a.lay
 	if p.lays[l.key] != l {
 		return

@@ -43,8 +43,9 @@ type Publisher struct {
 	lays     map[pointers.Key]*lay
 	jobs     map[env.Call]*job
 	attempts map[env.Call]attempt // what may still be acknowledged
-	retries  []retry              // when to look at an attempt again; in order of due, as all wait equally long
+	retries  []retry              // when to look at an attempt again; in order of due
 
+	pace      pace
 	sweep     sweep
 	handOvers []*handOver
 	leaving   *farewell
@@ -63,6 +64,7 @@ func New(cfg Config, deps Deps) *Publisher {
 		lays:     make(map[pointers.Key]*lay),
 		jobs:     make(map[env.Call]*job),
 		attempts: make(map[env.Call]attempt),
+		pace:     newPace(),
 	}
 }
 

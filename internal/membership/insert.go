@@ -129,7 +129,7 @@ func (m *Member) remember(e env.Env, id idspace.ID) *insertion {
 	generation := m.book.find(id).stamp.generation
 	i := m.inserting[id]
 	switch {
-	case i == nil && len(m.inserting) >= m.cfg.Insertions:
+	case i == nil && (len(m.inserting) >= m.cfg.Insertions || m.crowded(id)):
 		return nil
 	case i == nil || i.generation != generation:
 		i = &insertion{generation: generation}
@@ -138,6 +138,24 @@ func (m *Member) remember(e env.Env, id idspace.ID) *insertion {
 	e.SetTimer(env.TimerKey{Room: env.Membership, What: timerLock, Peer: id}, lockTime)
 	return i
 }
+
+// crowded reports whether as many nodes of id's network are inserted already as may be at
+// once (design §6: few locks are granted per IP group).
+func (m *Member) crowded(id idspace.ID) bool {
+	if m.group == nil || m.groupOf(id) == "" {
+		return false
+	}
+	same := 0
+	for other := range m.inserting { // a sum: order does not matter
+		if m.groupOf(other) == m.groupOf(id) {
+			same++
+		}
+	}
+	return same >= m.cfg.Insertions/groupsAtOnce
+}
+
+// groupsAtOnce is how many networks may at least have nodes inserted at once.
+const groupsAtOnce = 8
 
 // lookAt probes a joining node, for whatever it can be used for.
 func (m *Member) lookAt(e env.Env, id idspace.ID, i *insertion) {
@@ -160,15 +178,24 @@ func (m *Member) OnLinkOpened(e env.Env, x *env.LinkOpened) {
 	}
 }
 
-// OnInserting makes this node know a joining one that the multicast tells it of.
+// OnInserting makes this node know a joining one that the multicast tells it of, if it needs
+// to: nobody dials a node, or keeps a place for it, on a peer's word alone that it joins.
 func (m *Member) OnInserting(e env.Env, x *env.Inserting) {
 	id, err := m.note(e, x.Insertion.Record)
-	var i *insertion
-	if err == nil && (m.phase == Active || m.phase == Joining) {
-		i = m.remember(e, id)
+	switch {
+	case err != nil || m.phase == Idle:
+		e.Post(&env.InsertingDone{Spread: x.Spread, Failed: true})
+	case id == m.tables.Self || m.phase == Leaving || !m.holds(id) && m.want(id) < wire.Use_USE_SOLE:
+		e.Post(&env.InsertingDone{Spread: x.Spread}) // it is not needed here
+	default:
+		m.makeKnown(e, id, x)
 	}
-	if i == nil || id == m.tables.Self {
-		e.Post(&env.InsertingDone{Spread: x.Spread, Failed: id != m.tables.Self && m.phase != Leaving})
+}
+
+func (m *Member) makeKnown(e env.Env, id idspace.ID, x *env.Inserting) {
+	i := m.remember(e, id)
+	if i == nil {
+		e.Post(&env.InsertingDone{Spread: x.Spread, Failed: true})
 		return
 	}
 	m.tables.Map.Pin(id)
@@ -178,7 +205,7 @@ func (m *Member) OnInserting(e env.Env, x *env.Inserting) {
 	case i.state == known:
 		m.insertionDone(e, id, named)
 	case i.state == handing:
-	case m.tables.Map.Has(id):
+	case m.holds(id):
 		m.take(e, id, i) // it may have been started anew, and have nothing
 	default:
 		m.lookAt(e, id, i)
@@ -206,7 +233,7 @@ func (m *Member) inserted(e env.Env, v *env.Verdict) {
 // nobody needs here, unless it fills a hole.
 func (m *Member) take(e env.Env, id idspace.ID, i *insertion) {
 	switch {
-	case m.tables.Map.Has(id) || m.tables.Leaves.Has(id):
+	case m.holds(id):
 		i.state = handing
 		e.Post(&env.HandOver{To: id})
 	case m.tables.Map.FillsHole(id):

@@ -17,12 +17,12 @@ import (
 type joining struct {
 	call       env.Call // of the face
 	seeds      []idspace.ID
-	turn       int        // seeds asked so far, in all rounds
-	request    uint64     // the call that is on its way, 0 if none is
-	surrogate  idspace.ID // who inserts this node, zero until the request has come back
-	insertedBy idspace.ID // who says that all who need to know this node do, and have handed over
-	late       bool       // a third of the time is over: who has not answered by now is not waited for
-	holding    bool       // messages, until what was passed on has been answered
+	turn       int          // seeds asked so far, in all rounds
+	request    uint64       // the call that is on its way, 0 if none is
+	surrogate  idspace.ID   // who inserts this node, zero until the request has come back
+	insertedBy []idspace.ID // who say that all who need to know this node do, and have handed over
+	late       bool         // a third of the time is over: who has not answered by now is not waited for
+	holding    bool         // messages, until what was passed on has been answered
 }
 
 // OnJoin begins to look for this node's place, or founds an overlay.
@@ -147,8 +147,8 @@ func (m *Member) OnInserted(e env.Env, from idspace.ID, i *wire.Inserted) {
 	case m.phase != Joining || m.join.request == 0 || i.Generation != own.stamp.generation:
 	case i.Failed > 0 && from == m.join.surrogate:
 		m.askSeed(e) // somebody may still answer without knowing this node
-	case i.Failed == 0:
-		m.join.insertedBy = from
+	case i.Failed == 0 && len(m.join.insertedBy) < wire.MaxExclude:
+		m.join.insertedBy = append(m.join.insertedBy, from)
 		m.joinProgress(e)
 	}
 }
@@ -171,7 +171,7 @@ func (m *Member) joinLate(e env.Env) {
 // joinProgress holds messages when this node is inserted and its nearest neighbors on the
 // ring have confirmed it; it is active when what it has passed on has been answered.
 func (m *Member) joinProgress(e env.Env) {
-	if m.phase != Joining || m.join.surrogate.IsZero() || m.join.insertedBy != m.join.surrogate || m.join.holding {
+	if m.phase != Joining || m.join.holding || !slices.Contains(m.join.insertedBy, m.join.surrogate) {
 		return
 	}
 	if !m.confirmed() {
