@@ -43,6 +43,10 @@ type Config struct {
 	DeathProbes int
 	// ProbeSpacing is the least time between them. If zero, 150 ms.
 	ProbeSpacing time.Duration
+	// Awareness is how many times longer at most this node waits for its neighbors when
+	// answers come late: Lifeguard's highest local health score. If zero, 7; below zero it
+	// never waits longer.
+	Awareness int
 	// GateProbes is how often a stranger is asked before the gate gives up. If zero, 3.
 	GateProbes int
 	// GateSpacing is the time between those, dialing included. If zero, 1500 ms.
@@ -68,6 +72,9 @@ func (c Config) WithDefaults() Config {
 	}
 	if c.GateProbes == 0 {
 		c.GateProbes = 3
+	}
+	if c.Awareness == 0 {
+		c.Awareness = 7
 	}
 	return c
 }
@@ -101,6 +108,7 @@ type Monitor struct {
 	watches idspace.Table[*watch] // one per link, and one per stranger being probed
 	open    bool                  // this node has begun to join: others may point at it
 
+	health   health
 	failures failures
 	period   time.Duration // the mean time between beacons, as it is now
 	paced    time.Duration // what it was when beacons were pulled in last, or the longest since
@@ -111,6 +119,7 @@ type watch struct {
 	seq    uint64    // of the beacon that waits for its acknowledgement, 0 if none does
 	sent   mono.Time // when it left
 	tries  int       // beacons sent in this series
+	first  beaten    // the first of them: a late answer proves life as well
 	closed bool      // the connection has gone: probing has to dial
 	asks   []env.Probe
 
@@ -121,11 +130,17 @@ type watch struct {
 	hinted  mono.Time     // when a hint made this node probe it last, 0 if never
 }
 
+// beaten is a beacon that was sent.
+type beaten struct {
+	seq  uint64
+	sent mono.Time
+}
+
 // New returns a monitor that writes table. cfg must be valid.
 func New(cfg Config, table *links.Table) *Monitor {
 	return &Monitor{
 		cfg: cfg, links: table,
-		period: cfg.Fastest, paced: cfg.Fastest,
+		period: cfg.Fastest, paced: cfg.Fastest, health: health{most: max(cfg.Awareness, 0)},
 	}
 }
 

@@ -53,19 +53,25 @@ func (m *Monitor) accept(e env.Env, from idspace.ID, b *wire.Beacon) bool {
 func (m *Monitor) OnLinkOpened(e env.Env, x *env.LinkOpened) {
 	if w := m.watches.Of(x.Peer); w != nil && w.seq != 0 {
 		w.sent = e.Now()
+		w.first = beaten{w.seq, w.sent}
 		e.SetTimer(env.TimerKey{Room: env.Heartbeat, What: timerAgain, Peer: x.Peer}, m.patience(x.Peer, w))
 	}
 }
 
 // OnBeaconAck ends the series that its beacon belongs to. Every beacon of a series has
-// its own number, so a late answer is never taken for that of a later beacon.
+// its own number, so a late answer is never taken for that of a later beacon; that of the
+// first is known when it comes late.
 func (m *Monitor) OnBeaconAck(e env.Env, from idspace.ID, a *wire.BeaconAck) {
 	w := m.watches.Of(from)
-	if w == nil || w.seq == 0 || w.seq != a.Seq {
+	if w == nil || w.seq == 0 || w.seq != a.Seq && w.first.seq != a.Seq {
 		return
 	}
 	m.heed(e, a.DeadRefs)
 	rtt := e.Now().Sub(w.sent)
+	if w.seq != a.Seq {
+		rtt = e.Now().Sub(w.first.sent)
+	}
+	m.health.answered(rtt, m.allowed(from))
 	m.links.Sample(from, rtt)
 	w.sampled = e.Now()
 	coord := wire.CoordIn(a.Coord)

@@ -24,20 +24,34 @@ func (m *Monitor) beat(e env.Env, id idspace.ID) {
 		m.beatIn(e, id, d)
 		return
 	}
-	m.beatIn(e, id, env.Jitter(e, m.period))
+	m.beatIn(e, id, env.Jitter(e, m.pace(l)))
 	if w.seq == 0 {
 		w.tries = 0
 		m.try(e, id, w)
 	}
 }
 
+// pace is the mean time between beacons to a neighbor. A backup may be dead unnoticed twice
+// as long: routes take it only when the primary is suspected.
+func (m *Monitor) pace(l *links.Link) time.Duration {
+	if l.Mine == wire.Use_USE_SPARE && !l.Protect {
+		return 2 * m.period
+	}
+	return m.period
+}
+
 // try sends the next beacon of id's series and sets the time by which it must be answered.
 func (m *Monitor) try(e env.Env, id idspace.ID, w *watch) {
 	w.seq = e.Rand().Uint64() | 1
 	w.sent = e.Now()
-	w.tries++
+	if w.tries++; w.tries == 1 {
+		w.first = beaten{w.seq, w.sent}
+	}
 	w.told, w.life = m.use(id), lives*m.period
-	b := &wire.Beacon{Seq: w.seq, Use: w.told, LifeS: uint32((w.life + time.Second - 1) / time.Second), Coord: m.links.Coord()}
+	b := &wire.Beacon{Seq: w.seq, Use: w.told, LifeS: uint32((w.life + time.Second - 1) / time.Second)}
+	if w.tries == 1 {
+		b.Coord = m.links.Coord() // who does not answer is most likely dead
+	}
 	if w.closed || len(w.asks) > 0 {
 		e.SendDial(id, b)
 	} else {
@@ -58,6 +72,11 @@ func (m *Monitor) patience(id idspace.ID, w *watch) time.Duration {
 	if _, known := m.links.RTT(id); !known && len(w.asks) > 0 {
 		return m.cfg.GateSpacing
 	}
+	return m.health.stretch(m.allowed(id))
+}
+
+// allowed is patience with a neighbor for a node that keeps up.
+func (m *Monitor) allowed(id idspace.ID) time.Duration {
 	return max(m.links.Patience(id), m.cfg.ProbeSpacing)
 }
 
@@ -76,9 +95,12 @@ func (m *Monitor) again(e env.Env, id idspace.ID) {
 }
 
 // enough is how many unanswered beacons end the series: the routine beacon that began
-// a suspicion counts as one more.
+// a suspicion counts as one more, unless somebody else has found the neighbor dead as well.
 func (m *Monitor) enough(id idspace.ID) int {
 	if l := m.links.Link(id); l != nil && l.Mutual() != wire.Use_USE_NONE {
+		if w := m.watches.Of(id); w != nil && w.hinted != 0 && w.hinted == w.first.sent {
+			return m.cfg.DeathProbes
+		}
 		return m.cfg.DeathProbes + 1
 	}
 	return m.cfg.GateProbes

@@ -124,5 +124,5 @@ func (m *Monitor) spared(e env.Env, l *links.Link, w *watch) time.Duration {
 	case w.sampled == 0 || now.Sub(w.sampled) > lives*m.period:
 		return 0
 	}
-	return l.Heard.Add(env.Jitter(e, m.period)).Sub(now)
+	return l.Heard.Add(env.Jitter(e, m.pace(l))).Sub(now)
 }

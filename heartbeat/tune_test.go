@@ -65,11 +65,13 @@ func (w *town) Post(m env.Local) {
 func (w *town) Emit(env.Event) {}
 
 // settle makes the named one a neighbor.
-func (w *town) settle(name string) idspace.ID {
+func (w *town) settle(name string) idspace.ID { return w.settleAs(name, wire.Use_USE_SOLE) }
+
+func (w *town) settleAs(name string, use wire.Use) idspace.ID {
 	id := w.ID(name)
-	w.monitor.OnProbe(w, &env.Probe{Peer: id, Use: wire.Use_USE_SPARE})
+	w.monitor.OnProbe(w, &env.Probe{Peer: id, Use: use})
 	w.answer()
-	w.monitor.OnUse(w, &env.Use{Peer: id, Use: wire.Use_USE_SPARE})
+	w.monitor.OnUse(w, &env.Use{Peer: id, Use: use})
 	return id
 }
 
@@ -125,6 +127,21 @@ func TestACalmNodeBecomesQuiet(t *testing.T) {
 	}
 	if w.period != time.Minute {
 		t.Errorf("its period is %v", w.period)
+	}
+}
+
+// TestBackupsAreLookedAfterHalfAsOften: they are needed only when somebody else has died.
+func TestBackupsAreLookedAfterHalfAsOften(t *testing.T) {
+	count := func(use wire.Use) float64 {
+		w := newTown()
+		for i := range 100 {
+			w.settleAs(string(rune('A'+i/26))+string(rune('a'+i%26)), use)
+		}
+		w.pass(3 * time.Minute)
+		return w.perSecond(2 * time.Minute)
+	}
+	if sole, spare := count(wire.Use_USE_SOLE), count(wire.Use_USE_SPARE); spare > 0.65*sole || spare < 0.3*sole {
+		t.Errorf("%.2f beacons a second to backups, %.2f to others", spare, sole)
 	}
 }
 

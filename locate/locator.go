@@ -38,6 +38,7 @@ type Locator struct {
 	calls  map[env.Call]question // the routed calls under way
 	probes map[idspace.ID][]*ask // who waits for a node's verdict, in order of asking
 
+	dead      []death   // in the last GiveUp, the latest maxDead; the latest last
 	strangers mono.Time // until then two overlays become one, and nothing is known to be absent
 }
 

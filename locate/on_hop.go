@@ -30,7 +30,7 @@ func (l *Locator) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verdic
 	if !at.Root && (len(live) == 0 || own && at.From == l.cfg.Self) {
 		return routing.Continue
 	}
-	if len(live) == 0 && e.Now() < l.strangers {
+	if len(live) == 0 && l.unsure(e, r.Key) {
 		l.Router.Answer(e, r, nil, wire.Refusal_REFUSAL_UNSURE)
 		return routing.Consumed
 	}

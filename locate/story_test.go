@@ -29,6 +29,7 @@ const roots = 4
 //	arrive LABEL KEY [limit=4] [spent=10ms] [explain]
 //	hold OBJECT SERVER=10ms …                     pointers that lie here
 //	hop KEY=NODE … | hop all=NODE                 rtt NODE=10ms …        advance 1s
+//	down NODE=(KEY,nearer|farther[,left]) …       they die, or leave
 //	strangers 10s                                 two overlays become one for so long
 func TestStories(t *testing.T) {
 	datadriven.Walk(t, "testdata/stories", func(t *testing.T, path string) {
@@ -101,6 +102,8 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 		}
 	case "advance":
 		s.env.Advance(s.duration(d.CmdArgs[0].Key), func(k env.TimerKey) { s.l.OnTimer(s.env, k) })
+	case "down":
+		s.down(d)
 	case "strangers":
 		s.l.OnStrangers(&env.Strangers{Until: s.env.Now().Add(s.duration(d.CmdArgs[0].Key))})
 	case "timers":
@@ -222,6 +225,21 @@ func (s *story) request(d *datadriven.TestData) int {
 }
 
 // key reads OBJECT#SALT.
+// down has nodes die: each is on the side of the key that the story says.
+func (s *story) down(d *datadriven.TestData) {
+	for _, a := range d.CmdArgs {
+		id, why := s.env.ID(a.Key), env.Dead
+		key, wanted := a.Vals[0], a.Vals[1] == "nearer"
+		if got := idspace.Hex.Closer(id, s.env.Self, s.key(key)); got != wanted {
+			d.Fatalf(s.t, "%s is nearer to %s than me: %v", a.Key, key, got)
+		}
+		if len(a.Vals) > 2 {
+			why = env.Left
+		}
+		s.l.OnDown(s.env, &env.Down{Peer: id, Why: why})
+	}
+}
+
 func (s *story) key(text string) idspace.ID {
 	name, salt, _ := strings.Cut(text, "#")
 	return idspace.Hex.Salted(s.object(name), int(s.number(salt)), roots)

@@ -1,0 +1,32 @@
+package heartbeat
+
+import "time"
+
+// health is how well this node keeps up, as Lifeguard's local health [5]: 0 is well. What
+// answers late rather than never says that it is this node or its uplink that is slow, and
+// that it has to wait longer before it takes others for dead. Silence says nothing of that
+// kind: when half an overlay dies at once, nobody answers late.
+//
+// Invariant: 0 <= score <= Config.Awareness.
+type health struct {
+	score, most int
+	well        int // timely answers in a row
+}
+
+// recovery is how many timely answers in a row take back what one late answer has added:
+// neighbors near by answer in time while those farther away do not.
+const recovery = 4
+
+// answered notes an answer that took rtt where patience was allowed.
+func (h *health) answered(rtt, patience time.Duration) {
+	if rtt > patience {
+		h.score, h.well = min(h.score+1, h.most), 0
+		return
+	}
+	if h.well++; h.well >= recovery {
+		h.score, h.well = max(h.score-1, 0), 0
+	}
+}
+
+// stretch lengthens what this node allows others.
+func (h *health) stretch(d time.Duration) time.Duration { return d * time.Duration(1+h.score) }
