@@ -32,8 +32,9 @@ func (s *Set) Insert(id idspace.ID) (evicted []idspace.ID, ok bool) {
 	if !s.Wants(id) {
 		return nil, false
 	}
-	before := s.All()
+	before, up, down := s.All(), s.end(s.cw, s.up), s.end(s.ccw, s.down)
 	s.arrange(append(before, id))
+	s.reach(up, down) // who has come in between is known
 	s.note(id)
 	for _, member := range before {
 		if !s.Has(member) {
@@ -46,15 +47,23 @@ func (s *Set) Insert(id idspace.ID) (evicted []idspace.ID, ok bool) {
 }
 
 // Remove takes id out and reports whether it was there. A member of the other side
-// takes the place if no nearer one is known.
+// takes the place if no nearer one is known. The covered span ends before it: it may live.
 func (s *Set) Remove(id idspace.ID) bool {
+	s.Doubt(id)
+	return s.Bury(id)
+}
+
+// Bury is Remove of a node that is no more: the span stays what it was without it.
+func (s *Set) Bury(id idspace.ID) bool {
 	if !s.Has(id) {
 		return false
 	}
+	up, down := s.end(s.cw, s.up), s.end(s.ccw, s.down)
 	s.SetState(id, Alive)
 	s.note(id)
 	members := s.All()
 	s.arrange(slices.DeleteFunc(members, func(m idspace.ID) bool { return m == id }))
+	s.reach(up, down)
 	return true
 }
 
@@ -102,7 +111,7 @@ func (s *Set) Check() error {
 	if !slices.Equal(s.ccw, members[:n]) {
 		return fmt.Errorf("counterclockwise %v, want %v", s.ccw, members[:n])
 	}
-	return nil
+	return s.checkSpan()
 }
 
 // String prints the set as one stable line in the order of the ring, suspects with

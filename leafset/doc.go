@@ -5,8 +5,12 @@
 //
 // With few nodes one node may be on both sides.
 //
+// The members nearest to self that other nodes vouch for are its covered span: an arc on
+// which nobody else lives, as far as leaf-set messages tell (Vouch).
+//
 // Invariants (Check): a side holds the perSide nearest members of its direction,
-// nearest first; self is no member; only members are suspected.
+// nearest first; self is no member; only members are suspected; the covered span ends at
+// a member, or at self, on either side.
 //
 // Layer 2: imports idspace. Membership writes it; surrogate and the machines read it.
 package leafset

@@ -23,6 +23,9 @@ type Set struct {
 	// Invariant: of all members, the perSide nearest clockwise (cw) and the perSide
 	// nearest counterclockwise (ccw), nearest first. A member is on one side at least.
 	cw, ccw []idspace.ID
+	// The covered span: the first up members of cw and the first down of ccw. Invariant: not
+	// more than there are; nobody else lives between the ends (see Vouch).
+	up, down int
 	// Invariant: members, each once.
 	suspects []idspace.ID
 
@@ -85,8 +88,7 @@ func (s *Set) Wraps() bool { return s.Len() == len(s.cw) }
 
 // Covers reports whether id lies on the arc from the farthest member of one side
 // over self to the farthest of the other. Sides that meet, or that know nobody, have
-// the whole ring between them. Whether nobody else lives on that arc is not known
-// here: only members that leaf-set messages vouched for make it so (design §3).
+// the whole ring between them. Whether nobody else lives on that arc, Covered tells.
 func (s *Set) Covers(id idspace.ID) bool {
 	n := len(s.cw)
 	if s.Len() < 2*s.perSide {

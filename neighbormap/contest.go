@@ -17,5 +17,11 @@ func (m *Map) Contest(id idspace.ID) []Neighbor {
 	return slot
 }
 
+// Room returns how many more neighbors the slot of id takes without giving one up.
+func (m *Map) Room(id idspace.ID) int {
+	slot, _ := m.find(id)
+	return max(m.perSlot-len(slot), 0)
+}
+
 // YieldsTo reports whether a node at this distance is worth giving up n for.
 func (n Neighbor) YieldsTo(rtt time.Duration) bool { return clearlyNearer(rtt, n.RTT) }

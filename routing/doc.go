@@ -6,7 +6,7 @@
 // another way at once, never to the same node again, and heartbeat is told
 // (docs/adr/0003-per-hop-acknowledgement.md). Where only suspected nodes lead on, the
 // envelope is parked until heartbeat has judged them: nobody answers as root over a
-// slot of suspects.
+// slot of suspects. Nor over a hole that may be none: the Guard is asked first.
 //
 // What an envelope carries is a matter of its kind of body; the machine that serves
 // that kind is the Upcall, asked at every hop, as in JSAC Fig. 7.

@@ -70,13 +70,14 @@ func (r *Router) request(e env.Env, m *wire.Routed, from idspace.ID) {
 		p.hop = r.tables.Next(wire.ID(m.Key), surrogate.Skip{Excluded: wire.IDs(m.Excluded)})
 	}
 	root := p.hop.Rule == wire.Rule_RULE_ROOT
-	if root && !r.active {
-		r.refuse(e, m, from, wire.Refusal_REFUSAL_NOT_JOINED)
-		return
-	}
-	if root && r.unsure && m.BodyKind != wire.BodyKind_BODY_SELF_PROBE {
-		r.refuse(e, m, from, wire.Refusal_REFUSAL_UNSURE)
-		return
+	if root {
+		if why, wait := r.barred(e, m); wait {
+			r.await(e, m, from)
+			return
+		} else if why != wire.Refusal_REFUSAL_NONE {
+			r.refuse(e, m, from, why)
+			return
+		}
 	}
 	p.note = r.note(m, p.hop)
 	if r.consumes(e, u, &out, p) {

@@ -74,6 +74,7 @@ type Router struct {
 	tables  *surrogate.Tables
 	links   *links.Table
 	upcalls [wire.BodyKind_BODY_SELF_PROBE + 1]Upcall
+	guard   Guard           // asked before this node answers as root; nil if nobody is
 	active  bool            // a member, so that it may answer as root
 	unsure  bool            // it has lost everybody: it may not
 	proxies []idspace.ID    // members that serve what comes here before that, the best first
@@ -99,7 +100,9 @@ type transit struct {
 	from     idspace.ID   // the hop before; Self if it began here
 	to       idspace.ID   // the hop that has to acknowledge it
 	tried    []idspace.ID // hops that did not
+	missed   int          // how many, ever
 	sent     mono.Time
+	unseen   bool          // its machine has not been asked yet
 	patience time.Duration // the link has to be dialed first, and may take so long; 0: it is open
 	deadline mono.Time
 }

@@ -64,6 +64,13 @@ type story struct {
 	tables *surrogate.Tables
 	links  *links.Table
 	upcall *serving
+	holes  routing.Standing
+}
+
+// Judge says what the story says of the holes on the way to every key.
+func (s *story) Judge(_ env.Env, key idspace.ID) routing.Standing {
+	s.Line("judge %s: %s", s.Of(key), [...]string{"sure", "waiting", "unsure"}[s.holes])
+	return s.holes
 }
 
 // TestStories runs the text stories in testdata; go test ./routing -rewrite writes what
@@ -80,6 +87,7 @@ type story struct {
 //	ack DIGITS                              DIGITS acknowledges the latest envelope
 //	defer DIGITS                            the member that serves for this node until it is one
 //	hold | activate                         it is one in a moment; it is one
+//	heed; holes sure|waiting|unsure         what the guard says, once it is heeded; posts witnessed
 //	consume yes|no                          what the upcall does from now on
 //	advance DURATION
 func TestStories(t *testing.T) {
@@ -152,6 +160,11 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) {
 		s.router.Hold(s)
 	case "activate":
 		s.router.OnActivated(s)
+	case "heed":
+		s.router.Heed(s)
+	case "holes":
+		s.holes = map[string]routing.Standing{"sure": routing.Sure, "waiting": routing.Waiting, "unsure": routing.Unsure}[arg]
+		s.router.OnWitnessed(s)
 	case "consume":
 		s.upcall.consume = arg == "yes"
 	case "reply", "refuse":

@@ -17,6 +17,8 @@ type passage struct {
 	note *wire.HopNote // this node's line in the explanation, nil if none is wanted
 	soon bool          // this node will be the root
 
+	unseen bool // its machine has not been asked yet
+
 	patience time.Duration // of the first transmission, see transit
 }
 
@@ -30,7 +32,7 @@ func (r *Router) forward(e env.Env, m *wire.Routed, p passage) {
 	out := copyOf(m)
 	out.Path = append(append(make([]byte, 0, len(m.Path)+idspace.Size), m.Path...), r.tables.Self[:]...)
 	out.HopsLeft--
-	t := &transit{msg: out, in: m, from: p.from, note: p.note, arrived: e.Now(), patience: p.patience, deadline: r.deadline(e, m)}
+	t := &transit{msg: out, in: m, from: p.from, note: p.note, arrived: e.Now(), patience: p.patience, deadline: r.deadline(e, m), unseen: p.unseen}
 	if p.hop.Wait {
 		r.park(e, t)
 		return
@@ -71,6 +73,10 @@ func (r *Router) missed(e env.Env, tx uint64, t *transit) {
 	l := r.late.add(tx, e.Now())
 	l.to, l.sent = t.to, t.sent
 	e.Post(&env.Missed{Peer: t.to})
+	if t.shed() {
+		drop(e, "shed", t.from)
+		return
+	}
 	r.resend(e, t)
 }
 
@@ -109,13 +115,23 @@ func (r *Router) nextOn(e env.Env, t *transit) {
 	switch {
 	case hop.Wait:
 		r.park(e, t)
-	case hop.Rule == wire.Rule_RULE_ROOT:
-		again := copyOf(t.in)
-		again.Resent = t.msg.Resent
-		r.request(e, again, t.from)
+	case hop.Rule == wire.Rule_RULE_ROOT || t.unseen:
+		r.revisit(e, t)
 	default:
 		r.send(e, t, hop)
 	}
+}
+
+// revisit decides about a request anew, unless a copy of it has been served meanwhile.
+func (r *Router) revisit(e env.Env, t *transit) {
+	if known := r.calls.find(t.in.Call); known != nil && t.from != r.tables.Self {
+		r.again(e, t.in, known)
+		return
+	}
+	again := copyOf(t.in)
+	again.Resent = t.msg.Resent
+	again.DeadlineMs = uint32(max(t.deadline.Sub(e.Now())/time.Millisecond, 1))
+	r.request(e, again, t.from)
 }
 
 // notes is the explanation as it leaves here: with this node's line, of the hop that is

@@ -21,6 +21,7 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/links"
 	"github.com/tapestry-dolr/tapestry/internal/membership"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/internal/witness"
 	"github.com/tapestry-dolr/tapestry/routing"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -142,6 +143,7 @@ func TestProtocolLimits(t *testing.T) {
 		"MaxRecords": wire.MaxRecords, "MaxRecord": wire.MaxRecord, "MaxAddrs": wire.MaxAddrs, "MaxApp": wire.MaxApp,
 		"MaxNetwork": wire.MaxNetwork, "MaxZone": wire.MaxZone, "MaxError": wire.MaxError, "MaxExclude": wire.MaxExclude,
 		"MaxRoots": wire.MaxRoots, "MaxDead": wire.MaxDead, "MaxFound": wire.MaxFound,
+		"MaxWitnesses": wire.MaxWitnesses, "MaxNamed": wire.MaxNamed,
 	} {
 		if row := fmt.Sprintf("| `%s` | %d |", name, value); !strings.Contains(text, row) {
 			t.Errorf("docs/protocol.md has no row %s", row)
@@ -154,21 +156,25 @@ func TestProtocolConstants(t *testing.T) {
 	text, _ := protocol(t)
 	l, h := links.Config{}.WithDefaults(), heartbeat.Config{}.WithDefaults()
 	m, r := membership.Config{}.WithDefaults(), routing.Config{}.WithDefaults()
+	w := witness.Config{}.WithDefaults()
 	for name, values := range map[string][]any{
 		"links, at most": {l.Cap},
-		"beacons: fastest, slowest, share of the dead":          {h.Fastest, h.Slowest, h.Stale},
-		"probes until death, least spacing":                     {h.DeathProbes, h.ProbeSpacing},
-		"gate: probes, spacing":                                 {h.GateProbes, h.GateSpacing},
-		"exchange of leaf set, of rows, times longer when calm": {m.LeafPeriod, m.RowPeriod, m.Stretch},
-		"more often by, in the first":                           {m.Eager, m.EagerFor},
-		"measuring a candidate nobody has room for, every":      {m.Sample},
-		"join: per seed, rounds":                                {m.JoinTimeout, m.JoinRounds},
-		"timeout: without sample, slack, least, most":           {l.FirstTimeout, l.Slack, l.MinTimeout, l.MaxTimeout},
-		"timeout by coordinates, least, most":                   {l.GuessMin, l.GuessMax},
-		"measured with each exchange of rows, counts for":       {m.Improve, m.Resample},
-		"wait for a way, looking again every":                   {r.Park},
-		"request's life without a deadline":                     {r.Life},
-		"remembered calls":                                      {r.Calls},
+		"beacons: fastest, slowest, share of the dead":                         {h.Fastest, h.Slowest, h.Stale},
+		"probes until death, least spacing":                                    {h.DeathProbes, h.ProbeSpacing},
+		"gate: probes, spacing":                                                {h.GateProbes, h.GateSpacing},
+		"exchange of leaf set, of rows, times longer when calm":                {m.LeafPeriod, m.RowPeriod, m.Stretch},
+		"more often by, in the first":                                          {m.Eager, m.EagerFor},
+		"measuring a candidate nobody has room for, every":                     {m.Sample},
+		"join: per seed, rounds":                                               {m.JoinTimeout, m.JoinRounds},
+		"timeout: without sample, slack, least, most":                          {l.FirstTimeout, l.Slack, l.MinTimeout, l.MaxTimeout},
+		"timeout by coordinates, least, most":                                  {l.GuessMin, l.GuessMax},
+		"measured with each exchange of rows, counts for":                      {m.Improve, m.Resample},
+		"wait for a way, looking again every":                                  {r.Park},
+		"request's life without a deadline":                                    {r.Life},
+		"remembered calls":                                                     {r.Calls},
+		"witness: how long it may take, how many are asked, asked again after": {w.Patience, w.Witnesses, w.Again},
+		"a hole is known to be empty, at most":                                 {w.Empty, w.Longest},
+		"the gate may take with those named":                                   {w.Judging},
 	} {
 		want := strings.ReplaceAll(strings.Trim(fmt.Sprint(values), "[]"), " ", ", ")
 		if row := fmt.Sprintf("\n| %s | %s |", name, want); !strings.Contains(text, row) {

@@ -51,6 +51,7 @@ var rooms = []Room{
 	{Path: "internal/membership", Layer: 5},
 	{Path: "internal/messages", Layer: 5},
 	{Path: "internal/multicast", Layer: 5},
+	{Path: "internal/witness", Layer: 5},
 	{Path: "internal/node", Layer: 6},
 	{Path: "internal/p2p", Layer: 7},
 	{Path: "internal/seeds", Layer: 7},

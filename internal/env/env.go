@@ -66,6 +66,7 @@ const (
 	Locate
 	Messages
 	Multicast
+	Witness
 )
 
 // TimerKey names a timer. It comes back to OnTimer as it was set.

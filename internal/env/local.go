@@ -198,8 +198,22 @@ type Changed struct {
 	Dead           []idspace.ID // of Removed, those found dead or gone by their own word
 }
 
+// Named: a witness says that this node stands where this one's map has nobody: does it
+// live, and may it be used? From witness to membership, which answers Judged when its gate
+// has decided. Alive does not mean that it is in a table: it, or this node, may have no room.
+type (
+	Named  struct{ Record *wire.SignedRecord }
+	Judged struct {
+		Peer  idspace.ID
+		Alive bool
+	}
+)
+
+// Witnessed: more is known of a hole. From witness to routing.
+type Witnessed struct{}
+
 // Strangers: an overlay has been met that this one did not know of. Until then nothing is
-// known to be absent. From membership to locate.
+// known to be absent. From membership to locate and witness.
 type Strangers struct{ Until mono.Time }
 
 // Activated: this node is a member now. From membership to publish and locate.
@@ -299,6 +313,9 @@ func (*Suspect) local()          {}
 func (*Down) local()             {}
 func (*Changed) local()          {}
 func (*Strangers) local()        {}
+func (*Named) local()            {}
+func (*Judged) local()           {}
+func (*Witnessed) local()        {}
 func (*Activated) local()        {}
 func (*Drained) local()          {}
 func (*Departing) local()        {}

@@ -35,6 +35,12 @@ func (e *Env) describeInsertion(m env.Local) string {
 		return fmt.Sprintf("inserting #%d", m.Spread)
 	case *env.InsertingDone:
 		return fmt.Sprintf("inserting-done #%d failed=%v", m.Spread, m.Failed)
+	case *env.Named:
+		return "named " + wire.Describe(&wire.Records{Records: []*wire.SignedRecord{m.Record}})
+	case *env.Judged:
+		return fmt.Sprintf("judged %s alive=%v", e.Of(m.Peer), m.Alive)
+	case *env.Witnessed:
+		return "witnessed"
 	case *env.Unpinned:
 		return "unpinned " + e.Of(m.Node)
 	case *env.HandOver:

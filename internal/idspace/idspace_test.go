@@ -107,3 +107,23 @@ func TestParseRejects(t *testing.T) {
 		t.Error("NewSpace took digits of 3 bits")
 	}
 }
+
+// An arc is all that begins alike, from the first to the last.
+func TestArcIsAllThatBeginsAlike(t *testing.T) {
+	for name, s := range spaces(t) {
+		t.Run(name, func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				id, other := anyID(s).Draw(t, "id"), anyID(s).Draw(t, "other")
+				n := rapid.IntRange(0, s.Digits()).Draw(t, "digits")
+				for l := range rapid.IntRange(0, s.Digits()).Draw(t, "alike") {
+					other = s.WithDigit(other, l, s.Digit(id, l))
+				}
+				lo, hi := s.Arc(id, n)
+				within := idspace.Compare(lo, other) <= 0 && idspace.Compare(other, hi) <= 0
+				if shared := s.CommonPrefix(id, other); within != (shared >= n) {
+					t.Fatalf("%v and %v share %d digits; on the arc of %d digits from %v to %v: %v", id, other, shared, n, lo, hi, within)
+				}
+			})
+		})
+	}
+}

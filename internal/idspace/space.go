@@ -55,6 +55,17 @@ func (s Space) Truncate(id ID) ID {
 	return id
 }
 
+// Arc returns the first and the last ID that begin with the first n digits of id.
+func (s Space) Arc(id ID, n int) (lo, hi ID) {
+	lo, hi = id, id
+	bits := n * s.digitBits
+	for i, rest := bits/8, byte(0xff)>>(bits%8); i < Size; i, rest = i+1, 0xff {
+		lo[i] &^= rest
+		hi[i] |= rest
+	}
+	return lo, hi
+}
+
 // CommonPrefix returns how many leading digits a and b share.
 func (s Space) CommonPrefix(a, b ID) int {
 	for i := range a {

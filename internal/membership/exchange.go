@@ -18,17 +18,18 @@ func (m *Member) exchangeLeaves(e env.Env) {
 	for _, id := range m.tables.Leaves.All() {
 		alive = append(alive, neighbormap.Neighbor{ID: id, Suspect: m.tables.Leaves.Suspected(id)})
 	}
-	if to, ok := m.randomOf(e, alive); ok {
+	if to, ok := m.partner(e, alive); ok {
 		m.ask(leafList, to)
 		m.sendLeaves(e, to, asking)
 	}
 }
 
 func (m *Member) sendLeaves(e env.Env, to idspace.ID, why purpose) {
-	l := listing{refs: m.leafRefs(), coords: m.leafCoords()}
+	l := listing{refs: m.leafRefs()} // who is next on the ring does not depend on where it is
 	digest, have := m.compose(e, delivery{to, leafList, why}, &l)
+	up, down := m.claims()
 	e.Send(to, &wire.LeafSet{
-		Refs: l.refs, Coords: l.coords, WantReply: why == asking,
+		Refs: l.refs, Coords: l.coords, WantReply: why == asking, Up: up, Down: down,
 		Digest: digest, Have: have, DeadRefs: m.links.Hints(to, e.Now()),
 	})
 }
@@ -42,7 +43,7 @@ func (m *Member) exchangeRow(e env.Env) {
 		m.lists[rowList].changed = e.Now() // what is lacking is as good a reason as a change
 	}
 	m.schedule(e, timerRow, m.cfg.RowPeriod)
-	quiet := e.Now().Sub(m.lists[rowList].changed) > calm
+	quiet := m.settled(e)
 	if quiet {
 		m.sampleKnown(e)
 	}
@@ -60,6 +61,13 @@ func (m *Member) exchangeRow(e env.Env) {
 		m.ask(rowList, to)
 		m.sendRow(e, to, rowOf{level: level, ask: true})
 	}
+}
+
+// settled reports whether the map has not changed for a while. Coordinates, which are more
+// than half of a row, travel only then: they help to make a good map better, and where
+// neighbors come and go all the time that is worth less than it costs.
+func (m *Member) settled(e env.Env) bool {
+	return e.Now().Sub(m.lists[rowList].changed) > calm
 }
 
 // acquainted narrows a row, seven times in eight, to those whose row this node has: of a
@@ -124,10 +132,13 @@ type rowOf struct {
 func (m *Member) sendRow(e env.Env, to idspace.ID, r rowOf) {
 	row := m.tables.Map.Row(r.level)
 	var l listing
+	settled := m.settled(e)
 	for _, n := range row[:min(len(row), wire.MaxRefs)] {
 		if n.ID != to {
 			l.refs = wire.AppendRef(l.refs, m.book.ref(n.ID))
-			l.coords = m.appendCoord(l.coords, n.ID)
+			if settled {
+				l.coords = m.appendCoord(l.coords, n.ID)
+			}
 		}
 	}
 	d := delivery{to: to, list: rowList}
@@ -151,11 +162,17 @@ func (m *Member) leafRefs() (refs []byte) {
 	return refs
 }
 
-// schedule sets the timer of an exchange: sooner while the tables still fill, later when
-// nothing changes or the last ones were not answered (design §6).
+// patienceWithNew is what share of its age a new member waits between two exchanges.
+const patienceWithNew = 4
+
+// schedule sets the timer of an exchange: sooner while the tables still fill, and ever less
+// so as time passes; later when nothing changes or the last ones were not answered (design §6).
 func (m *Member) schedule(e env.Env, what uint8, period time.Duration) {
-	if e.Now().Sub(m.activated) < m.cfg.EagerFor || m.partition.merging(e.Now()) {
-		period /= time.Duration(m.cfg.Eager)
+	soonest := period / time.Duration(m.cfg.Eager)
+	if age := e.Now().Sub(m.activated); m.partition.merging(e.Now()) {
+		period = soonest
+	} else if age < m.cfg.EagerFor {
+		period = min(max(age/patienceWithNew, soonest), period)
 	} else if what == timerLeaf {
 		period = m.lists[leafList].stretch(e.Now(), period, m.cfg.Stretch)
 	} else {
@@ -181,6 +198,7 @@ func (m *Member) randomOf(e env.Env, among []neighbormap.Neighbor) (idspace.ID, 
 // OnLeafSet takes a member's leaf set as candidates.
 func (m *Member) OnLeafSet(e env.Env, from idspace.ID, s *wire.LeafSet) {
 	open := m.hear(e, from, s.Refs, s.Coords)
+	m.vouch(e, from, s)
 	m.hint(e, s.DeadRefs)
 	a := arrival{from, leafList, s.Digest, s.Have, s.Whole() && !open}
 	if lacking := m.received(a); m.phase != Idle && (s.WantReply || lacking) {

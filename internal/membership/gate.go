@@ -14,6 +14,7 @@ import (
 type gate struct {
 	probing map[idspace.ID]wire.Use // by candidate: what it is wanted for
 	queue   []idspace.ID            // who comes next
+	named   map[idspace.ID]bool     // of those at the gate, whom a witness has named
 }
 
 // queueSize bounds the candidates that wait; more are forgotten, gossip names them again.
@@ -24,7 +25,7 @@ func (m *Member) want(id idspace.ID) wire.Use {
 	switch {
 	case id == m.tables.Self:
 		return wire.Use_USE_NONE
-	case !m.tables.Leaves.Has(id) && m.wantsLeaf(id):
+	case m.wantsLeaf(id):
 		return wire.Use_USE_LEAF
 	case m.tables.Map.Has(id):
 		return wire.Use_USE_NONE
@@ -45,6 +46,9 @@ func (m *Member) consider(e env.Env, id idspace.ID) {
 	if _, busy := m.gate.probing[id]; busy || m.want(id) == wire.Use_USE_NONE {
 		return
 	}
+	if m.spokenFor(id) {
+		return
+	}
 	if len(m.gate.probing) >= m.cfg.Probes {
 		m.enqueue(id)
 		return
@@ -54,6 +58,24 @@ func (m *Member) consider(e env.Env, id idspace.ID) {
 		use = wire.Use_USE_STARVED
 	}
 	m.probe(e, id, use)
+}
+
+// spokenFor reports whether as many are at the gate already as id's slot has room for beside
+// its primary: all but the first would find the place taken. Who is turned away here will
+// be named again.
+func (m *Member) spokenFor(id idspace.ID) bool {
+	room := m.tables.Map.Room(id)
+	if room == 0 || m.want(id) != wire.Use_USE_SPARE {
+		return false
+	}
+	for at, use := range m.gate.probing { // a count has no order
+		if use == wire.Use_USE_SPARE && m.sameSlot(id, at) {
+			if room--; room == 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // urgency is how much sooner a node asks again whose hole would make a wrong root.
@@ -129,6 +151,7 @@ func (m *Member) OnVerdict(e env.Env, v *env.Verdict) {
 	}
 	if asked {
 		m.inserted(e, v)
+		m.judged(e, v)
 	}
 	m.nextAtGate(e)
 	m.joinProgress(e)

@@ -129,7 +129,7 @@ func (m *Member) remember(e env.Env, id idspace.ID) *insertion {
 	generation := m.book.find(id).stamp.generation
 	i := m.inserting[id]
 	switch {
-	case i == nil && (len(m.inserting) >= m.cfg.Insertions || m.crowded(id)):
+	case i == nil && (len(m.inserting) >= rememberedInsertions*m.cfg.Insertions || m.crowded(id)):
 		return nil
 	case i == nil || i.generation != generation:
 		i = &insertion{generation: generation}
@@ -139,23 +139,28 @@ func (m *Member) remember(e env.Env, id idspace.ID) *insertion {
 	return i
 }
 
-// crowded reports whether as many nodes of id's network are inserted already as may be at
-// once (design §6: few locks are granted per IP group).
+// crowded reports whether as many nodes, or as many of id's network, are being inserted as
+// may be at once (design §6: few locks are granted per IP group).
 func (m *Member) crowded(id idspace.ID) bool {
-	if m.group == nil || m.groupOf(id) == "" {
-		return false
-	}
-	same := 0
-	for other := range m.inserting { // a sum: order does not matter
-		if m.groupOf(other) == m.groupOf(id) {
+	all, same := 0, 0
+	for other, i := range m.inserting { // a sum: order does not matter
+		if i.state == known {
+			continue
+		}
+		all++
+		if m.group != nil && m.groupOf(id) != "" && m.groupOf(other) == m.groupOf(id) {
 			same++
 		}
 	}
-	return same >= m.cfg.Insertions/groupsAtOnce
+	return all >= m.cfg.Insertions || same >= max(1, m.cfg.Insertions/groupsAtOnce)
 }
 
-// groupsAtOnce is how many networks may at least have nodes inserted at once.
-const groupsAtOnce = 8
+// groupsAtOnce is how many networks may at least have nodes inserted at once, and
+// rememberedInsertions how many are remembered for each that may be under way.
+const (
+	groupsAtOnce         = 8
+	rememberedInsertions = 8
+)
 
 // lookAt probes a joining node, for whatever it can be used for.
 func (m *Member) lookAt(e env.Env, id idspace.ID, i *insertion) {

@@ -146,7 +146,9 @@ func (m *Member) OnInserted(e env.Env, from idspace.ID, i *wire.Inserted) {
 	switch {
 	case m.phase != Joining || m.join.request == 0 || i.Generation != own.stamp.generation:
 	case i.Failed > 0 && from == m.join.surrogate:
-		m.askSeed(e) // somebody may still answer without knowing this node
+		// Somebody may still answer without knowing this node: it asks again, soon.
+		m.join.late = true
+		e.SetTimer(env.TimerKey{Room: env.Membership, What: timerJoin}, env.Jitter(e, m.cfg.JoinTimeout/3))
 	case i.Failed == 0 && len(m.join.insertedBy) < wire.MaxExclude:
 		m.join.insertedBy = append(m.join.insertedBy, from)
 		m.joinProgress(e)

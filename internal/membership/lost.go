@@ -17,6 +17,7 @@ type lostNode struct {
 	record *wire.SignedRecord // the book may have forgotten it
 	at     mono.Time          // when it was found dead
 	tries  int                // how often it has been looked for since
+	due    mono.Time          // when to look for it again
 }
 
 // lostList holds the neighbors lost lately, oldest first.

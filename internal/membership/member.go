@@ -43,8 +43,8 @@ type Config struct {
 	// Stretch is how many times longer both get when nothing changes, or nobody answers. If
 	// zero, 3.
 	Stretch int
-	// Eager divides both periods during the first EagerFor after activation, while the
-	// tables still fill. If zero, 8 and 30 s.
+	// Eager is what both periods are divided by at most, right after activation, while the
+	// tables still fill; they grow with the member's age until EagerFor. If zero, 8 and 30 s.
 	Eager    int
 	EagerFor time.Duration
 	// Probes is the most candidates at the gate at once. If zero, 16.
@@ -182,7 +182,7 @@ func New(cfg Config, d Deps) (*Member, error) {
 	m := &Member{
 		cfg: cfg, tables: d.Tables, links: d.Links, router: d.Router, group: d.Group,
 		book: newBook(cfg.Known, d.Same), swaps: make(map[idspace.ID]*[lists]swap), inserting: make(map[idspace.ID]*insertion),
-		gate: gate{probing: make(map[idspace.ID]wire.Use)},
+		gate: gate{probing: make(map[idspace.ID]wire.Use), named: make(map[idspace.ID]bool)},
 	}
 	m.partition = newPartition(m, cfg.Partition)
 	if err := m.setOwn(d.Own); err != nil {

@@ -17,8 +17,9 @@ import (
 type PartitionConfig struct {
 	// Period is the mean time between two probes for this node's own ID. If zero, 60 s.
 	Period time.Duration
-	// Eager is that time during the first EagerFor after activation, and while this node
-	// is lonely. If zero, 5 s and one minute.
+	// Eager is that time while this node is lonely, and for EagerFor after it has founded an
+	// overlay or met strangers; the join of any other was a probe itself. If zero, 5 s and
+	// one minute.
 	Eager, EagerFor time.Duration
 	// Lost is how many neighbors found dead are remembered, LostFor for how long. If zero,
 	// 20 and 90 min.
@@ -81,6 +82,7 @@ type partition struct {
 	sent mono.Time  // when it left
 	near bool       // it went by way of a neighbor
 	met  mono.Time  // when a request last came to strangers
+	keen mono.Time  // until when to look for others eagerly
 
 	lonely bool     // this node has lost everybody
 	doubt  doubting // of what is absent
@@ -115,12 +117,18 @@ func (p *partition) setSeeds(seeds []idspace.ID) {
 	p.seeds = p.seeds[:min(len(p.seeds), maxSeeds)]
 }
 
-// begin sets the first timer: this node is a member now.
-func (p *partition) begin(e env.Env) { p.schedule(e) }
+// begin sets the first timer: this node is a member now. Who founds an overlay may find
+// that others have done so as well.
+func (p *partition) begin(e env.Env) {
+	if p.alone() {
+		p.keen = e.Now().Add(p.cfg.EagerFor)
+	}
+	p.schedule(e)
+}
 
 func (p *partition) schedule(e env.Env) {
 	period := p.cfg.Period
-	if p.lonely || e.Now().Sub(p.m.activated) < p.cfg.EagerFor {
+	if p.lonely || e.Now() < p.keen {
 		period = p.cfg.Eager
 	}
 	e.SetTimer(env.TimerKey{Room: env.Membership, What: timerProbe}, env.Jitter(e, period))
@@ -146,9 +154,17 @@ func (p *partition) look(e env.Env) {
 	}
 }
 
+// maxPutOff bounds how often the time doubles after which a lost node is looked for again.
+const maxPutOff = 3
+
 // choose says by way of whom to probe, zero if there is nobody.
 func (p *partition) choose(e env.Env) idspace.ID {
-	if n := p.lost.next(); n != nil && (p.turn%2 == 1 || len(p.seeds) == 0) {
+	n := p.lost.next()
+	if n != nil && n.due <= e.Now() && (p.turn%2 == 1 || len(p.seeds) == 0) {
+		n.due = e.Now().Add(p.cfg.Period << min(n.tries, maxPutOff))
+		if p.lonely {
+			n.due = e.Now()
+		}
 		n.tries++
 		p.remember(e, n)
 		return n.id
@@ -226,10 +242,19 @@ func (p *partition) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verd
 	if !at.Root {
 		return routing.Continue
 	}
-	p.m.router.Answer(e, r, wire.Pack(p.neighborhood(wire.ID(r.Key))), wire.Refusal_REFUSAL_NONE)
+	p.m.router.Answer(e, r, wire.Pack(p.reply(wire.ID(r.Key))), wire.Refusal_REFUSAL_NONE)
 	p.m.book.unbury(wire.ID(r.Key)) // it asks, so the gate may see whether it lives
 	p.m.consider(e, wire.ID(r.Key))
 	return routing.Consumed
+}
+
+// reply is what a probe brings home: nothing, if this node points at the asker and so is of
+// the same overlay.
+func (p *partition) reply(asker idspace.ID) *wire.SelfProbeReply {
+	if p.knows(asker) {
+		return new(wire.SelfProbeReply)
+	}
+	return p.neighborhood(asker)
 }
 
 // neighborhood is what the asker would need to be a member here, as a joining node would:
@@ -271,7 +296,7 @@ func (p *partition) OnReply(e env.Env, r *wire.Routed) {
 		return
 	}
 	if strange := p.strange(b.Leaves); 2*strange > len(b.Leaves) {
-		p.met = e.Now()
+		p.met, p.keen = e.Now(), e.Now().Add(p.cfg.EagerFor)
 		p.meet(e, slices.Concat(b.Leaves, b.Rows))
 		if trail := wire.IDs(r.Trail); len(trail) > 1 {
 			p.tell(e, trail[1:2]) // it has a link to this node, and is of the other overlay

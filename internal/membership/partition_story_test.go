@@ -135,5 +135,7 @@ func (s *story) came(t *testing.T, d *datadriven.TestData, name string) {
 type elsewhere struct{ *story }
 
 func (elsewhere) OnHop(env.Env, *wire.Routed, routing.At) routing.Verdict { return routing.Consumed }
-func (elsewhere) OnReply(env.Env, *wire.Routed)                          {}
-func (x elsewhere) OnLost(_ env.Env, _ *wire.Routed, why wire.Refusal)   { x.Line("refused: %s", why.Name()) }
+func (elsewhere) OnReply(env.Env, *wire.Routed)                           {}
+func (x elsewhere) OnLost(_ env.Env, _ *wire.Routed, why wire.Refusal) {
+	x.Line("refused: %s", why.Name())
+}

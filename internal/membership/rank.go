@@ -61,13 +61,6 @@ func (m *Member) appendCoord(dst []byte, id idspace.ID) []byte {
 	return append(dst, c[:]...)
 }
 
-func (m *Member) leafCoords() (coords []byte) {
-	for _, id := range m.tables.Leaves.All() {
-		coords = m.appendCoord(coords, id)
-	}
-	return coords
-}
-
 // far is how far a known node is: as measured, or else as coordinates say.
 func (m *Member) far(e env.Env, p *page) time.Duration {
 	if rtt, ok := m.links.RTT(p.id); ok {

@@ -48,6 +48,7 @@ type swap struct {
 	mine   uint32 // of this node's list, as the peer has it; 0 if it has none
 	theirs uint32 // of the peer's list, as this node took it in whole; 0 if it has not
 	losses uint32 // of this node, when it took it
+	refs   []byte // the peer's leaf set as it came last, see vouch
 }
 
 // swapWith returns the swaps with a linked peer, nil with others: nobody grows memory by

@@ -183,7 +183,12 @@ func (m *Member) OnDown(e env.Env, d *env.Down) {
 	} else {
 		c.Dead = []idspace.ID{d.Peer}
 	}
-	inMap, inLeaves := m.tables.Map.Remove(d.Peer), m.tables.Leaves.Remove(d.Peer)
+	inMap, inLeaves := m.tables.Map.Remove(d.Peer), false
+	if d.Why == env.Unlinked {
+		inLeaves = m.tables.Leaves.Remove(d.Peer)
+	} else {
+		inLeaves = m.tables.Leaves.Bury(d.Peer) // the covered span has lost nobody
+	}
 	if inMap || inLeaves {
 		c.Removed = []idspace.ID{d.Peer}
 	}

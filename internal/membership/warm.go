@@ -20,6 +20,7 @@ func (m *Member) Warm(e env.Env, seats []Seat) {
 	for _, s := range seats {
 		m.put(s.Peer, s.RTT)
 	}
+	m.tables.Leaves.VouchAll()
 	for _, s := range seats {
 		if !m.tables.Map.Has(s.Peer) && !m.tables.Leaves.Has(s.Peer) {
 			e.Post(&env.Use{Peer: s.Peer})

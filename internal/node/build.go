@@ -6,6 +6,7 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/messages"
 	"github.com/tapestry-dolr/tapestry/internal/multicast"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/internal/witness"
 	"github.com/tapestry-dolr/tapestry/locate"
 	"github.com/tapestry-dolr/tapestry/publish"
 	"github.com/tapestry-dolr/tapestry/routing"
@@ -27,6 +28,9 @@ func (n *Node) build() (err error) {
 	n.locate = locate.New(n.cfg.Locate, locate.Deps{Router: n.router, Links: n.links, Store: n.store})
 	n.messages = messages.New(n.cfg.Messages, messages.Deps{Router: n.router, Served: n.served})
 	n.multicast = multicast.New(n.cfg.Multicast, multicast.Deps{Tables: n.tables, Links: n.links, Router: n.router})
+
+	n.witness = witness.New(n.cfg.Witness, n.tables, n.membership.Record)
+	n.router.Heed(n.witness)
 
 	n.router.Serve(wire.BodyKind_BODY_JOIN, n.membership)
 	n.router.Serve(wire.BodyKind_BODY_SELF_PROBE, n.membership.SelfProbes())

@@ -12,6 +12,7 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/multicast"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/internal/witness"
 	"github.com/tapestry-dolr/tapestry/locate"
 	"github.com/tapestry-dolr/tapestry/publish"
 	"github.com/tapestry-dolr/tapestry/routing"
@@ -59,6 +60,7 @@ type Config struct {
 	Locate     locate.Config
 	Messages   messages.Config
 	Multicast  multicast.Config
+	Witness    witness.Config
 }
 
 func (c Config) withDefaults() Config {
@@ -83,6 +85,7 @@ func (c Config) withDefaults() Config {
 	c.Membership = c.Membership.WithDefaults()
 	c.Pointers = c.Pointers.WithDefaults()
 	c.Multicast = c.Multicast.WithDefaults()
+	c.Witness = c.Witness.WithDefaults()
 	return c.share()
 }
 
@@ -112,7 +115,7 @@ func (c Config) validate() error {
 		return fmt.Errorf("node: Acks is %d, want 1 to Roots, which is %d", c.Acks, c.Roots)
 	}
 	for _, v := range []interface{ Validate() error }{
-		c.Links, c.Heartbeat, c.Routing, c.Membership, c.Pointers, c.Publish, c.Locate, c.Messages, c.Multicast,
+		c.Links, c.Heartbeat, c.Routing, c.Membership, c.Pointers, c.Publish, c.Locate, c.Messages, c.Multicast, c.Witness,
 	} {
 		if err := v.Validate(); err != nil {
 			return err

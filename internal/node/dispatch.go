@@ -39,6 +39,10 @@ func (n *Node) dispatch(e env.Env, from idspace.ID, m wire.Message) {
 		n.multicast.OnMulticastAck(e, from, m)
 	case *wire.Inserted:
 		n.membership.OnInserted(e, from, m)
+	case *wire.Witness:
+		n.witness.OnWitness(e, from, m)
+	case *wire.WitnessReply:
+		n.witness.OnWitnessReply(e, from, m)
 	}
 }
 
@@ -77,6 +81,7 @@ func (n *Node) local(e env.Env, l env.Local) {
 	case *env.Verdict:
 		n.verdict(e, l)
 	case *env.Changed:
+		n.witness.OnChanged(e, l)
 		n.router.OnChanged(e, l)
 		n.publish.OnChanged(e, l)
 		n.multicast.OnChanged(e, l)
@@ -99,8 +104,10 @@ func (n *Node) localMember(e env.Env, l env.Local) {
 		n.membership.OnSuspect(e, l)
 	case *env.Down:
 		n.membership.OnDown(e, l)
+		n.locate.OnDown(e, l)
 	case *env.Strangers:
 		n.locate.OnStrangers(l)
+		n.witness.OnStrangers()
 	case *env.Departing:
 		n.heartbeat.OnDeparting()
 	case *env.Departed:
@@ -126,7 +133,8 @@ func (n *Node) localMember(e env.Env, l env.Local) {
 	}
 }
 
-// localInsertion is the part of local by which nodes are inserted and take their leave.
+// localInsertion is the part of local by which nodes are inserted, take their leave, or are
+// found where nobody was thought to be.
 func (n *Node) localInsertion(e env.Env, l env.Local) {
 	switch l := l.(type) {
 	case *env.MulticastRequest:
@@ -147,6 +155,12 @@ func (n *Node) localInsertion(e env.Env, l env.Local) {
 		n.membership.OnHandedOver(e, l)
 	case *env.Drained:
 		n.membership.OnDrained(e)
+	case *env.Named:
+		n.membership.OnNamed(e, l)
+	case *env.Judged:
+		n.witness.OnJudged(e, l)
+	case *env.Witnessed:
+		n.router.OnWitnessed(e)
 	case *env.Released:
 		n.membership.OnReleased(e, l)
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/multicast"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/internal/witness"
 	"github.com/tapestry-dolr/tapestry/leafset"
 	"github.com/tapestry-dolr/tapestry/locate"
 	"github.com/tapestry-dolr/tapestry/neighbormap"
@@ -46,6 +47,7 @@ type Node struct {
 	locate     *locate.Locator
 	messages   *messages.Carrier
 	multicast  *multicast.Caster
+	witness    *witness.Asker
 
 	env stepEnv
 }
@@ -122,6 +124,8 @@ func (n *Node) OnTimer(w env.World, k env.TimerKey) {
 		n.messages.OnTimer(&n.env, k)
 	case env.Multicast:
 		n.multicast.OnTimer(&n.env, k)
+	case env.Witness:
+		n.witness.OnTimer(&n.env, k)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
-	"github.com/tapestry-dolr/tapestry/internal/node"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
@@ -101,7 +100,6 @@ func TestUnpublishedObjectsAreAbsentAtOnce(t *testing.T) {
 
 func TestLookupsAndPublishesDialNobody(t *testing.T) {
 	n := newNet(t, 12)
-	n.config = func(c *node.Config) { c.Membership.Sample = time.Hour }
 	n.overlay(60)
 	n.run(30 * time.Second)
 	before := n.dials

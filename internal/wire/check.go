@@ -61,6 +61,8 @@ func checkCounts(packed []byte, into proto.Message) error {
 		return errors.Join(checkCount("leaves", packed, 1, MaxRecords), checkCount("rows", packed, 2, MaxRecords))
 	case *Join:
 		return checkCount("loans", packed, 2, MaxHops)
+	case *WitnessReply:
+		return checkCount("named nodes", packed, 3, MaxNamed)
 	case *JoinReply:
 		return errors.Join(checkCount("records", packed, 1, MaxRecords), checkCount("loans", packed, 2, MaxHops))
 	case *LocateReply:
@@ -107,6 +109,9 @@ func (m *BeaconAck) check() error { return errors.Join(checkCoord(m.Coord), chec
 func (*Unlink) check() error      { return nil }
 func (m *Leave) check() error     { return checkRefs(m.Refs) }
 func (m *LeafSet) check() error {
+	if m.Up > MaxRefs+1 || m.Down > MaxRefs+1 {
+		return fmt.Errorf("span of %d and %d nodes", m.Up, m.Down)
+	}
 	return errors.Join(checkRefs(m.Refs), checkCoords(m.Coords, len(m.Refs)/refSize), checkDead(m.DeadRefs))
 }
 func (m *RecordRequest) check() error { return checkRefs(m.Refs) }
@@ -153,6 +158,17 @@ func checkAnnouncement(m *Announcement) error {
 func (*MulticastAck) check() error { return nil }
 func (*Inserted) check() error     { return nil }
 func (*Strangers) check() error    { return nil }
+
+func (m *Witness) check() error {
+	if m.Digits > 8*idspace.Size || m.HopsLeft > MaxWitnesses {
+		return fmt.Errorf("hole of %d digits, %d hops left", m.Digits, m.HopsLeft)
+	}
+	return errors.Join(checkID("hole", m.Hole), checkIDs("path", m.Path, MaxWitnesses))
+}
+
+func (m *WitnessReply) check() error {
+	return errors.Join(checkIDs("path", m.Path, MaxWitnesses), checkRecords(m.Named))
+}
 
 func (m *Records) check() error {
 	return errors.Join(checkRecords(m.Records), checkCoords(m.Coords, len(m.Records)))

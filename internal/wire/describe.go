@@ -39,6 +39,10 @@ func Describe(m Message) string {
 		return fmt.Sprintf("inserted reached=%d failed=%d", m.Reached, m.Failed)
 	case *Strangers:
 		return fmt.Sprintf("strangers %v", time.Duration(m.LeftMs)*time.Millisecond)
+	case *Witness:
+		return fmt.Sprintf("witness %s/%d hops-left=%d", short(m.Hole), m.Digits, m.HopsLeft)
+	case *WitnessReply:
+		return "witness-reply" + describeRecords(m.Named)
 	case *Routed:
 		return describeRouted(m)
 	}

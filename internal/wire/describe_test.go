@@ -68,6 +68,8 @@ func story() []wire.Message {
 		&wire.MulticastAck{Call: 1, Done: true, Reached: 5, Handled: 4, Failed: 1},
 		&wire.Inserted{Generation: 7, Reached: 5},
 		&wire.Strangers{LeftMs: 9500},
+		&wire.Witness{Hole: make([]byte, 20), Digits: 2, HopsLeft: 3},
+		&wire.WitnessReply{},
 		&wire.Routed{Call: 1, Key: ids("ann"), BodyKind: wire.BodyKind_BODY_SELF_PROBE, Path: ids("ann", "bob")},
 	}
 }

@@ -84,6 +84,8 @@ func FuzzMulticast(f *testing.F)     { fuzzKind(f, wire.KindMulticast) }
 func FuzzMulticastAck(f *testing.F)  { fuzzKind(f, wire.KindMulticastAck) }
 func FuzzInserted(f *testing.F)      { fuzzKind(f, wire.KindInserted) }
 func FuzzStrangers(f *testing.F)     { fuzzKind(f, wire.KindStrangers) }
+func FuzzWitness(f *testing.F)       { fuzzKind(f, wire.KindWitness) }
+func FuzzWitnessReply(f *testing.F)  { fuzzKind(f, wire.KindWitnessReply) }
 
 // fuzzBody feeds a body of the named type, as Unpack and as Signed see it.
 func fuzzBody(f *testing.F, name string) {

@@ -161,6 +161,7 @@ var messages = map[wire.Kind]*rapid.Generator[wire.Message]{
 			Refs: anyRefs.Draw(t, "refs"), WantReply: rapid.Bool().Draw(t, "want reply"),
 			Digest: rapid.Uint32().Draw(t, "digest"), Have: rapid.Uint32().Draw(t, "have"),
 			DeadRefs: packed(10, wire.MaxDead).Draw(t, "dead"),
+			Up:       rapid.Uint32Max(20).Draw(t, "up"), Down: rapid.Uint32Max(20).Draw(t, "down"),
 		}
 		m.Coords = anyCoords(t, len(wire.Refs(m.Refs)))
 		return m
@@ -217,6 +218,18 @@ var messages = map[wire.Kind]*rapid.Generator[wire.Message]{
 	}),
 	wire.KindStrangers: rapid.Custom(func(t *rapid.T) wire.Message {
 		return &wire.Strangers{LeftMs: rapid.Uint32().Draw(t, "left")}
+	}),
+	wire.KindWitness: rapid.Custom(func(t *rapid.T) wire.Message {
+		return &wire.Witness{
+			Call: rapid.Uint64().Draw(t, "call"), Hole: anyID.Draw(t, "hole"), Digits: rapid.Uint32Max(40).Draw(t, "digits"),
+			HopsLeft: rapid.Uint32Max(wire.MaxWitnesses).Draw(t, "hops left"), Path: packed(idspace.Size, wire.MaxWitnesses).Draw(t, "path"),
+		}
+	}),
+	wire.KindWitnessReply: rapid.Custom(func(t *rapid.T) wire.Message {
+		return &wire.WitnessReply{
+			Call: rapid.Uint64().Draw(t, "call"), Path: packed(idspace.Size, wire.MaxWitnesses).Draw(t, "path"),
+			Named: rapid.SliceOfN(anyRecord, 0, wire.MaxNamed).Draw(t, "named"),
+		}
 	}),
 	wire.KindAck: rapid.Custom(func(t *rapid.T) wire.Message {
 		return &wire.Ack{Tx: rapid.Uint64().Draw(t, "tx")}

@@ -17,4 +17,7 @@ const (
 	MaxExclude = 4         // nodes that a routed envelope asks to ignore
 	MaxRoots   = 16        // salts of an object
 	MaxFound   = 16        // replicas in one answer
+
+	MaxWitnesses = 3 // nodes that a question about a hole visits
+	MaxNamed     = 4 // nodes in the answer to it
 )

@@ -24,6 +24,8 @@ const (
 	KindMulticastAck
 	KindInserted
 	KindStrangers
+	KindWitness
+	KindWitnessReply
 
 	kindEnd
 )
@@ -39,7 +41,7 @@ type Message interface {
 var _ = [...]Message{
 	(*Hello)(nil), (*Beacon)(nil), (*BeaconAck)(nil), (*Unlink)(nil), (*Leave)(nil), (*LeafSet)(nil),
 	(*Row)(nil), (*RecordRequest)(nil), (*Records)(nil), (*Routed)(nil), (*Ack)(nil),
-	(*Multicast)(nil), (*MulticastAck)(nil), (*Inserted)(nil), (*Strangers)(nil),
+	(*Multicast)(nil), (*MulticastAck)(nil), (*Inserted)(nil), (*Strangers)(nil), (*Witness)(nil), (*WitnessReply)(nil),
 }
 
 func (*Hello) Kind() Kind         { return KindHello }
@@ -57,6 +59,8 @@ func (*Multicast) Kind() Kind     { return KindMulticast }
 func (*MulticastAck) Kind() Kind  { return KindMulticastAck }
 func (*Inserted) Kind() Kind      { return KindInserted }
 func (*Strangers) Kind() Kind     { return KindStrangers }
+func (*Witness) Kind() Kind       { return KindWitness }
+func (*WitnessReply) Kind() Kind  { return KindWitnessReply }
 
 // New returns an empty message of kind k, or nil if there is no such kind.
 func New(k Kind) Message {
@@ -91,6 +95,10 @@ func New(k Kind) Message {
 		return new(Inserted)
 	case KindStrangers:
 		return new(Strangers)
+	case KindWitness:
+		return new(Witness)
+	case KindWitnessReply:
+		return new(WitnessReply)
 	}
 	return nil
 }
@@ -109,7 +117,7 @@ var kindNames = [...]string{
 	KindLeafSet: "leaf-set", KindRow: "row", KindRecordRequest: "record-request", KindRecords: "records",
 	KindRouted: "routed", KindAck: "ack",
 	KindMulticast: "multicast", KindMulticastAck: "multicast-ack", KindInserted: "inserted",
-	KindStrangers: "strangers",
+	KindStrangers: "strangers", KindWitness: "witness", KindWitnessReply: "witness-reply",
 }
 
 // String is the kind's name in traces and counters.

@@ -82,6 +82,10 @@ func Signed(m Message) ([]*SignedRecord, error) {
 		return []*SignedRecord{m.Record}, nil
 	case *Records:
 		return m.Records, nil
+	case *WitnessReply:
+		if len(m.Path) == 0 {
+			return m.Named, nil
+		}
 	case *Multicast:
 		return signedInMulticast(m), nil
 	case *Routed:

@@ -285,6 +285,8 @@ type Frame struct {
 	//	*Frame_MulticastAck
 	//	*Frame_Inserted
 	//	*Frame_Strangers
+	//	*Frame_Witness
+	//	*Frame_WitnessReply
 	Body          isFrame_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -462,6 +464,24 @@ func (x *Frame) GetStrangers() *Strangers {
 	return nil
 }
 
+func (x *Frame) GetWitness() *Witness {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_Witness); ok {
+			return x.Witness
+		}
+	}
+	return nil
+}
+
+func (x *Frame) GetWitnessReply() *WitnessReply {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_WitnessReply); ok {
+			return x.WitnessReply
+		}
+	}
+	return nil
+}
+
 type isFrame_Body interface {
 	isFrame_Body()
 }
@@ -526,6 +546,14 @@ type Frame_Strangers struct {
 	Strangers *Strangers `protobuf:"bytes,15,opt,name=strangers,proto3,oneof"`
 }
 
+type Frame_Witness struct {
+	Witness *Witness `protobuf:"bytes,16,opt,name=witness,proto3,oneof"`
+}
+
+type Frame_WitnessReply struct {
+	WitnessReply *WitnessReply `protobuf:"bytes,17,opt,name=witness_reply,json=witnessReply,proto3,oneof"`
+}
+
 func (*Frame_Hello) isFrame_Body() {}
 
 func (*Frame_Beacon) isFrame_Body() {}
@@ -555,6 +583,10 @@ func (*Frame_MulticastAck) isFrame_Body() {}
 func (*Frame_Inserted) isFrame_Body() {}
 
 func (*Frame_Strangers) isFrame_Body() {}
+
+func (*Frame_Witness) isFrame_Body() {}
+
+func (*Frame_WitnessReply) isFrame_Body() {}
 
 // SignedRecord is a libp2p signed envelope (RFC 0002), field for field.
 type SignedRecord struct {
@@ -1183,6 +1215,10 @@ type LeafSet struct {
 	// The digest of the receiver's leaf set as the sender last took it in whole.
 	Have     uint32 `protobuf:"fixed32,4,opt,name=have,proto3" json:"have,omitempty"`
 	DeadRefs []byte `protobuf:"bytes,5,opt,name=dead_refs,json=deadRefs,proto3" json:"dead_refs,omitempty"`
+	// The sender's covered span: one more than how many of refs it reaches up and down the
+	// ring; 0 if the sender vouches for nothing, being no member.
+	Up   uint32 `protobuf:"varint,6,opt,name=up,proto3" json:"up,omitempty"`
+	Down uint32 `protobuf:"varint,7,opt,name=down,proto3" json:"down,omitempty"`
 	// Coordinates of those whom refs names, in the same order; or empty.
 	Coords        []byte `protobuf:"bytes,10,opt,name=coords,proto3" json:"coords,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1252,6 +1288,20 @@ func (x *LeafSet) GetDeadRefs() []byte {
 		return x.DeadRefs
 	}
 	return nil
+}
+
+func (x *LeafSet) GetUp() uint32 {
+	if x != nil {
+		return x.Up
+	}
+	return 0
+}
+
+func (x *LeafSet) GetDown() uint32 {
+	if x != nil {
+		return x.Down
+	}
+	return 0
 }
 
 func (x *LeafSet) GetCoords() []byte {
@@ -1868,6 +1918,147 @@ func (x *Strangers) GetLeftMs() uint32 {
 	return 0
 }
 
+// Witness asks whether anybody lives whose ID begins with the first digits of hole.
+type Witness struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Call   uint64                 `protobuf:"fixed64,1,opt,name=call,proto3" json:"call,omitempty"`
+	Hole   []byte                 `protobuf:"bytes,2,opt,name=hole,proto3" json:"hole,omitempty"`
+	Digits uint32                 `protobuf:"varint,3,opt,name=digits,proto3" json:"digits,omitempty"`
+	// How often it may be passed on.
+	HopsLeft uint32 `protobuf:"varint,4,opt,name=hops_left,json=hopsLeft,proto3" json:"hops_left,omitempty"`
+	// The nodes it has come by, the asker first.
+	Path          []byte `protobuf:"bytes,5,opt,name=path,proto3" json:"path,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Witness) Reset() {
+	*x = Witness{}
+	mi := &file_wire_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Witness) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Witness) ProtoMessage() {}
+
+func (x *Witness) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Witness.ProtoReflect.Descriptor instead.
+func (*Witness) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Witness) GetCall() uint64 {
+	if x != nil {
+		return x.Call
+	}
+	return 0
+}
+
+func (x *Witness) GetHole() []byte {
+	if x != nil {
+		return x.Hole
+	}
+	return nil
+}
+
+func (x *Witness) GetDigits() uint32 {
+	if x != nil {
+		return x.Digits
+	}
+	return 0
+}
+
+func (x *Witness) GetHopsLeft() uint32 {
+	if x != nil {
+		return x.HopsLeft
+	}
+	return 0
+}
+
+func (x *Witness) GetPath() []byte {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+type WitnessReply struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Call  uint64                 `protobuf:"fixed64,1,opt,name=call,proto3" json:"call,omitempty"`
+	// The nodes that it still has to go by, the asker first.
+	Path []byte `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// Who lives there, as far as the sender knows.
+	Named         []*SignedRecord `protobuf:"bytes,3,rep,name=named,proto3" json:"named,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WitnessReply) Reset() {
+	*x = WitnessReply{}
+	mi := &file_wire_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WitnessReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WitnessReply) ProtoMessage() {}
+
+func (x *WitnessReply) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WitnessReply.ProtoReflect.Descriptor instead.
+func (*WitnessReply) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *WitnessReply) GetCall() uint64 {
+	if x != nil {
+		return x.Call
+	}
+	return 0
+}
+
+func (x *WitnessReply) GetPath() []byte {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+func (x *WitnessReply) GetNamed() []*SignedRecord {
+	if x != nil {
+		return x.Named
+	}
+	return nil
+}
+
 type Routed struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	Call       uint64                 `protobuf:"fixed64,1,opt,name=call,proto3" json:"call,omitempty"`
@@ -1896,7 +2087,7 @@ type Routed struct {
 
 func (x *Routed) Reset() {
 	*x = Routed{}
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1908,7 +2099,7 @@ func (x *Routed) String() string {
 func (*Routed) ProtoMessage() {}
 
 func (x *Routed) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1921,7 +2112,7 @@ func (x *Routed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Routed.ProtoReflect.Descriptor instead.
 func (*Routed) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{20}
+	return file_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Routed) GetCall() uint64 {
@@ -2052,7 +2243,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2064,7 +2255,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2077,7 +2268,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{21}
+	return file_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Ack) GetTx() uint64 {
@@ -2102,7 +2293,7 @@ type HopNote struct {
 
 func (x *HopNote) Reset() {
 	*x = HopNote{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2114,7 +2305,7 @@ func (x *HopNote) String() string {
 func (*HopNote) ProtoMessage() {}
 
 func (x *HopNote) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2127,7 +2318,7 @@ func (x *HopNote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HopNote.ProtoReflect.Descriptor instead.
 func (*HopNote) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *HopNote) GetNode() []byte {
@@ -2190,7 +2381,7 @@ type Join struct {
 
 func (x *Join) Reset() {
 	*x = Join{}
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2202,7 +2393,7 @@ func (x *Join) String() string {
 func (*Join) ProtoMessage() {}
 
 func (x *Join) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2215,7 +2406,7 @@ func (x *Join) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Join.ProtoReflect.Descriptor instead.
 func (*Join) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23}
+	return file_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Join) GetRecord() *SignedRecord {
@@ -2242,7 +2433,7 @@ type JoinReply struct {
 
 func (x *JoinReply) Reset() {
 	*x = JoinReply{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2254,7 +2445,7 @@ func (x *JoinReply) String() string {
 func (*JoinReply) ProtoMessage() {}
 
 func (x *JoinReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2267,7 +2458,7 @@ func (x *JoinReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinReply.ProtoReflect.Descriptor instead.
 func (*JoinReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *JoinReply) GetRecords() []*SignedRecord {
@@ -2295,7 +2486,7 @@ type Loan struct {
 
 func (x *Loan) Reset() {
 	*x = Loan{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2307,7 +2498,7 @@ func (x *Loan) String() string {
 func (*Loan) ProtoMessage() {}
 
 func (x *Loan) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2320,7 +2511,7 @@ func (x *Loan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loan.ProtoReflect.Descriptor instead.
 func (*Loan) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Loan) GetLender() *SignedRecord {
@@ -2347,7 +2538,7 @@ type SelfProbe struct {
 
 func (x *SelfProbe) Reset() {
 	*x = SelfProbe{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2359,7 +2550,7 @@ func (x *SelfProbe) String() string {
 func (*SelfProbe) ProtoMessage() {}
 
 func (x *SelfProbe) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2372,7 +2563,7 @@ func (x *SelfProbe) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelfProbe.ProtoReflect.Descriptor instead.
 func (*SelfProbe) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SelfProbe) GetRecord() *SignedRecord {
@@ -2394,7 +2585,7 @@ type SelfProbeReply struct {
 
 func (x *SelfProbeReply) Reset() {
 	*x = SelfProbeReply{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2406,7 +2597,7 @@ func (x *SelfProbeReply) String() string {
 func (*SelfProbeReply) ProtoMessage() {}
 
 func (x *SelfProbeReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2419,7 +2610,7 @@ func (x *SelfProbeReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelfProbeReply.ProtoReflect.Descriptor instead.
 func (*SelfProbeReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SelfProbeReply) GetLeaves() []*SignedRecord {
@@ -2452,7 +2643,7 @@ type Publish struct {
 
 func (x *Publish) Reset() {
 	*x = Publish{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2464,7 +2655,7 @@ func (x *Publish) String() string {
 func (*Publish) ProtoMessage() {}
 
 func (x *Publish) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2477,7 +2668,7 @@ func (x *Publish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publish.ProtoReflect.Descriptor instead.
 func (*Publish) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Publish) GetPointer() *SignedRecord {
@@ -2532,7 +2723,7 @@ type PublishReply struct {
 
 func (x *PublishReply) Reset() {
 	*x = PublishReply{}
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2544,7 +2735,7 @@ func (x *PublishReply) String() string {
 func (*PublishReply) ProtoMessage() {}
 
 func (x *PublishReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2557,7 +2748,7 @@ func (x *PublishReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishReply.ProtoReflect.Descriptor instead.
 func (*PublishReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{29}
+	return file_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *PublishReply) GetHeldGeneration() uint64 {
@@ -2586,7 +2777,7 @@ type Locate struct {
 
 func (x *Locate) Reset() {
 	*x = Locate{}
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2598,7 +2789,7 @@ func (x *Locate) String() string {
 func (*Locate) ProtoMessage() {}
 
 func (x *Locate) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2611,7 +2802,7 @@ func (x *Locate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Locate.ProtoReflect.Descriptor instead.
 func (*Locate) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{30}
+	return file_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Locate) GetGuid() []byte {
@@ -2651,7 +2842,7 @@ type LocateReply struct {
 
 func (x *LocateReply) Reset() {
 	*x = LocateReply{}
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2663,7 +2854,7 @@ func (x *LocateReply) String() string {
 func (*LocateReply) ProtoMessage() {}
 
 func (x *LocateReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2676,7 +2867,7 @@ func (x *LocateReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocateReply.ProtoReflect.Descriptor instead.
 func (*LocateReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{31}
+	return file_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *LocateReply) GetReplicas() []*FoundReplica {
@@ -2697,7 +2888,7 @@ type FoundReplica struct {
 
 func (x *FoundReplica) Reset() {
 	*x = FoundReplica{}
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2709,7 +2900,7 @@ func (x *FoundReplica) String() string {
 func (*FoundReplica) ProtoMessage() {}
 
 func (x *FoundReplica) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2722,7 +2913,7 @@ func (x *FoundReplica) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FoundReplica.ProtoReflect.Descriptor instead.
 func (*FoundReplica) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{32}
+	return file_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *FoundReplica) GetPointer() *SignedRecord {
@@ -2758,7 +2949,7 @@ type AppMessage struct {
 
 func (x *AppMessage) Reset() {
 	*x = AppMessage{}
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2770,7 +2961,7 @@ func (x *AppMessage) String() string {
 func (*AppMessage) ProtoMessage() {}
 
 func (x *AppMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2783,7 +2974,7 @@ func (x *AppMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppMessage.ProtoReflect.Descriptor instead.
 func (*AppMessage) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{33}
+	return file_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *AppMessage) GetApp() string {
@@ -2824,7 +3015,7 @@ type AppReply struct {
 
 func (x *AppReply) Reset() {
 	*x = AppReply{}
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2836,7 +3027,7 @@ func (x *AppReply) String() string {
 func (*AppReply) ProtoMessage() {}
 
 func (x *AppReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2849,7 +3040,7 @@ func (x *AppReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppReply.ProtoReflect.Descriptor instead.
 func (*AppReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{34}
+	return file_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *AppReply) GetPayload() []byte {
@@ -2877,7 +3068,7 @@ type StreamHello struct {
 
 func (x *StreamHello) Reset() {
 	*x = StreamHello{}
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2889,7 +3080,7 @@ func (x *StreamHello) String() string {
 func (*StreamHello) ProtoMessage() {}
 
 func (x *StreamHello) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2902,7 +3093,7 @@ func (x *StreamHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamHello.ProtoReflect.Descriptor instead.
 func (*StreamHello) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{35}
+	return file_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *StreamHello) GetApp() string {
@@ -2924,7 +3115,7 @@ var File_wire_proto protoreflect.FileDescriptor
 const file_wire_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
-	"wire.proto\x12\x10tapestry.wire.v1\"\xd5\x06\n" +
+	"wire.proto\x12\x10tapestry.wire.v1\"\xd3\a\n" +
 	"\x05Frame\x12/\n" +
 	"\x05hello\x18\x01 \x01(\v2\x17.tapestry.wire.v1.HelloH\x00R\x05hello\x122\n" +
 	"\x06beacon\x18\x02 \x01(\v2\x18.tapestry.wire.v1.BeaconH\x00R\x06beacon\x12<\n" +
@@ -2942,7 +3133,9 @@ const file_wire_proto_rawDesc = "" +
 	"\tmulticast\x18\f \x01(\v2\x1b.tapestry.wire.v1.MulticastH\x00R\tmulticast\x12E\n" +
 	"\rmulticast_ack\x18\r \x01(\v2\x1e.tapestry.wire.v1.MulticastAckH\x00R\fmulticastAck\x128\n" +
 	"\binserted\x18\x0e \x01(\v2\x1a.tapestry.wire.v1.InsertedH\x00R\binserted\x12;\n" +
-	"\tstrangers\x18\x0f \x01(\v2\x1b.tapestry.wire.v1.StrangersH\x00R\tstrangersB\x06\n" +
+	"\tstrangers\x18\x0f \x01(\v2\x1b.tapestry.wire.v1.StrangersH\x00R\tstrangers\x125\n" +
+	"\awitness\x18\x10 \x01(\v2\x19.tapestry.wire.v1.WitnessH\x00R\awitness\x12E\n" +
+	"\rwitness_reply\x18\x11 \x01(\v2\x1e.tapestry.wire.v1.WitnessReplyH\x00R\fwitnessReplyB\x06\n" +
 	"\x04body\"\x88\x01\n" +
 	"\fSignedRecord\x12\x1d\n" +
 	"\n" +
@@ -2996,14 +3189,16 @@ const file_wire_proto_rawDesc = "" +
 	" \x01(\fR\x05coord\"\b\n" +
 	"\x06Unlink\"\x1b\n" +
 	"\x05Leave\x12\x12\n" +
-	"\x04refs\x18\x01 \x01(\fR\x04refs\"\x9d\x01\n" +
+	"\x04refs\x18\x01 \x01(\fR\x04refs\"\xc1\x01\n" +
 	"\aLeafSet\x12\x12\n" +
 	"\x04refs\x18\x01 \x01(\fR\x04refs\x12\x1d\n" +
 	"\n" +
 	"want_reply\x18\x02 \x01(\bR\twantReply\x12\x16\n" +
 	"\x06digest\x18\x03 \x01(\aR\x06digest\x12\x12\n" +
 	"\x04have\x18\x04 \x01(\aR\x04have\x12\x1b\n" +
-	"\tdead_refs\x18\x05 \x01(\fR\bdeadRefs\x12\x16\n" +
+	"\tdead_refs\x18\x05 \x01(\fR\bdeadRefs\x12\x0e\n" +
+	"\x02up\x18\x06 \x01(\rR\x02up\x12\x12\n" +
+	"\x04down\x18\a \x01(\rR\x04down\x12\x16\n" +
 	"\x06coords\x18\n" +
 	" \x01(\fR\x06coords\"\xaf\x01\n" +
 	"\x03Row\x12\x14\n" +
@@ -3054,7 +3249,17 @@ const file_wire_proto_rawDesc = "" +
 	"\areached\x18\x02 \x01(\rR\areached\x12\x16\n" +
 	"\x06failed\x18\x03 \x01(\rR\x06failed\"$\n" +
 	"\tStrangers\x12\x17\n" +
-	"\aleft_ms\x18\x01 \x01(\rR\x06leftMs\"\xee\x03\n" +
+	"\aleft_ms\x18\x01 \x01(\rR\x06leftMs\"z\n" +
+	"\aWitness\x12\x12\n" +
+	"\x04call\x18\x01 \x01(\x06R\x04call\x12\x12\n" +
+	"\x04hole\x18\x02 \x01(\fR\x04hole\x12\x16\n" +
+	"\x06digits\x18\x03 \x01(\rR\x06digits\x12\x1b\n" +
+	"\thops_left\x18\x04 \x01(\rR\bhopsLeft\x12\x12\n" +
+	"\x04path\x18\x05 \x01(\fR\x04path\"l\n" +
+	"\fWitnessReply\x12\x12\n" +
+	"\x04call\x18\x01 \x01(\x06R\x04call\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\fR\x04path\x124\n" +
+	"\x05named\x18\x03 \x03(\v2\x1e.tapestry.wire.v1.SignedRecordR\x05named\"\xee\x03\n" +
 	"\x06Routed\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\x06R\x04call\x12\x0e\n" +
 	"\x02tx\x18\x02 \x01(\x06R\x02tx\x12\x10\n" +
@@ -3176,7 +3381,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_wire_proto_goTypes = []any{
 	(Use)(0),               // 0: tapestry.wire.v1.Use
 	(BodyKind)(0),          // 1: tapestry.wire.v1.BodyKind
@@ -3202,22 +3407,24 @@ var file_wire_proto_goTypes = []any{
 	(*MulticastAck)(nil),   // 21: tapestry.wire.v1.MulticastAck
 	(*Inserted)(nil),       // 22: tapestry.wire.v1.Inserted
 	(*Strangers)(nil),      // 23: tapestry.wire.v1.Strangers
-	(*Routed)(nil),         // 24: tapestry.wire.v1.Routed
-	(*Ack)(nil),            // 25: tapestry.wire.v1.Ack
-	(*HopNote)(nil),        // 26: tapestry.wire.v1.HopNote
-	(*Join)(nil),           // 27: tapestry.wire.v1.Join
-	(*JoinReply)(nil),      // 28: tapestry.wire.v1.JoinReply
-	(*Loan)(nil),           // 29: tapestry.wire.v1.Loan
-	(*SelfProbe)(nil),      // 30: tapestry.wire.v1.SelfProbe
-	(*SelfProbeReply)(nil), // 31: tapestry.wire.v1.SelfProbeReply
-	(*Publish)(nil),        // 32: tapestry.wire.v1.Publish
-	(*PublishReply)(nil),   // 33: tapestry.wire.v1.PublishReply
-	(*Locate)(nil),         // 34: tapestry.wire.v1.Locate
-	(*LocateReply)(nil),    // 35: tapestry.wire.v1.LocateReply
-	(*FoundReplica)(nil),   // 36: tapestry.wire.v1.FoundReplica
-	(*AppMessage)(nil),     // 37: tapestry.wire.v1.AppMessage
-	(*AppReply)(nil),       // 38: tapestry.wire.v1.AppReply
-	(*StreamHello)(nil),    // 39: tapestry.wire.v1.StreamHello
+	(*Witness)(nil),        // 24: tapestry.wire.v1.Witness
+	(*WitnessReply)(nil),   // 25: tapestry.wire.v1.WitnessReply
+	(*Routed)(nil),         // 26: tapestry.wire.v1.Routed
+	(*Ack)(nil),            // 27: tapestry.wire.v1.Ack
+	(*HopNote)(nil),        // 28: tapestry.wire.v1.HopNote
+	(*Join)(nil),           // 29: tapestry.wire.v1.Join
+	(*JoinReply)(nil),      // 30: tapestry.wire.v1.JoinReply
+	(*Loan)(nil),           // 31: tapestry.wire.v1.Loan
+	(*SelfProbe)(nil),      // 32: tapestry.wire.v1.SelfProbe
+	(*SelfProbeReply)(nil), // 33: tapestry.wire.v1.SelfProbeReply
+	(*Publish)(nil),        // 34: tapestry.wire.v1.Publish
+	(*PublishReply)(nil),   // 35: tapestry.wire.v1.PublishReply
+	(*Locate)(nil),         // 36: tapestry.wire.v1.Locate
+	(*LocateReply)(nil),    // 37: tapestry.wire.v1.LocateReply
+	(*FoundReplica)(nil),   // 38: tapestry.wire.v1.FoundReplica
+	(*AppMessage)(nil),     // 39: tapestry.wire.v1.AppMessage
+	(*AppReply)(nil),       // 40: tapestry.wire.v1.AppReply
+	(*StreamHello)(nil),    // 41: tapestry.wire.v1.StreamHello
 }
 var file_wire_proto_depIdxs = []int32{
 	9,  // 0: tapestry.wire.v1.Frame.hello:type_name -> tapestry.wire.v1.Hello
@@ -3229,42 +3436,45 @@ var file_wire_proto_depIdxs = []int32{
 	15, // 6: tapestry.wire.v1.Frame.row:type_name -> tapestry.wire.v1.Row
 	16, // 7: tapestry.wire.v1.Frame.record_request:type_name -> tapestry.wire.v1.RecordRequest
 	17, // 8: tapestry.wire.v1.Frame.records:type_name -> tapestry.wire.v1.Records
-	24, // 9: tapestry.wire.v1.Frame.routed:type_name -> tapestry.wire.v1.Routed
-	25, // 10: tapestry.wire.v1.Frame.ack:type_name -> tapestry.wire.v1.Ack
+	26, // 9: tapestry.wire.v1.Frame.routed:type_name -> tapestry.wire.v1.Routed
+	27, // 10: tapestry.wire.v1.Frame.ack:type_name -> tapestry.wire.v1.Ack
 	18, // 11: tapestry.wire.v1.Frame.multicast:type_name -> tapestry.wire.v1.Multicast
 	21, // 12: tapestry.wire.v1.Frame.multicast_ack:type_name -> tapestry.wire.v1.MulticastAck
 	22, // 13: tapestry.wire.v1.Frame.inserted:type_name -> tapestry.wire.v1.Inserted
 	23, // 14: tapestry.wire.v1.Frame.strangers:type_name -> tapestry.wire.v1.Strangers
-	5,  // 15: tapestry.wire.v1.Hello.record:type_name -> tapestry.wire.v1.SignedRecord
-	0,  // 16: tapestry.wire.v1.Beacon.use:type_name -> tapestry.wire.v1.Use
-	5,  // 17: tapestry.wire.v1.Records.records:type_name -> tapestry.wire.v1.SignedRecord
-	19, // 18: tapestry.wire.v1.Multicast.insertion:type_name -> tapestry.wire.v1.Insertion
-	20, // 19: tapestry.wire.v1.Multicast.announcement:type_name -> tapestry.wire.v1.Announcement
-	5,  // 20: tapestry.wire.v1.Insertion.record:type_name -> tapestry.wire.v1.SignedRecord
-	5,  // 21: tapestry.wire.v1.Announcement.origin:type_name -> tapestry.wire.v1.SignedRecord
-	1,  // 22: tapestry.wire.v1.Routed.body_kind:type_name -> tapestry.wire.v1.BodyKind
-	26, // 23: tapestry.wire.v1.Routed.notes:type_name -> tapestry.wire.v1.HopNote
-	2,  // 24: tapestry.wire.v1.Routed.refusal:type_name -> tapestry.wire.v1.Refusal
-	3,  // 25: tapestry.wire.v1.HopNote.rule:type_name -> tapestry.wire.v1.Rule
-	5,  // 26: tapestry.wire.v1.Join.record:type_name -> tapestry.wire.v1.SignedRecord
-	29, // 27: tapestry.wire.v1.Join.lent:type_name -> tapestry.wire.v1.Loan
-	5,  // 28: tapestry.wire.v1.JoinReply.records:type_name -> tapestry.wire.v1.SignedRecord
-	29, // 29: tapestry.wire.v1.JoinReply.lent:type_name -> tapestry.wire.v1.Loan
-	5,  // 30: tapestry.wire.v1.Loan.lender:type_name -> tapestry.wire.v1.SignedRecord
-	5,  // 31: tapestry.wire.v1.SelfProbe.record:type_name -> tapestry.wire.v1.SignedRecord
-	5,  // 32: tapestry.wire.v1.SelfProbeReply.leaves:type_name -> tapestry.wire.v1.SignedRecord
-	5,  // 33: tapestry.wire.v1.SelfProbeReply.rows:type_name -> tapestry.wire.v1.SignedRecord
-	5,  // 34: tapestry.wire.v1.Publish.pointer:type_name -> tapestry.wire.v1.SignedRecord
-	5,  // 35: tapestry.wire.v1.Publish.server:type_name -> tapestry.wire.v1.SignedRecord
-	36, // 36: tapestry.wire.v1.LocateReply.replicas:type_name -> tapestry.wire.v1.FoundReplica
-	5,  // 37: tapestry.wire.v1.FoundReplica.pointer:type_name -> tapestry.wire.v1.SignedRecord
-	5,  // 38: tapestry.wire.v1.FoundReplica.server:type_name -> tapestry.wire.v1.SignedRecord
-	5,  // 39: tapestry.wire.v1.AppMessage.origin:type_name -> tapestry.wire.v1.SignedRecord
-	40, // [40:40] is the sub-list for method output_type
-	40, // [40:40] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	24, // 15: tapestry.wire.v1.Frame.witness:type_name -> tapestry.wire.v1.Witness
+	25, // 16: tapestry.wire.v1.Frame.witness_reply:type_name -> tapestry.wire.v1.WitnessReply
+	5,  // 17: tapestry.wire.v1.Hello.record:type_name -> tapestry.wire.v1.SignedRecord
+	0,  // 18: tapestry.wire.v1.Beacon.use:type_name -> tapestry.wire.v1.Use
+	5,  // 19: tapestry.wire.v1.Records.records:type_name -> tapestry.wire.v1.SignedRecord
+	19, // 20: tapestry.wire.v1.Multicast.insertion:type_name -> tapestry.wire.v1.Insertion
+	20, // 21: tapestry.wire.v1.Multicast.announcement:type_name -> tapestry.wire.v1.Announcement
+	5,  // 22: tapestry.wire.v1.Insertion.record:type_name -> tapestry.wire.v1.SignedRecord
+	5,  // 23: tapestry.wire.v1.Announcement.origin:type_name -> tapestry.wire.v1.SignedRecord
+	5,  // 24: tapestry.wire.v1.WitnessReply.named:type_name -> tapestry.wire.v1.SignedRecord
+	1,  // 25: tapestry.wire.v1.Routed.body_kind:type_name -> tapestry.wire.v1.BodyKind
+	28, // 26: tapestry.wire.v1.Routed.notes:type_name -> tapestry.wire.v1.HopNote
+	2,  // 27: tapestry.wire.v1.Routed.refusal:type_name -> tapestry.wire.v1.Refusal
+	3,  // 28: tapestry.wire.v1.HopNote.rule:type_name -> tapestry.wire.v1.Rule
+	5,  // 29: tapestry.wire.v1.Join.record:type_name -> tapestry.wire.v1.SignedRecord
+	31, // 30: tapestry.wire.v1.Join.lent:type_name -> tapestry.wire.v1.Loan
+	5,  // 31: tapestry.wire.v1.JoinReply.records:type_name -> tapestry.wire.v1.SignedRecord
+	31, // 32: tapestry.wire.v1.JoinReply.lent:type_name -> tapestry.wire.v1.Loan
+	5,  // 33: tapestry.wire.v1.Loan.lender:type_name -> tapestry.wire.v1.SignedRecord
+	5,  // 34: tapestry.wire.v1.SelfProbe.record:type_name -> tapestry.wire.v1.SignedRecord
+	5,  // 35: tapestry.wire.v1.SelfProbeReply.leaves:type_name -> tapestry.wire.v1.SignedRecord
+	5,  // 36: tapestry.wire.v1.SelfProbeReply.rows:type_name -> tapestry.wire.v1.SignedRecord
+	5,  // 37: tapestry.wire.v1.Publish.pointer:type_name -> tapestry.wire.v1.SignedRecord
+	5,  // 38: tapestry.wire.v1.Publish.server:type_name -> tapestry.wire.v1.SignedRecord
+	38, // 39: tapestry.wire.v1.LocateReply.replicas:type_name -> tapestry.wire.v1.FoundReplica
+	5,  // 40: tapestry.wire.v1.FoundReplica.pointer:type_name -> tapestry.wire.v1.SignedRecord
+	5,  // 41: tapestry.wire.v1.FoundReplica.server:type_name -> tapestry.wire.v1.SignedRecord
+	5,  // 42: tapestry.wire.v1.AppMessage.origin:type_name -> tapestry.wire.v1.SignedRecord
+	43, // [43:43] is the sub-list for method output_type
+	43, // [43:43] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -3288,6 +3498,8 @@ func file_wire_proto_init() {
 		(*Frame_MulticastAck)(nil),
 		(*Frame_Inserted)(nil),
 		(*Frame_Strangers)(nil),
+		(*Frame_Witness)(nil),
+		(*Frame_WitnessReply)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -3295,7 +3507,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   36,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,198 @@
+package witness
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/routing"
+	"github.com/tapestry-dolr/tapestry/surrogate"
+)
+
+// Asker is the machine: it asks, and it is asked. It is not safe for concurrent use.
+type Asker struct {
+	cfg       Config
+	tables    *surrogate.Tables
+	record    func(idspace.ID) *wire.SignedRecord
+	questions []*question // one per hole, the oldest first
+	holes     []surrogate.Hole
+}
+
+// question is what is known of one hole.
+type question struct {
+	hole  surrogate.Hole
+	state state
+	until mono.Time     // when state ends, if nothing ends it before
+	call  uint64        // of the question under way
+	asked []idspace.ID  // witnesses, the last one at present
+	named []idspace.ID  // whom the gate has not judged yet
+	lives bool          // it has let one of them live
+	span  time.Duration // for how long the hole was last believed to be empty
+}
+
+type state uint8
+
+const (
+	asking  state = iota // a witness has the question
+	judging              // the gate has whom it named
+	empty                // nobody lives there
+	silent               // nobody could tell
+	taken                // somebody lives there, and is no neighbor
+)
+
+var _ routing.Guard = (*Asker)(nil)
+
+// New returns an Asker over the given tables; record finds the record of a node, nil if it
+// is not known. cfg must be valid.
+func New(cfg Config, tables *surrogate.Tables, record func(idspace.ID) *wire.SignedRecord) *Asker {
+	return &Asker{cfg: cfg, tables: tables, record: record}
+}
+
+// Judge implements routing.Guard.
+func (a *Asker) Judge(e env.Env, key idspace.ID) routing.Standing {
+	worst := routing.Sure
+	a.holes = a.tables.Holes(a.holes[:0], key)
+	for _, h := range a.holes {
+		worst = max(worst, a.judge(e, h))
+	}
+	return worst
+}
+
+func (a *Asker) judge(e env.Env, h surrogate.Hole) routing.Standing {
+	q := a.about(h)
+	if q == nil {
+		if len(a.questions) >= a.cfg.Holes && !a.forget() {
+			return routing.Unsure
+		}
+		q = &question{hole: h, state: silent}
+		a.questions = append(a.questions, q)
+	}
+	if q.state >= empty && !e.Now().Before(q.until) {
+		q.asked = nil
+		a.ask(e, q)
+	}
+	switch q.state {
+	case asking, judging:
+		return routing.Waiting
+	case empty:
+		return routing.Sure
+	}
+	return routing.Unsure
+}
+
+func (a *Asker) about(h surrogate.Hole) *question {
+	for _, q := range a.questions {
+		if q.hole == h {
+			return q
+		}
+	}
+	return nil
+}
+
+// forget drops the oldest question that is not under way.
+func (a *Asker) forget() bool {
+	at := slices.IndexFunc(a.questions, func(q *question) bool { return q.state >= empty })
+	if at >= 0 {
+		a.questions = slices.Delete(a.questions, at, at+1)
+	}
+	return at >= 0
+}
+
+const (
+	timerLate uint8 = iota // question N has had its time
+	never           = mono.Time(math.MaxInt64)
+)
+
+// ask gives a question to the nearest witness that has not been asked.
+func (a *Asker) ask(e env.Env, q *question) {
+	lo, hi := a.tables.Arc(q.hole)
+	to, ok := a.tables.Nearest(lo, hi, q.asked)
+	switch {
+	case len(q.asked) == a.cfg.Witnesses, !ok && len(q.asked) > 0:
+		a.end(e, q, silent)
+	case !ok: // nobody is known who could be asked
+		a.end(e, q, empty)
+	default:
+		q.state, q.until, q.call = asking, never, e.Rand().Uint64()
+		q.asked = append(q.asked, to)
+		e.Send(to, &wire.Witness{
+			Call: q.call, Hole: lo[:], Digits: uint32(q.hole.Level + 1), HopsLeft: wire.MaxWitnesses - 1,
+			Path: a.tables.Self[:],
+		})
+		e.SetTimer(q.timer(), a.cfg.Patience)
+	}
+}
+
+func (q *question) timer() env.TimerKey {
+	return env.TimerKey{Room: env.Witness, What: timerLate, N: q.call}
+}
+
+// end notes the answer, and has the router look again at what waits for it.
+func (a *Asker) end(e env.Env, q *question, s state) {
+	e.StopTimer(q.timer())
+	q.state, q.named, q.lives = s, nil, false
+	q.until = e.Now().Add(a.cfg.Again)
+	if s == empty {
+		q.span = min(max(2*q.span, a.cfg.Empty), a.cfg.Longest)
+		q.until = e.Now().Add(q.span)
+	}
+	e.Post(&env.Witnessed{})
+}
+
+// OnTimer takes back a timer that this machine set.
+func (a *Asker) OnTimer(e env.Env, k env.TimerKey) {
+	for _, q := range a.questions {
+		switch {
+		case q.call != k.N:
+		case q.state == asking:
+			a.ask(e, q)
+		case q.state == judging:
+			a.end(e, q, silent)
+		}
+	}
+}
+
+// OnChanged forgets what it knows of slots that somebody has entered or left, believes for
+// a while only in holes where that could be seen to happen, and asks others instead of
+// witnesses that have gone.
+func (a *Asker) OnChanged(e env.Env, c *env.Changed) {
+	for _, id := range c.Added {
+		a.changed(e, id)
+	}
+	for _, id := range c.Removed {
+		a.changed(e, id)
+		for _, q := range a.questions {
+			if q.state == asking && q.asked[len(q.asked)-1] == id {
+				e.StopTimer(q.timer())
+				a.ask(e, q)
+			}
+		}
+	}
+}
+
+func (a *Asker) changed(e env.Env, id idspace.ID) {
+	level := a.tables.Space.CommonPrefix(a.tables.Self, id)
+	a.questions = slices.DeleteFunc(a.questions, func(q *question) bool {
+		if q.hole.Level != level {
+			return false
+		}
+		if q.state == empty {
+			q.span, q.until = 0, min(q.until, e.Now().Add(a.cfg.Empty))
+		}
+		if !a.tables.Inside(q.hole, id) {
+			return false
+		}
+		e.StopTimer(q.timer())
+		e.Post(&env.Witnessed{})
+		return true
+	})
+}
+
+// OnStrangers forgets which holes are empty: an overlay has been met of which nobody knew.
+func (a *Asker) OnStrangers() {
+	a.questions = slices.DeleteFunc(a.questions, func(q *question) bool { return q.state == empty })
+}
