@@ -43,9 +43,12 @@ type Status struct {
 	BytesOut    uint64 `json:"bytes_out"`
 	EventsLost  uint64 `json:"events_lost"` // they came too fast for the Tracer
 
-	Dropped map[string]uint64 `json:"dropped"`    // messages given up, by reason
-	Faults  map[string]uint64 `json:"faults"`     // what other nodes did wrong
-	Limits  map[string]uint64 `json:"limits_hit"` // limits of the host that stood in the way
+	// DialsFor splits Dials by the message that was to be sent. Nobody is dialed to publish,
+	// nor to look up but for measuring servers that are offered.
+	DialsFor map[string]uint64 `json:"dials_for"`
+	Dropped  map[string]uint64 `json:"dropped"`    // messages given up, by reason
+	Faults   map[string]uint64 `json:"faults"`     // what other nodes did wrong
+	Limits   map[string]uint64 `json:"limits_hit"` // limits of the host that stood in the way
 	// LowHighWater is the high mark of the host's connection manager if it is so low
 	// that links will be trimmed; otherwise 0.
 	LowHighWater int64 `json:"low_high_water"`
@@ -77,7 +80,7 @@ func (n *Node) Status() Status {
 	s := coreStatus(w.Node)
 	s.Peer, s.Addrs, s.Generation = w.Peer, w.Addrs, w.Generation
 	s.Known, s.Calls, s.Handlers, s.Streams = w.Known, w.Calls, w.Handlers, w.Bodies
-	s.Dials, s.DialsFailed, s.StreamDials = w.Dials, w.DialsFailed, w.BodyDials
+	s.Dials, s.DialsFailed, s.StreamDials, s.DialsFor = w.Dials, w.DialsFailed, w.BodyDials, w.DialsFor
 	s.FramesIn, s.FramesOut, s.BytesIn, s.BytesOut = w.FramesIn, w.FramesOut, w.BytesIn, w.BytesOut
 	s.EventsLost, s.LowHighWater = w.EventsLost, w.HighWater
 	s.Dropped, s.Faults, s.Limits = w.Dropped, w.Faults, w.Limits

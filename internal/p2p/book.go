@@ -9,13 +9,14 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
-// book is where nodes can be dialed: what their own signed records say, and what
+// book is where other nodes can be dialed: what their own signed records say, and what
 // the user said of the seeds. It is bounded; who was not looked up for longest goes
 // first.
 //
 // Addresses reach the host's peerstore only when a node is dialed, so that gossip
 // about any number of nodes cannot fill it.
 type book struct {
+	self    idspace.ID // is known and takes no place
 	entries *lru.Cache[idspace.ID, entry]
 	seeds   *lru.Cache[idspace.ID, peer.AddrInfo]
 }
@@ -28,7 +29,7 @@ type entry struct {
 	record *wire.NodeRecord // nil of a peer whose record has not been seen
 }
 
-func newBook(size int) (*book, error) {
+func newBook(self idspace.ID, size int) (*book, error) {
 	entries, err := lru.New[idspace.ID, entry](size)
 	if err != nil {
 		return nil, err
@@ -37,7 +38,7 @@ func newBook(size int) (*book, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &book{entries, seeds}, nil
+	return &book{self, entries, seeds}, nil
 }
 
 // idOf is the node ID of a peer (design §3).
@@ -46,6 +47,9 @@ func idOf(p peer.ID) idspace.ID { return idspace.Hash([]byte(p)) }
 // learn takes a node record that has been verified, unless a newer one is known.
 func (b *book) learn(r *wire.NodeRecord) {
 	id := r.ID()
+	if id == b.self {
+		return
+	}
 	if old, ok := b.entries.Peek(id); ok && old.record != nil && !r.Newer(old.record) {
 		return
 	}
@@ -56,7 +60,7 @@ func (b *book) learn(r *wire.NodeRecord) {
 func (b *book) seed(info peer.AddrInfo) { b.seeds.Add(idOf(info.ID), info) }
 
 // knows reports whether a node's record is in the book.
-func (b *book) knows(id idspace.ID) bool { return b.entries.Contains(id) }
+func (b *book) knows(id idspace.ID) bool { return id == b.self || b.entries.Contains(id) }
 
 // peer returns the peer ID of a node.
 func (b *book) peer(id idspace.ID) (peer.ID, bool) {

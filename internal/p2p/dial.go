@@ -27,6 +27,7 @@ func (n *Node) connect(k *link) (dialed bool, err error) {
 		return false, context.Canceled
 	}
 	n.counts.dials.Add(1)
+	n.counts.dialsFor.add(k.asked)
 	err = n.dialPeer(n.life.ctx, k.id, k.peer)
 	if err != nil {
 		n.counts.dialsFailed.Add(1)

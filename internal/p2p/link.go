@@ -35,6 +35,7 @@ type link struct {
 	queue *queue
 	gone  chan struct{} // closed by the loop when the link is no longer wanted
 	dials bool          // the writer may open the connection
+	asked string        // for what, if it does: see errand
 
 	// The loop alone uses these.
 	step   batch     // the frames of the present step
@@ -63,8 +64,8 @@ func (l *loop) link(to idspace.ID) (k *link, why string) {
 	return l.newLink(link{id: to, peer: p})
 }
 
-// dial returns a new link whose writer opens the connection first.
-func (l *loop) dial(to idspace.ID) (k *link, why string) {
+// dial returns a new link whose writer opens the connection first, to send m.
+func (l *loop) dial(to idspace.ID, m wire.Message) (k *link, why string) {
 	opening := 0
 	for _, k := range l.links {
 		if k.dials && k.opened == 0 {
@@ -75,7 +76,16 @@ func (l *loop) dial(to idspace.ID) (k *link, why string) {
 		return nil, tooManyDials
 	}
 	p, _ := l.book.peer(to)
-	return l.newLink(link{id: to, peer: p, dials: true})
+	return l.newLink(link{id: to, peer: p, dials: true, asked: errand(m)})
+}
+
+// errand names what a connection is opened for: publishing and looking up never are the
+// reason (design §1), so whoever sees one opened can tell why.
+func errand(m wire.Message) string {
+	if r, ok := m.(*wire.Routed); ok {
+		return m.Kind().String() + " " + r.BodyKind.Name()
+	}
+	return m.Kind().String()
 }
 
 // maxOpening is how many links may wait for a dial, those under way included.

@@ -1,6 +1,7 @@
 package p2p_test
 
 import (
+	"maps"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -63,6 +64,27 @@ func TestFramesFlowOverTCP(t *testing.T) {
 	if seq := <-arrived; seq != 9 {
 		t.Errorf("answer to %d", seq)
 	}
+}
+
+func TestTheStatusSaysWhatConnectionsWereOpenedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, s := sites(t, 3, p2p.Config{})
+		a := s[0]
+		a.Learn(s[1].Record())
+		a.Learn(s[2].Record())
+		key := a.ID()
+		publish := &wire.Routed{Key: key[:], BodyKind: wire.BodyKind_BODY_PUBLISH}
+		a.Act(func(w env.World) {
+			w.SendDial(s[1].ID(), beacon(1))
+			w.SendDial(s[1].ID(), publish) // by the same connection
+			w.SendDial(s[2].ID(), publish)
+		})
+		time.Sleep(time.Second)
+		want := map[string]uint64{"beacon": 1, "routed publish": 1}
+		if got := a.Status(); got.Dials != 2 || !maps.Equal(got.DialsFor, want) {
+			t.Errorf("%d dials for %v, want %v", got.Dials, got.DialsFor, want)
+		}
+	})
 }
 
 func TestSendNeverDials(t *testing.T) {

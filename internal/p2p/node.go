@@ -119,7 +119,7 @@ func prepare(h host.Host, cfg Config) (*Node, error) {
 	if key == nil {
 		return nil, errors.New("the host has no private key")
 	}
-	b, err := newBook(cfg.Book)
+	b, err := newBook(idOf(h.ID()), cfg.Book)
 	if err != nil {
 		return nil, err
 	}

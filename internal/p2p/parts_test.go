@@ -22,6 +22,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
@@ -210,7 +211,7 @@ func signedNode(key crypto.PrivKey, r *wire.NodeRecord) *wire.SignedRecord {
 }
 
 func TestARecordIsVerifiedOnceAndRemembered(t *testing.T) {
-	b, _ := newBook(2)
+	b, _ := newBook(idspace.ID{}, 2)
 	v, _ := newVerifier("n", 10, b)
 	key, p := testKey(1)
 	r := signedNode(key, &wire.NodeRecord{Network: "n", Peer: []byte(p)})
@@ -240,8 +241,17 @@ func TestARecordIsVerifiedOnceAndRemembered(t *testing.T) {
 	}
 }
 
+func TestTheBookKnowsItsOwnerAndGivesItNoPlace(t *testing.T) {
+	_, p := testKey(1)
+	b, _ := newBook(idOf(p), 2)
+	b.learn(&wire.NodeRecord{Peer: []byte(p)})
+	if !b.knows(idOf(p)) || b.entries.Len() != 0 {
+		t.Errorf("the owner is known: %v; %d entries, want none", b.knows(idOf(p)), b.entries.Len())
+	}
+}
+
 func TestTheBookKeepsTheNewestRecordAndWhatTheUserSaid(t *testing.T) {
-	b, _ := newBook(10)
+	b, _ := newBook(idspace.ID{}, 10)
 	_, p := testKey(1)
 	at := func(port int) multiaddr.Multiaddr {
 		return multiaddr.StringCast(fmt.Sprintf("/ip4/192.0.2.1/tcp/%d", port))
@@ -435,7 +445,7 @@ func TestOneNodesTimeIsNeverZeroAndConvertsBothWays(t *testing.T) {
 }
 
 func BenchmarkVerify(b *testing.B) {
-	bk, _ := newBook(10)
+	bk, _ := newBook(idspace.ID{}, 10)
 	key, p := testKey(1)
 	r := signedNode(key, &wire.NodeRecord{Network: "n", Peer: []byte(p)})
 	b.Run("first", func(b *testing.B) {

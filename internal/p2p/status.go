@@ -37,9 +37,10 @@ type Status struct {
 	Flushes     uint64 `json:"flushes"`     // writes to streams
 	EventsLost  uint64 `json:"events_lost"` // by subscribers that were too slow
 
-	Dropped map[string]uint64 `json:"dropped"`    // messages given up, by reason
-	Faults  map[string]uint64 `json:"faults"`     // what peers did wrong, or were refused for
-	Limits  map[string]uint64 `json:"limits_hit"` // of the host's resource manager, by name
+	DialsFor map[string]uint64 `json:"dials_for"`  // Dials, by the message that was to be sent
+	Dropped  map[string]uint64 `json:"dropped"`    // messages given up, by reason
+	Faults   map[string]uint64 `json:"faults"`     // what peers did wrong, or were refused for
+	Limits   map[string]uint64 `json:"limits_hit"` // of the host's resource manager, by name
 }
 
 // Link is the link to one peer.
@@ -64,7 +65,8 @@ func (n *Node) Status() Status {
 		FramesIn: n.counts.framesIn.Load(), FramesOut: n.counts.framesOut.Load(),
 		BytesIn: n.counts.bytesIn.Load(), BytesOut: n.counts.bytesOut.Load(),
 		Flushes: n.counts.flushes.Load(), EventsLost: n.taps.lost.Load(),
-		Dropped: n.counts.drops.all(), Faults: n.counts.faults.all(), Limits: n.counts.limits.all(),
+		DialsFor: n.counts.dialsFor.all(),
+		Dropped:  n.counts.drops.all(), Faults: n.counts.faults.all(), Limits: n.counts.limits.all(),
 	}
 	for name, times := range limitsHit(n.host.Network()) {
 		s.Limits[name] += times
@@ -109,7 +111,7 @@ func (l *loop) status() []Link {
 
 // counts is what a node counts of itself.
 type counts struct {
-	drops, faults, limits *tally
+	drops, faults, limits, dialsFor *tally
 
 	dials, dialsFailed, bodyDials          atomic.Uint64
 	framesIn, framesOut, bytesIn, bytesOut atomic.Uint64
@@ -117,7 +119,9 @@ type counts struct {
 	lowHighWater                           atomic.Int64
 }
 
-func newCounts() *counts { return &counts{drops: newTally(), faults: newTally(), limits: newTally()} }
+func newCounts() *counts {
+	return &counts{drops: newTally(), faults: newTally(), limits: newTally(), dialsFor: newTally()}
+}
 
 // limit counts err if it tells of one of the host's limits, and logs each such limit
 // the first time.

@@ -32,7 +32,7 @@ func (l *loop) Send(to idspace.ID, m wire.Message) {
 func (l *loop) SendDial(to idspace.ID, m wire.Message) {
 	k, why := l.link(to)
 	if k == nil && why == noLink {
-		k, why = l.dial(to)
+		k, why = l.dial(to, m)
 	}
 	if k == nil {
 		l.drop(why, to)
