@@ -44,6 +44,8 @@ type Config struct {
 	Objects      int
 	Replicas     int
 
+	MaxLinks int // a node takes part in at most
+
 	Warm  string // "auto" (above 2 000 nodes), "always" or "never"
 	Check bool   // the oracles look, every 5 s
 	Fast  bool   // messages are not encoded
@@ -73,7 +75,7 @@ func Default() Config {
 		Protocol: "tapestry", Nodes: 500, Seed: 1, Duration: time.Minute, Topology: "transit-stub",
 		Transport: "stream", ChurnSpeedup: 1, LookupEvery: 200 * time.Millisecond,
 		LocateEvery: 100 * time.Millisecond, PublishEvery: time.Second,
-		Objects: 100, Replicas: 4, Warm: "auto",
+		Objects: 100, Replicas: 4, MaxLinks: 160, Warm: "auto",
 	}
 }
 
@@ -81,6 +83,9 @@ func Default() Config {
 const warmAbove = 2000
 
 func (c *Config) warm() bool { return c.Warm == "always" || c.Warm == "auto" && c.Nodes > warmAbove }
+
+// leafSide is how large a leaf set leaves room for the map, as nodes decide themselves.
+func (c *Config) leafSide() int { return min(8, max(2, c.MaxLinks/10)) }
 
 // Validate names the flag that makes no sense.
 func (c *Config) Validate() error {
@@ -124,6 +129,8 @@ func (c *Config) validateShape() error {
 		return fmt.Errorf("--jitter %v: want 0 to 100 times the delay", c.Jitter)
 	case !(c.Bandwidth >= 0) || c.Bandwidth > 0 && c.Bandwidth < 1000:
 		return fmt.Errorf("--bandwidth %v: want 0 or at least 1000 bit/s", c.Bandwidth)
+	case c.MaxLinks < 8:
+		return fmt.Errorf("--max-links %d: want at least 8", c.MaxLinks)
 	case c.Objects < 0 || c.Replicas < 1:
 		return fmt.Errorf("--objects %d --replicas %d: want no objects or more, with a replica each", c.Objects, c.Replicas)
 	case !(c.ChurnSpeedup > 0):

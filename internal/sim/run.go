@@ -8,6 +8,7 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/node"
 	"github.com/tapestry-dolr/tapestry/internal/sim/report"
 	"github.com/tapestry-dolr/tapestry/internal/sim/topology"
 	"github.com/tapestry-dolr/tapestry/internal/sim/world"
@@ -139,6 +140,7 @@ func (r *run) network() world.Config {
 	if r.cfg.Fast {
 		c.Codec = world.None
 	}
+	c.Node = func(n *node.Config) { n.Links.Cap, n.LeafSide = r.cfg.MaxLinks, r.cfg.leafSide() }
 	return c
 }
 
@@ -226,7 +228,7 @@ func (r *run) settle(places []int) error {
 		}
 	}
 	r.people.gather(func() {
-		r.world.Settle(r.world.Hosts(), world.Settled{Space: idspace.Hex, PerSlot: 3, LeafSide: 8, Cap: 160})
+		r.world.Settle(r.world.Hosts(), world.Settled{Space: idspace.Hex, PerSlot: 3, LeafSide: r.cfg.leafSide(), Cap: r.cfg.MaxLinks})
 	})
 	for _, m := range r.people.active { // those that join are told when they do
 		m.host.Request(&env.Seeds{IDs: r.people.seedsOf(m)})

@@ -124,10 +124,11 @@ func TestEveryDisturbanceRuns(t *testing.T) {
 			func(r report.Report) bool { return r.Timeline[2].LookupSuccess < 0.9 }},
 		{"stall", func(c *Config) { c.Stall = Stall{0.2, 2 * time.Second, 4 * time.Second} },
 			func(r report.Report) bool { return r.Lookups.CompletedRatio < 1 || r.Lookups.LatencyMs.P99 > 500 }},
-		{"bandwidth", func(c *Config) { c.Bandwidth = 20e3 },
-			// The lesson of 2003: beacons that are late for want of room look like deaths,
-			// and what is done about deaths takes more room.
-			func(r report.Report) bool { return r.Lookups.CompletedRatio < 0.9 && r.Detector.FalseDeaths > 100 }},
+		{"bandwidth", func(c *Config) { c.Bandwidth = 100e3 },
+			// The lesson of 2003: beacons that are late for want of room look like deaths, and
+			// what is done about deaths must not take more room. All objects are published at
+			// once, which takes what the links carry in some seconds.
+			func(r report.Report) bool { return r.Lookups.LatencyMs.P50 > 500 && r.Lookups.TrueRatio > 0.9 }},
 		{"nontransitive", func(c *Config) { c.Nontransitive, c.Warm = 0.02, "never" },
 			func(r report.Report) bool { return r.Lookups.CompletedRatio > 0.9 }},
 	} {
@@ -135,7 +136,7 @@ func TestEveryDisturbanceRuns(t *testing.T) {
 			cfg := small(40)
 			c.change(&cfg)
 			r := played(t, cfg)
-			if !c.holds(r) || r.Lookups.CompletedRatio < 0.15 {
+			if !c.holds(r) || r.Lookups.CompletedRatio < 0.3 {
 				t.Errorf("lookups %+v\ndetector %+v\ntimeline %+v", r.Lookups, r.Detector, r.Timeline)
 			}
 		})

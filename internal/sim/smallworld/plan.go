@@ -53,10 +53,13 @@ func Plans(salt uint64) []Plan {
 	return []Plan{
 		of("two join a founder", 1, join(1, 0), join(2, 0)),
 		of("one joins by way of one that joins", 1, join(1, 0), join(2, 1, 0)),
+		of("three join a founder", 1, join(1, 0), join(2, 0), join(3, 0)),
 		of("two join two members", 2, join(2, 0), join(3, 1)),
 		of("one joins while its seed leaves", 2, join(2, 1, 0), Act{What: Leave, Who: 1}),
 		of("one joins while its seed crashes", 2, join(2, 1, 0), Act{What: Crash, Who: 1}),
 		of("one joins while another member crashes", 3, join(3, 0), Act{What: Crash, Who: 2}),
+		of("one joins while its surrogate may crash", 2, join(2, 0), Act{What: Crash, Who: 1}),
+		of("one joins while a neighbor leaves", 3, join(3, 0), Act{What: Leave, Who: 2}),
 		of("one leaves while another crashes", 4, Act{What: Leave, Who: 1}, Act{What: Crash, Who: 2}),
 		of("two leave at once", 4, Act{What: Leave, Who: 1}, Act{What: Leave, Who: 2}),
 	}
