@@ -64,6 +64,9 @@ func TestNodesLeaveOneByOne(t *testing.T) {
 // by one message each and two acknowledgements.
 func TestMulticastToAThousand(t *testing.T) {
 	c := small(1000)
+	if testing.Short() {
+		c.Nodes = 250
+	}
 	c.Objects, c.LookupEvery, c.LocateEvery, c.PublishEvery = 0, 0, 0, 0
 	r, err := prepare(c)
 	if err != nil {
@@ -82,7 +85,7 @@ func TestMulticastToAThousand(t *testing.T) {
 	before := r.stats.kinds.kinds
 	r.people.active[17].host.Request(&env.MulticastRequest{Call: 1, App: app, Payload: []byte("news")})
 	r.world.Run(10 * time.Second)
-	if outcome == nil || outcome.Spread != (env.Spread{Reached: 1000, Handled: 1000}) {
+	if outcome == nil || outcome.Spread != (env.Spread{Reached: c.Nodes, Handled: c.Nodes}) {
 		t.Fatalf("outcome %+v", outcome)
 	}
 	for h, n := range got { // of any of them
@@ -93,7 +96,7 @@ func TestMulticastToAThousand(t *testing.T) {
 	sent := r.stats.kinds.kinds[wire.KindMulticast].minus(before[wire.KindMulticast])
 	acks := r.stats.kinds.kinds[wire.KindMulticastAck].minus(before[wire.KindMulticastAck])
 	t.Logf("%d nodes have it, by %d messages and %d acknowledgements", len(got), sent.messages, acks.messages)
-	if len(got) != 1000 || sent.messages > 1100 || acks.messages > 2200 {
+	if nodes := uint64(c.Nodes); len(got) != c.Nodes || 10*sent.messages > 11*nodes || 10*acks.messages > 22*nodes {
 		t.Errorf("%d nodes have it, by %d messages and %d acknowledgements", len(got), sent.messages, acks.messages)
 	}
 }
