@@ -63,7 +63,8 @@ func (r *Router) request(e env.Env, m *wire.Routed, from idspace.ID) {
 	}
 	p := passage{from: from}
 	out := m
-	if through := r.asIfNotHere(m, from); through != nil {
+	through := r.asIfNotHere(m, from)
+	if through != nil {
 		out = through
 		p.hop, p.soon = r.standIn(through, nil)
 	} else {
@@ -91,7 +92,7 @@ func (r *Router) request(e env.Env, m *wire.Routed, from idspace.ID) {
 		drop(e, "hop limit", from)
 		r.refuse(e, m, from, wire.Refusal_REFUSAL_NO_ROUTE)
 	default:
-		if p.soon && len(r.passed) < r.cfg.Pending {
+		if through != nil && len(r.passed) < r.cfg.Pending {
 			r.passed[m.Call] = true
 		}
 		r.forward(e, out, p)

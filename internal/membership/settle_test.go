@@ -27,7 +27,6 @@ type village struct {
 	member *Member
 	links  *links.Table
 	known  map[idspace.ID]env.Use
-	names  []string
 }
 
 func (v *village) Post(m env.Local) {
