@@ -2,5 +2,5 @@
 
 package node
 
-// invariants says whether every step checks the tables.
+// invariants says whether steps check the tables.
 const invariants = true
