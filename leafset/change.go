@@ -70,6 +70,7 @@ func (s *Set) Bury(id idspace.ID) bool {
 // arrange fills both sides from members.
 func (s *Set) arrange(members []idspace.ID) {
 	n := min(len(members), s.perSide)
+	s.changes++
 	members = slices.Clone(members)
 	slices.SortFunc(members, s.clockwise)
 	s.cw = slices.Clone(members[:n])
@@ -83,10 +84,15 @@ func (s *Set) SetState(id idspace.ID, state State) {
 	switch {
 	case state == Suspect && at < 0 && s.Has(id):
 		s.suspects = append(s.suspects, id)
+		s.changes++
 	case state == Alive && at >= 0:
 		s.suspects = slices.Delete(s.suspects, at, at+1)
+		s.changes++
 	}
 }
+
+// Changes counts what was done to the set that Check looks at.
+func (s *Set) Changes() uint64 { return s.changes }
 
 // Check returns the first invariant that does not hold, nil if all do.
 func (s *Set) Check() error {

@@ -29,7 +29,8 @@ type Set struct {
 	// Invariant: members, each once.
 	suspects []idspace.ID
 
-	moved []idspace.ID // see Moved
+	moved   []idspace.ID // see Moved
+	changes uint64       // see Changes
 }
 
 // New returns the empty leaf set of node self with room for perSide (at least 1)

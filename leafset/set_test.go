@@ -1,6 +1,7 @@
 package leafset_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -64,6 +65,9 @@ type pair struct {
 	slow     *ring
 	suspects []idspace.ID
 	met      []idspace.ID
+
+	looked  string // what Check looked at last, and Changes then
+	changes uint64
 }
 
 func (p *pair) anyID(t *rapid.T) idspace.ID {
@@ -114,6 +118,12 @@ func (p *pair) same(t *rapid.T) {
 	if err := p.fast.Check(); err != nil {
 		t.Fatal(err)
 	}
+	up, down := p.fast.Span()
+	looked, changes := fmt.Sprint(p.fast, up, down), p.fast.Changes()
+	if looked != p.looked && changes == p.changes && p.looked != "" {
+		t.Fatalf("%s became %s, and no change was counted", p.looked, looked)
+	}
+	p.looked, p.changes = looked, changes
 	cw, ccw := p.slow.walk(1), p.slow.walk(-1)
 	if !slices.Equal(p.fast.CW(), cw) || !slices.Equal(p.fast.CCW(), ccw) {
 		t.Fatalf("sides %v %v, want %v %v", p.fast.CW(), p.fast.CCW(), cw, ccw)

@@ -25,9 +25,11 @@ type Claim struct {
 func (s *Set) Vouch(c *Claim) {
 	for s.up < len(s.cw) && c.empty(s.end(s.cw, s.up), s.cw[s.up]) {
 		s.up++
+		s.changes++
 	}
 	for s.down < len(s.ccw) && c.empty(s.ccw[s.down], s.end(s.ccw, s.down)) {
 		s.down++
+		s.changes++
 	}
 }
 
@@ -62,15 +64,20 @@ func onArc(lo, hi, a, b idspace.ID) bool {
 func (s *Set) Doubt(id idspace.ID) {
 	for s.up > 0 && s.clockwise(s.cw[s.up-1], id) >= 0 {
 		s.up--
+		s.changes++
 	}
 	for s.down > 0 && s.counterclockwise(s.ccw[s.down-1], id) >= 0 {
 		s.down--
+		s.changes++
 	}
 }
 
 // VouchAll puts every member on the covered span, for a world that has filled the set from
 // perfect knowledge.
-func (s *Set) VouchAll() { s.up, s.down = len(s.cw), len(s.ccw) }
+func (s *Set) VouchAll() {
+	s.up, s.down = len(s.cw), len(s.ccw)
+	s.changes++
+}
 
 // Span returns how many members of each side are on the covered span: those nearest to self.
 func (s *Set) Span() (up, down int) { return s.up, s.down }

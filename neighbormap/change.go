@@ -34,6 +34,7 @@ func (m *Map) Insert(n Neighbor) (evicted idspace.ID, ok bool) {
 		slot = slot[:len(slot)-1]
 		m.count--
 	}
+	m.changes++
 	at, _ := slices.BinarySearchFunc(slot, n, compare)
 	m.rows[level][d] = slices.Insert(slot, at, n)
 	m.count++
@@ -47,6 +48,7 @@ func (m *Map) Remove(id idspace.ID) bool {
 	if at < 0 {
 		return false
 	}
+	m.changes++
 	m.noteAll(slot)
 	level, d, _ := m.place(id)
 	m.rows[level][d] = slices.Delete(slot, at, at+1)
@@ -68,6 +70,7 @@ func (m *Map) Update(id idspace.ID, rtt time.Duration) (reordered bool) {
 	if at < 0 || slot[at].RTT == rtt {
 		return false
 	}
+	m.changes++
 	slot[at].RTT = rtt
 	if slices.IsSortedFunc(slot, compare) {
 		return false

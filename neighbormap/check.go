@@ -8,6 +8,9 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 )
 
+// Changes counts what was done to the map that Check looks at.
+func (m *Map) Changes() uint64 { return m.changes }
+
 // Check returns the first invariant that does not hold, nil if all do.
 func (m *Map) Check() error {
 	count := 0

@@ -37,8 +37,9 @@ type Map struct {
 	// Invariant: the number of neighbors in rows.
 	count int
 
-	pins  []idspace.ID // see Pin; in order of ID
-	moved []idspace.ID // see Moved
+	pins    []idspace.ID // see Pin; in order of ID
+	moved   []idspace.ID // see Moved
+	changes uint64       // see Changes
 }
 
 // New returns the empty map of node self, with room for perSlot nodes (at least 1)

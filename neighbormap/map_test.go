@@ -2,7 +2,9 @@ package neighbormap_test
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -108,6 +110,9 @@ type pair struct {
 	slow  *list
 	ids   *rapid.Generator[idspace.ID]
 	met   []idspace.ID
+
+	looked  string // what Check looked at last, and Changes then
+	changes uint64
 }
 
 // anyID draws an ID that was seen before as often as a new one.
@@ -159,6 +164,11 @@ func (p *pair) same(t *rapid.T) {
 	if err := p.fast.Check(); err != nil {
 		t.Fatal(err)
 	}
+	looked, changes := strings.ReplaceAll(fmt.Sprint(p.fast.All()), "true}", "false}"), p.fast.Changes()
+	if looked != p.looked && changes == p.changes && p.looked != "" {
+		t.Fatalf("%s became %s, and no change was counted", p.looked, looked)
+	}
+	p.looked, p.changes = looked, changes
 	var all []neighbormap.Neighbor
 	levels := 0
 	for level := range p.space.Digits() {

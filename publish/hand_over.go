@@ -24,11 +24,13 @@ type handOver struct {
 // was acknowledged or cannot be. Pointers that went that way before go again: the node may
 // have been started anew.
 func (p *Publisher) OnHandOver(e env.Env, m *env.HandOver) {
-	if slices.ContainsFunc(p.handOvers, func(h *handOver) bool { return h.to == m.To }) {
-		return
+	i := slices.IndexFunc(p.handOvers, func(h *handOver) bool { return h.to == m.To })
+	if i < 0 {
+		i = len(p.handOvers)
+		p.handOvers = append(p.handOvers, &handOver{to: m.To})
 	}
-	h := &handOver{to: m.To, left: p.Store.Len(), until: e.Now().Add(p.cfg.GiveUp)}
-	p.handOvers = append(p.handOvers, h)
+	h := p.handOvers[i]
+	h.left, h.until = p.Store.Len(), e.Now().Add(p.cfg.GiveUp)
 	p.goOn(e, h)
 }
 

@@ -70,6 +70,7 @@ type Table struct {
 	last   *Link    // the one asked for last: a step asks for the same one again and again
 	graves []grave  // see Bury
 	deaths uint64   // neighbors found dead so far
+	closed uint64   // links forgotten so far
 
 	place place
 }
@@ -219,9 +220,13 @@ func (t *Table) Close(id idspace.ID) {
 		return
 	}
 	t.last = nil
+	t.closed++
 	t.all = slices.Delete(t.all, i, i+1)
 	t.keys = slices.Delete(t.keys, i, i+1)
 }
+
+// Closed counts the links forgotten so far.
+func (t *Table) Closed() uint64 { return t.closed }
 
 // Expired lists the links whose use by the other side was not renewed in time.
 func (t *Table) Expired(now mono.Time) (late []*Link) {

@@ -132,6 +132,7 @@ func (m *Member) remember(e env.Env, id idspace.ID) *insertion {
 	case i == nil && (len(m.inserting) >= rememberedInsertions*m.cfg.Insertions || m.crowded(id)):
 		return nil
 	case i == nil || i.generation != generation:
+		m.insertionDone(e, id, unnamed) // it was started anew: the multicast that told of it before missed it
 		i = &insertion{generation: generation}
 		m.inserting[id] = i
 	}

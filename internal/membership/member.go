@@ -153,6 +153,7 @@ type Member struct {
 	book      *book
 	gate      gate
 	told      []env.Use // what heartbeat was last told of each table entry, in order of ID
+	tellings  uint64    // how often told has changed
 	join      joining
 	inserting map[idspace.ID]*insertion // joining nodes that this one inserts or is told of
 	leaving   leaving

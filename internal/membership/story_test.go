@@ -65,7 +65,7 @@ type story struct {
 //	lent NAMES by=NAME [way=NAME:NAMES] | refused    the join comes back from its surrogate, or not
 //	inserted NAME [failed=N]      the surrogate says how the multicast has ended
 //	asks NAME [path=NAMES] [root] NAME's join comes by
-//	inserting NAME [holes=HEX]    the multicast tells of NAME;  spread NAME [failed=N]: it has ended
+//	inserting NAME [holes=HEX] [generation=N]    the multicast tells of NAME;  spread NAME [failed=N]: it has ended
 //	handed NAME | unpinned NAME | released NAME
 //	hello NAME [version=N]        NAME opens a link and shows its record
 //	verdict NAME [dead|refused] [rtt=D]
@@ -204,7 +204,7 @@ func (s *story) insertion(t *testing.T, d *datadriven.TestData, name string) boo
 			t.Fatal(err)
 		}
 		s.spreads++
-		m.OnInserting(w, &env.Inserting{Spread: s.spreads, Insertion: &wire.Insertion{Record: s.records(name)[0], Holes: masks}})
+		m.OnInserting(w, &env.Inserting{Spread: s.spreads, Insertion: &wire.Insertion{Record: s.started(t, d, name), Holes: masks}})
 	case "spread":
 		m.OnSpread(w, &env.Inserted{Node: id, Reached: 3, Failed: failed})
 	case "handed":
@@ -217,6 +217,16 @@ func (s *story) insertion(t *testing.T, d *datadriven.TestData, name string) boo
 		return false
 	}
 	return true
+}
+
+// started is the record of a node that was started so many times.
+func (s *story) started(t *testing.T, d *datadriven.TestData, name string) *wire.SignedRecord {
+	generation := uint64(1)
+	d.MaybeScanArgs(t, "generation", &generation)
+	s.ID(name)
+	return envtest.Seal(wire.NodeKind, name, &wire.NodeRecord{
+		Network: envtest.Network, Peer: []byte(name), Generation: generation, Version: 1,
+	})
 }
 
 // asks shows this node a join on its way, as the router does.

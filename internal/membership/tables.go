@@ -29,6 +29,7 @@ func (m *Member) settle(e env.Env, c *env.Changed) {
 			e.Post(&env.Use{Peer: id})
 			m.lists[rowList].changed = e.Now()
 			m.told = slices.Delete(m.told, at, at+1)
+			m.tellings++
 			m.book.keep(id, inNone)
 			if !slices.Contains(c.Removed, id) {
 				c.Removed = append(c.Removed, id)
@@ -54,6 +55,7 @@ func (m *Member) tell(e env.Env, u env.Use) {
 	default:
 		m.told[at] = u
 	}
+	m.tellings++
 	e.Post(&u)
 }
 
@@ -99,6 +101,11 @@ func (m *Member) share() {
 			m.tables.Leaves.SetState(n.ID, leafset.Suspect)
 		}
 	}
+}
+
+// Changes counts what was done to what Check looks at.
+func (m *Member) Changes() uint64 {
+	return m.tables.Map.Changes() + m.tables.Leaves.Changes() + m.tellings
 }
 
 // Check returns the first broken invariant: heartbeat knows what every member of the

@@ -50,12 +50,8 @@ type Node struct {
 	witness    *witness.Asker
 
 	env   stepEnv
-	steps uint64
+	guard guard
 }
-
-// checkEvery is how many steps a node takes between two looks at all its invariants, where
-// they are checked: at every step it would spend nearly all of its time on that.
-const checkEvery = 8
 
 // stepEnv is the world of one step, and the local messages posted in it.
 type stepEnv struct {
@@ -146,7 +142,7 @@ func (n *Node) settle(e env.Env) {
 	}
 	clear(n.env.posted)
 	n.env.posted = n.env.posted[:0]
-	if n.steps++; invariants && n.steps%checkEvery == 0 {
+	if invariants {
 		n.mustHold()
 	}
 }

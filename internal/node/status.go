@@ -1,7 +1,6 @@
 package node
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
@@ -78,27 +77,5 @@ func (n *Node) NextHop(key idspace.ID) surrogate.Hop { return n.router.Next(key)
 
 // Tables returns the tables that membership writes: for oracles, to be read only.
 func (n *Node) Tables() *surrogate.Tables { return n.tables }
-
-// Check returns the first broken invariant of the node's tables.
-func (n *Node) Check() error {
-	for _, c := range []interface{ Check() error }{n.tables.Map, n.tables.Leaves, n.links, n.store, n.served, n.membership} {
-		if err := c.Check(); err != nil {
-			return err
-		}
-	}
-	for _, nb := range n.tables.Map.All() {
-		if !n.links.Linked(nb.ID) {
-			return fmt.Errorf("node: %s is in the map without a link", nb.ID.Short())
-		}
-	}
-	return nil
-}
-
-// mustHold panics on a broken invariant: our own fault, never a peer's.
-func (n *Node) mustHold() {
-	if err := n.Check(); err != nil {
-		panic(err)
-	}
-}
 
 var _ env.Env = (*stepEnv)(nil)

@@ -5,6 +5,9 @@ import (
 	"slices"
 )
 
+// Changes counts what was done to the store that Check looks at.
+func (s *Store) Changes() uint64 { return s.changes }
+
 // Check verifies the store's invariants.
 func (s *Store) Check() error {
 	listed := 0

@@ -58,6 +58,7 @@ func (s *Store) Bury(server idspace.ID) []*Pointer {
 		return nil
 	}
 	sv.buried = true
+	s.changes++
 	var hidden []*Pointer
 	for _, p := range sv.held {
 		if p.State == Live {

@@ -26,6 +26,7 @@ type Served struct {
 	objects map[Key]*Object
 	due     queue[*Object]
 	most    int
+	changes uint64 // see Changes
 }
 
 // NewServed returns an empty list of what a node publishes.
@@ -48,6 +49,7 @@ func (s *Served) Add(key Key, roots int) *Object {
 	if o == nil && len(s.objects) < s.most {
 		o = &Object{Key: key, Roots: make([]idspace.ID, roots)}
 		s.objects[key] = o
+		s.changes++
 	}
 	return o
 }
@@ -56,12 +58,16 @@ func (s *Served) Add(key Key, roots int) *Object {
 func (s *Served) Remove(key Key) {
 	if o := s.objects[key]; o != nil {
 		s.due.remove(o)
+		s.changes++
 		delete(s.objects, key)
 	}
 }
 
 // Schedule says when o is to be laid again.
-func (s *Served) Schedule(o *Object, at mono.Time) { s.due.set(o, at) }
+func (s *Served) Schedule(o *Object, at mono.Time) {
+	s.due.set(o, at)
+	s.changes++
+}
 
 // Next returns the object that is to be laid again next, nil if none is.
 func (s *Served) Next() *Object {
@@ -78,6 +84,9 @@ func (s *Served) Sorted() []*Object {
 	slices.SortFunc(sorted, func(a, b *Object) int { return a.Key.Compare(b.Key) })
 	return sorted
 }
+
+// Changes counts what was done to what is served that Check looks at.
+func (s *Served) Changes() uint64 { return s.changes }
 
 // Check verifies the invariants.
 func (s *Served) Check() error {

@@ -20,6 +20,7 @@ type Store struct {
 	bytes   int // sum of size() over all
 	foreign int // pointers of servers other than self
 	counts  Counts
+	changes uint64 // see Changes
 }
 
 // Counts says what happened in a Store since it began.
@@ -142,6 +143,7 @@ func (s *Store) store(key Key, d Deposit, now mono.Time) Result {
 // renew replaces the record of a pointer by one of a higher sequence.
 func (s *Store) renew(p *Pointer, d Deposit, now mono.Time) Result {
 	was := p.State
+	s.changes++
 	s.bytes -= p.size()
 	p.Server.note(d)
 	p.take(d)
@@ -188,7 +190,10 @@ func (s *Store) refile(p *Pointer, d Deposit) {
 	s.sort(p.Key)
 }
 
-func (s *Store) sort(key Key) { slices.SortFunc(s.objects[key], nearer) }
+func (s *Store) sort(key Key) {
+	s.changes++
+	slices.SortFunc(s.objects[key], nearer)
+}
 
 // room reports whether the limits admit p, and whom it replaces if its object's
 // list is full: the farthest, if p is nearer.
@@ -214,6 +219,7 @@ func (s *Store) room(p *Pointer, server *Server, d Deposit) (evict *Pointer, ok 
 }
 
 func (s *Store) add(p *Pointer, until mono.Time) {
+	s.changes++
 	list := s.objects[p.Key]
 	i, _ := slices.BinarySearchFunc(list, p, nearer)
 	s.objects[p.Key] = slices.Insert(list, i, p)
@@ -228,6 +234,7 @@ func (s *Store) add(p *Pointer, until mono.Time) {
 }
 
 func (s *Store) drop(p *Pointer) {
+	s.changes++
 	list := s.objects[p.Key]
 	list = slices.Delete(list, slices.Index(list, p), slices.Index(list, p)+1)
 	if len(list) == 0 {

@@ -197,7 +197,7 @@ func TestStoreIsTheSlowStore(t *testing.T) {
 		limits := pointers.Limits{PerServer: 5, PerObject: 3, PerNode: 8}
 		fast := pointers.New(idspace.Hash([]byte("s0")), limits)
 		model := &slow{self: "s0", limits: limits, buried: make(map[string]bool)}
-		now := mono.Time(1)
+		now, seen := mono.Time(1), sight{}
 		server := rapid.SampledFrom([]string{"s0", "s1", "s2", "s3", "s4", "s5"})
 		guid := rapid.SampledFrom([]string{"x", "x", "y"})
 		puts := func(t *rapid.T) {
@@ -231,9 +231,30 @@ func TestStoreIsTheSlowStore(t *testing.T) {
 					t.Fatalf("%d expired, slow store says %d", got, want)
 				}
 			},
-			"": func(t *rapid.T) { compare(t, fast, model, now) },
+			"": func(t *rapid.T) {
+				compare(t, fast, model, now)
+				seen = demandCounted(t, fast, seen)
+			},
 		})
 	})
+}
+
+// sight is what Check looked at, and what Changes was then.
+type sight struct {
+	looked  string
+	changes uint64
+}
+
+// demandCounted demands that whatever has changed in a store since it was last seen was counted.
+func demandCounted(t *rapid.T, s *pointers.Store, last sight) sight {
+	now := sight{changes: s.Changes()}
+	for _, p := range s.Sorted() {
+		now.looked += fmt.Sprint(p.Key, p.Server.ID, p.State, p.Sequence, p.Latency, p.Expires(), ";")
+	}
+	if now.looked != last.looked && now.changes == last.changes {
+		t.Fatalf("%s became %s, and no change was counted", last.looked, now.looked)
+	}
+	return now
 }
 
 func compare(t *rapid.T, fast *pointers.Store, model *slow, now mono.Time) {

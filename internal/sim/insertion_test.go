@@ -64,9 +64,6 @@ func TestNodesLeaveOneByOne(t *testing.T) {
 // by one message each and two acknowledgements.
 func TestMulticastToAThousand(t *testing.T) {
 	c := small(1000)
-	if testing.Short() {
-		c.Nodes = 250
-	}
 	c.Objects, c.LookupEvery, c.LocateEvery, c.PublishEvery = 0, 0, 0, 0
 	r, err := prepare(c)
 	if err != nil {

@@ -177,7 +177,7 @@ func (h *halves) demandObjects(met time.Duration) {
 
 // TestTheHalvesOfAPartitionBecomeOne: five minutes apart, each side has buried the other.
 func TestTheHalvesOfAPartitionBecomeOne(t *testing.T) {
-	h := newHalves(t, sideOf(100), 1)
+	h := newHalves(t, 100, 1)
 	h.grow(2 * h.perSide)
 	h.publish(100)
 	h.cut()
@@ -189,7 +189,7 @@ func TestTheHalvesOfAPartitionBecomeOne(t *testing.T) {
 
 // TestOverlaysThatFormedApartBecomeOne: one node of the one is told of one of the other.
 func TestOverlaysThatFormedApartBecomeOne(t *testing.T) {
-	h := newHalves(t, sideOf(200), 1)
+	h := newHalves(t, 200, 1)
 	h.cut()
 	a, b := h.grow(h.perSide), h.grow(h.perSide)
 	h.publish(100)
@@ -197,13 +197,6 @@ func TestOverlaysThatFormedApartBecomeOne(t *testing.T) {
 	b[17].host.Request(&env.Seeds{IDs: []idspace.ID{a[0].host.ID()}})
 	t.Logf("one overlay of %d after %v", 2*h.perSide, h.whole(3*time.Minute))
 	h.demandObjects(15 * time.Second)
-}
-
-func sideOf(nodes int) int {
-	if testing.Short() {
-		return nodes / 5
-	}
-	return nodes
 }
 
 // TestFreshNodesThatNameOnlyEachOtherFormOneOverlay: whichever comes first.

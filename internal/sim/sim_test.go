@@ -129,6 +129,10 @@ func TestEveryDisturbanceRuns(t *testing.T) {
 			// what is done about deaths must not take more room. All objects are published at
 			// once, which takes what the links carry in some seconds.
 			func(r report.Report) bool { return r.Lookups.LatencyMs.P50 > 500 && r.Lookups.TrueRatio > 0.9 }},
+		{"starved", func(c *Config) { c.Bandwidth = 20e3 },
+			// The load alone takes more than there is: few lookups come through, but those do
+			// not end anywhere (before pushes had a window a quarter completed, nearly all wrong).
+			func(r report.Report) bool { return r.Lookups.TrueRatio > 0.8 && r.Lookups.CompletedRatio > 0.05 }},
 		{"nontransitive", func(c *Config) { c.Nontransitive, c.Warm = 0.02, "never" },
 			func(r report.Report) bool { return r.Lookups.CompletedRatio > 0.9 }},
 	} {
@@ -136,7 +140,7 @@ func TestEveryDisturbanceRuns(t *testing.T) {
 			cfg := small(40)
 			c.change(&cfg)
 			r := played(t, cfg)
-			if !c.holds(r) || r.Lookups.CompletedRatio < 0.3 {
+			if !c.holds(r) || r.Lookups.CompletedRatio < 0.3 && c.what != "starved" {
 				t.Errorf("lookups %+v\ndetector %+v\ntimeline %+v", r.Lookups, r.Detector, r.Timeline)
 			}
 		})
