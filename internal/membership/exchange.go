@@ -274,9 +274,17 @@ func (m *Member) OnRecords(e env.Env, from idspace.ID, r *wire.Records) {
 	m.learnAt(e, r.Records, r.Coords)
 }
 
-// OnHello takes the record of a peer that opened a link.
+// OnHello takes the record of a peer that opened a link. A peer that has heard that its
+// record is known here leaves it out.
 func (m *Member) OnHello(e env.Env, from idspace.ID, h *wire.Hello) {
-	m.learn(e, []*wire.SignedRecord{h.Record})
+	p := m.book.find(from)
+	switch {
+	case h.Record != nil:
+		m.learn(e, []*wire.SignedRecord{h.Record})
+	case p != nil:
+		m.rank(e, []*page{p})
+		m.consider(e, from)
+	}
 }
 
 func (m *Member) learn(e env.Env, records []*wire.SignedRecord) { m.learnAt(e, records, nil) }

@@ -20,6 +20,8 @@ type joining struct {
 	turn       int          // seeds asked so far, in all rounds
 	request    uint64       // the call that is on its way, 0 if none is
 	surrogate  idspace.ID   // who inserts this node, zero until the request has come back
+	met        bool         // the surrogate has sent word
+	strange    []idspace.ID // surrogates before that could not be reached
 	insertedBy []idspace.ID // who say that all who need to know this node do, and have handed over
 	late       bool         // a third of the time is over: who has not answered by now is not waited for
 	holding    bool         // messages, until what was passed on has been answered
@@ -51,21 +53,33 @@ func (m *Member) askSeed(e env.Env) {
 		e.Deliver(&env.Outcome{Call: m.join.call, Status: env.NoRoute, Error: "no seed brought the join back"})
 		return
 	}
-	m.join = joining{call: m.join.call, seeds: m.join.seeds, turn: m.join.turn + 1}
+	strange := m.join.strange
+	if s := m.join.surrogate; !s.IsZero() && !m.join.met && !m.links.Linked(s) && len(strange) < maxStrange {
+		strange = append(strange, s)
+	}
+	m.join = joining{call: m.join.call, seeds: m.join.seeds, turn: m.join.turn + 1, strange: strange}
 	m.probe(e, m.seed(), wire.Use_USE_NONE)
 	m.request(e)
 	m.setJoinTimer(e)
 }
+
+// maxStrange is how many surrogates a join goes past because they and this node cannot
+// reach each other: the next one on the ring inserts it then.
+const maxStrange = 4
 
 // request asks the seed to route the join, in the same packet as the probe: the timer takes
 // care of one that does not answer, so that a dead seed is not asked in a tight loop.
 func (m *Member) request(e env.Env) {
 	own := m.book.find(m.tables.Self)
 	m.join.request = e.Rand().Uint64()
+	excluded := slices.Clone(m.tables.Self[:])
+	for _, s := range m.join.strange {
+		excluded = append(excluded, s[:]...)
+	}
 	m.router.Defer(e, m.seed())
 	m.router.RouteVia(e, &wire.Routed{
 		Call: m.join.request, Key: m.tables.Self[:], BodyKind: wire.BodyKind_BODY_JOIN,
-		Body: wire.Pack(&wire.Join{Record: own.record}), Excluded: m.tables.Self[:],
+		Body: wire.Pack(&wire.Join{Record: own.record}), Excluded: excluded,
 	}, m.seed())
 }
 
@@ -147,7 +161,7 @@ func (m *Member) OnInserted(e env.Env, from idspace.ID, i *wire.Inserted) {
 	case m.phase != Joining || m.join.request == 0 || i.Generation != own.stamp.generation:
 	case i.Failed > 0 && from == m.join.surrogate:
 		// Somebody may still answer without knowing this node: it asks again, soon.
-		m.join.late = true
+		m.join.late, m.join.met = true, true
 		e.SetTimer(env.TimerKey{Room: env.Membership, What: timerJoin}, env.Jitter(e, m.cfg.JoinTimeout/3))
 	case i.Failed == 0 && len(m.join.insertedBy) < wire.MaxExclude:
 		m.join.insertedBy = append(m.join.insertedBy, from)

@@ -215,6 +215,14 @@ func (m *Member) Record(id idspace.ID) *wire.SignedRecord {
 	return nil
 }
 
+// Known returns which record of a node is known; zeros if none is.
+func (m *Member) Known(id idspace.ID) (generation, version uint64) {
+	if p := m.book.find(id); p != nil {
+		return p.stamp.generation, p.stamp.version
+	}
+	return 0, 0
+}
+
 // OnSelf takes this node's new record.
 func (m *Member) OnSelf(e env.Env, s *env.SelfChanged) {
 	if err := m.setOwn(s.Record); err != nil {

@@ -24,6 +24,9 @@ func (n *Node) Warm(w env.World, seats []Seat) {
 // Linked reports whether this node or the other uses the link between them.
 func (n *Node) Linked(id idspace.ID) bool { return n.links.Linked(id) }
 
+// Known returns which record of a node this one has; zeros if it has none.
+func (n *Node) Known(id idspace.ID) (generation, version uint64) { return n.membership.Known(id) }
+
 // Active reports whether this node is a member that answers as root.
 func (n *Node) Active() bool { return n.router.Active() }
 

@@ -31,6 +31,7 @@ const (
 	faultHello     = "hello again"
 	faultForeign   = "foreign network"
 	faultVersion   = "unknown version"
+	faultNoRecord  = "hello without a record"
 	faultRecord    = "record is not the peer's own"
 	faultMalformed = "malformed frame"
 	faultTooLarge  = "frame too large"

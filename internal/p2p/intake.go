@@ -41,6 +41,7 @@ type source struct {
 	// intake.mu guards these.
 	streams int
 	current network.Stream // the one that said hello last
+	hasOurs stamp          // which of this node's records the peer said then that it has
 }
 
 func newIntake(cfg *Config) *intake {
@@ -79,14 +80,25 @@ func (in *intake) admit(s network.Stream) (*source, error) {
 }
 
 // greeted makes s the peer's stream, instead of the one that it had.
-func (in *intake) greeted(src *source, s network.Stream) {
+func (in *intake) greeted(src *source, s network.Stream, hasOurs stamp) {
 	in.mu.Lock()
 	old := src.current
-	src.current = s
+	src.current, src.hasOurs = s, hasOurs
 	in.mu.Unlock()
 	if old != nil {
 		old.ResetWithError(network.StreamSupplanted)
 	}
+}
+
+// hasOurs returns which of this node's records a peer has, by its last hello. It says so
+// once: if a hello without the record was of no use, the next one brings it.
+func (in *intake) hasOurs(p peer.ID) (has stamp) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if src := in.sources[p]; src != nil {
+		has, src.hasOurs = src.hasOurs, stamp{}
+	}
+	return has
 }
 
 // ended takes a stream out, and reports whether it was the one in use.

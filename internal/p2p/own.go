@@ -59,9 +59,20 @@ func (o *own) current() *wire.SignedRecord {
 	return o.signed
 }
 
-// hello is the first frame of a stream.
-func (o *own) hello() *wire.Hello {
+// stamp is which record of a node is meant; zero: none.
+type stamp struct{ generation, version uint64 }
+
+// hello is the first frame of a stream to a peer whose record known is here, and which has
+// said that it has this node's record has.
+func (o *own) hello(known, has stamp) *wire.Hello {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return &wire.Hello{Version: version, Features: features, Network: o.record.Network, Record: o.signed}
+	h := &wire.Hello{
+		Version: version, Features: features, Network: o.record.Network,
+		KnownGeneration: known.generation, KnownVersion: known.version,
+	}
+	if has != (stamp{o.record.Generation, o.record.Version}) {
+		h.Record = o.signed
+	}
+	return h
 }

@@ -106,7 +106,7 @@ func (r *reader) run() error {
 	if err != nil || hello == nil {
 		return err
 	}
-	r.inbound.greeted(r.source, r.stream)
+	r.inbound.greeted(r.source, r.stream, stamp{hello.KnownGeneration, hello.KnownVersion})
 	for m, size := wire.Message(hello), len(r.frame); ; {
 		if !r.deliver(m, size) {
 			return nil
@@ -149,8 +149,14 @@ func (r *reader) greet() (*wire.Hello, error) {
 	return hello, r.introduced(hello)
 }
 
-// introduced checks that the record in a hello is the peer's own.
+// introduced checks that the record in a hello is the peer's own, or known if it has none.
 func (r *reader) introduced(hello *wire.Hello) error {
+	if hello.Record == nil {
+		if r.book.record(r.source.id) == nil {
+			return violation(faultNoRecord, nil)
+		}
+		return nil
+	}
 	if err := r.records.record(r.ctx, hello.Record); errors.Is(err, errForeign) {
 		return violation(faultForeign, err)
 	} else if err != nil {

@@ -74,6 +74,11 @@ var badInput = []struct {
 		h.Version = 2
 		return [][]byte{frame(h)}
 	}},
+	{"hello of an unknown peer without a record", "hello without a record", network.StreamProtocolViolation, func(r *raw) [][]byte {
+		h := r.helloMessage()
+		h.Record = nil
+		return [][]byte{frame(h)}
+	}},
 	{"hello with somebody else's record", "record is not the peer's own", network.StreamProtocolViolation, func(r *raw) [][]byte {
 		h := r.helloMessage()
 		h.Record = someRecord(1)
@@ -128,10 +133,12 @@ func TestBadInputCostsAPeerItsStreamAndNobodyElseAnything(t *testing.T) {
 				if st.Faults[bad.fault] != 1 {
 					t.Errorf("faults: %v, want %q", st.Faults, bad.fault)
 				}
-				// It is refused for a while, unless it is merely of another network or version.
+				// It is refused for a while, unless it is merely of another network or version, or
+				// could not know that its record has been forgotten.
 				again := r.greet()
 				refused := resetCode(again) == network.StreamGated
-				if foreign := bad.fault == "foreign network" || bad.fault == "unknown version"; refused == foreign {
+				innocent := []string{"foreign network", "unknown version", "hello without a record"}
+				if refused == slices.Contains(innocent, bad.fault) {
 					t.Errorf("refused again: %v", refused)
 				}
 				time.Sleep(11 * time.Second)

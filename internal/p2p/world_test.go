@@ -1,6 +1,7 @@
 package p2p_test
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,6 +23,7 @@ type double struct {
 	steps  []step
 	locals []env.Local
 	rings  []env.TimerKey
+	known  map[idspace.ID][2]uint64 // generation and version of records
 
 	quiet   atomic.Bool // note no steps
 	onStep  hook[func(w env.World, from idspace.ID, m wire.Message)]
@@ -40,6 +42,19 @@ type step struct {
 }
 
 func (d *double) Start(env.World) {}
+
+// Known is what knows has set.
+func (d *double) Known(id idspace.ID) (generation, version uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.known[id][0], d.known[id][1]
+}
+
+func (d *double) knows(id idspace.ID, generation, version uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.known = map[idspace.ID][2]uint64{id: {generation, version}}
+}
 
 func (d *double) Step(w env.World, from idspace.ID, m wire.Message) {
 	if !d.quiet.Load() {
@@ -145,6 +160,50 @@ func introduce(all ...*site) {
 }
 
 func beacon(seq int) wire.Message { return &wire.Beacon{Seq: uint64(seq)} }
+
+// A node that dials has the other's record: the answer does not bring it again. When the
+// other's record has changed meanwhile, it does.
+func TestHelloLeavesOutARecordThatIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, s := sites(t, 3, p2p.Config{})
+		a, b, c := s[0], s[1], s[2]
+		for _, x := range s {
+			x.onStep.set(func(w env.World, from idspace.ID, m wire.Message) {
+				if m, ok := m.(*wire.Beacon); ok {
+					w.Send(from, &wire.BeaconAck{Seq: m.Seq})
+				}
+			})
+		}
+		generation, version := stampOf(t, b.Record())
+		a.knows(b.ID(), generation, version)
+		a.Act(func(w env.World) { w.SendDial(b.ID(), beacon(1)) })
+		c.knows(b.ID(), generation, version-1)
+		c.Act(func(w env.World) { w.SendDial(b.ID(), beacon(1)) })
+		time.Sleep(time.Second)
+		for _, x := range []struct {
+			at   *site
+			from *site
+			has  bool
+		}{{b, a, true}, {a, b, false}, {b, c, true}, {c, b, true}} {
+			if acks := x.at.got(wire.KindBeaconAck); x.at != b && len(acks) != 1 {
+				t.Errorf("%d acks", len(acks))
+			}
+			hellos := slices.DeleteFunc(x.at.got(wire.KindHello), func(s step) bool { return s.from != x.from.ID() })
+			if len(hellos) != 1 || (hellos[0].m.(*wire.Hello).Record != nil) != x.has {
+				t.Errorf("hellos %v, want one, with a record: %v", hellos, x.has)
+			}
+		}
+	})
+}
+
+func stampOf(t *testing.T, s *wire.SignedRecord) (generation, version uint64) {
+	t.Helper()
+	r, err := s.Node()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Generation, r.Version
+}
 
 func TestFramesFlowBothWays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

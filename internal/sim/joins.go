@@ -14,15 +14,12 @@ type joins struct {
 }
 
 // sent counts a message: by its kind, and for a joining node if it is to, from or about one.
-func (r *run) sent(from, to *world.Host, m wire.Message, size int) {
+func (r *run) sent(from, to *world.Host, m wire.Message, size, headers int) {
 	r.stats.kinds.add(m, size)
 	if r.loading {
-		r.charge(from, to, m, size+packetHeaders)
+		r.charge(from, to, m, size+headers)
 	}
 }
-
-// packetHeaders is counted with every message of a joining node, as if none shared a packet.
-const packetHeaders = 60
 
 func (r *run) charge(from, to *world.Host, m wire.Message, size int) {
 	switch x := m.(type) {

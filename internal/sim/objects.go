@@ -220,6 +220,9 @@ func (s *search) passed(at *member) {
 func (s *search) ended(o *env.Outcome) {
 	st := &s.run.stats
 	w := &st.windows[s.window]
+	if o.Status != env.OK && s.orphaned() {
+		return
+	}
 	st.searched++
 	w.searched++
 	switch o.Status {
@@ -235,6 +238,12 @@ func (s *search) ended(o *env.Outcome) {
 	case env.Unknown:
 		st.unknown++
 	}
+}
+
+// orphaned reports whether all servers that lived when the search began have gone since, or
+// have said that they are about to.
+func (s *search) orphaned() bool {
+	return !slices.ContainsFunc(s.servers, func(x server) bool { return !x.member.host.Down() && !x.member.leaving })
 }
 
 // known reports whether a server that the roots knew when the search began is still up,

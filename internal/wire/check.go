@@ -101,7 +101,10 @@ func checkUse(u Use) error {
 }
 
 func (m *Hello) check() error {
-	return errors.Join(checkLen("network", len(m.Network), MaxNetwork), checkRecord(m.Record))
+	if err := checkLen("network", len(m.Network), MaxNetwork); err != nil || m.Record == nil {
+		return err
+	}
+	return checkRecord(m.Record)
 }
 
 func (m *Beacon) check() error    { return errors.Join(checkUse(m.Use), checkCoord(m.Coord)) }

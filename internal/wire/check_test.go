@@ -25,7 +25,6 @@ func many[T any](n int, one T) []T {
 
 func TestMessagesBeyondALimitAreRefusedWhole(t *testing.T) {
 	for name, m := range map[string]wire.Message{
-		"hello without a record":     &wire.Hello{},
 		"hello of a long network":    &wire.Hello{Network: strings.Repeat("n", wire.MaxNetwork+1), Record: record},
 		"hello with a heavy record":  &wire.Hello{Record: heavy},
 		"beacon of unknown use":      &wire.Beacon{Use: 9},

@@ -79,7 +79,9 @@ func (r *NodeRecord) Newer(old *NodeRecord) bool {
 func Signed(m Message) ([]*SignedRecord, error) {
 	switch m := m.(type) {
 	case *Hello:
-		return []*SignedRecord{m.Record}, nil
+		if m.Record != nil {
+			return []*SignedRecord{m.Record}, nil
+		}
 	case *Records:
 		return m.Records, nil
 	case *WitnessReply:

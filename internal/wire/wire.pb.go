@@ -921,13 +921,16 @@ func (x *MessageRecord) GetPayloadHash() []byte {
 }
 
 type Hello struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Version       uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
-	Features      uint64                 `protobuf:"varint,2,opt,name=features,proto3" json:"features,omitempty"`
-	Network       string                 `protobuf:"bytes,3,opt,name=network,proto3" json:"network,omitempty"`
-	Record        *SignedRecord          `protobuf:"bytes,4,opt,name=record,proto3" json:"record,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Version  uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Features uint64                 `protobuf:"varint,2,opt,name=features,proto3" json:"features,omitempty"`
+	Network  string                 `protobuf:"bytes,3,opt,name=network,proto3" json:"network,omitempty"`
+	Record   *SignedRecord          `protobuf:"bytes,4,opt,name=record,proto3" json:"record,omitempty"` // none if the reader has said that it has this one
+	// Of the reader's record that the sender has; 0 if it has none.
+	KnownGeneration uint64 `protobuf:"varint,5,opt,name=known_generation,json=knownGeneration,proto3" json:"known_generation,omitempty"`
+	KnownVersion    uint64 `protobuf:"varint,6,opt,name=known_version,json=knownVersion,proto3" json:"known_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Hello) Reset() {
@@ -986,6 +989,20 @@ func (x *Hello) GetRecord() *SignedRecord {
 		return x.Record
 	}
 	return nil
+}
+
+func (x *Hello) GetKnownGeneration() uint64 {
+	if x != nil {
+		return x.KnownGeneration
+	}
+	return 0
+}
+
+func (x *Hello) GetKnownVersion() uint64 {
+	if x != nil {
+		return x.KnownVersion
+	}
+	return 0
 }
 
 type Beacon struct {
@@ -3169,12 +3186,14 @@ const file_wire_proto_rawDesc = "" +
 	"\x04call\x18\x02 \x01(\x06R\x04call\x12\x10\n" +
 	"\x03key\x18\x03 \x01(\fR\x03key\x12\x10\n" +
 	"\x03app\x18\x04 \x01(\tR\x03app\x12!\n" +
-	"\fpayload_hash\x18\x05 \x01(\fR\vpayloadHash\"\x8f\x01\n" +
+	"\fpayload_hash\x18\x05 \x01(\fR\vpayloadHash\"\xdf\x01\n" +
 	"\x05Hello\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1a\n" +
 	"\bfeatures\x18\x02 \x01(\x04R\bfeatures\x12\x18\n" +
 	"\anetwork\x18\x03 \x01(\tR\anetwork\x126\n" +
-	"\x06record\x18\x04 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06record\"p\n" +
+	"\x06record\x18\x04 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06record\x12)\n" +
+	"\x10known_generation\x18\x05 \x01(\x04R\x0fknownGeneration\x12#\n" +
+	"\rknown_version\x18\x06 \x01(\x04R\fknownVersion\"p\n" +
 	"\x06Beacon\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x06R\x03seq\x12'\n" +
 	"\x03use\x18\x02 \x01(\x0e2\x15.tapestry.wire.v1.UseR\x03use\x12\x15\n" +

@@ -17,6 +17,8 @@ type conn struct {
 	last   mono.Time       // when what was sent last arrives: a stream keeps its order
 	queued *[]wire.Message // until it is open
 	open   bool
+	knows  bool // the peer has said that it has this host's record
+	silent bool // the peer has dialed, and nothing was sent to it yet
 }
 
 // connTable finds connections by peer: open addressing with linear probing. Identifiers
@@ -104,6 +106,9 @@ func (h *Host) Send(to idspace.ID, m wire.Message) {
 			*c.queued = append(*c.queued, m)
 		}
 	default:
+		if c.silent {
+			h.greet(c)
+		}
 		h.out = append(h.out, outgoing{c, m})
 	}
 }
@@ -164,11 +169,12 @@ const (
 	peerDialed
 )
 
-// opened says hello and sends what has waited.
+// opened sends what has waited, after a hello. Who was dialed says hello when it has
+// something to say.
 func (h *Host) opened(c *conn, by dialer) {
 	c.open = true
-	h.out = append(h.out, outgoing{c, &wire.Hello{Version: 1, Network: h.world.cfg.Network, Record: h.record}})
-	if c.queued != nil {
+	if c.silent = c.queued == nil; !c.silent {
+		h.greet(c)
 		for _, m := range *c.queued {
 			h.out = append(h.out, outgoing{c, m})
 		}
@@ -177,6 +183,25 @@ func (h *Host) opened(c *conn, by dialer) {
 	}
 	h.idle(c)
 	h.flush()
+}
+
+// greet says hello to a peer, without the record that it has.
+func (h *Host) greet(c *conn) {
+	c.silent = false
+	hello := &wire.Hello{Version: 1, Network: h.world.cfg.Network}
+	if !c.knows {
+		hello.Record = h.record
+	}
+	hello.KnownGeneration, hello.KnownVersion = h.node.Known(c.peer.id)
+	h.out = append(h.out, outgoing{c, hello})
+}
+
+// greeted notes whether a peer has this host's record.
+func (h *Host) greeted(by *Host, hello *wire.Hello) {
+	if c := h.conns.of(by.id); c != nil {
+		generation, version := h.node.Known(h.id)
+		c.knows = hello.KnownGeneration == generation && hello.KnownVersion == version
+	}
 }
 
 // Link opens a connection between two hosts at once, without a word: for overlays that

@@ -2,6 +2,7 @@ package world
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
 
@@ -53,7 +54,7 @@ func (w *World) Add(b Birth) (*Host, error) {
 		world: w, number: int32(len(w.hosts)), place: int32(b.Place), generation: 1,
 		born: w.now,
 	}
-	peer := fmt.Appendf(nil, "sim-%d-%d", w.cfg.Seed, h.number)
+	peer := peerID(w.cfg.Seed, h.number)
 	if b.Again != nil {
 		peer = b.Again.record.PublicKey
 		h.place, h.generation = b.Again.place, b.Again.generation+1
@@ -175,6 +176,12 @@ func (h *Host) Emit(ev env.Event) {
 	if f := h.world.Hooks.Event; f != nil {
 		f(h, ev)
 	}
+}
+
+// peerID makes up the peer ID of a host, as long as that of an Ed25519 key: sizes count.
+func peerID(seed uint64, number int32) []byte {
+	key := sha256.Sum256(fmt.Appendf(nil, "sim-%d-%d", seed, number))
+	return append([]byte{0, 0x24, 8, 1, 0x12, 0x20}, key[:]...)
 }
 
 // Sign seals a record without a signature.

@@ -89,10 +89,14 @@ func (w *World) load(number int32, m wire.Message) {
 		p.msgs = append(p.msgs, m)
 		size = proto.Size(m) + frameOverhead
 	}
+	headers := 0
+	if p.size == overhead {
+		headers = overhead
+	}
 	p.size += size
 	w.totals.Messages++
 	if w.Hooks.Sent != nil {
-		w.Hooks.Sent(p.from, p.to, m, size)
+		w.Hooks.Sent(p.from, p.to, m, size, headers)
 	}
 }
 
@@ -240,6 +244,9 @@ func (w *World) deliver(from, to *Host, m wire.Message) {
 	}
 	if w.Hooks.Arrived != nil {
 		w.Hooks.Arrived(from, to, m)
+	}
+	if hello, ok := m.(*wire.Hello); ok {
+		to.greeted(from, hello)
 	}
 	to.node.Step(to, from.id, m)
 	to.settle()

@@ -78,8 +78,9 @@ type Hooks struct {
 	Outcome func(*Host, *env.Outcome)
 	// Upcall answers a message that a node delivers to its application.
 	Upcall func(*Host, *env.Upcall) *env.HandlerReply
-	// Sent is told of every message with its size, packet overhead aside.
-	Sent func(from, to *Host, m wire.Message, size int)
+	// Sent is told of every message with its size. The first of a packet has its headers to
+	// bear, the others that share it none.
+	Sent func(from, to *Host, m wire.Message, size, headers int)
 	// Arrived is told of every message before its node is.
 	Arrived func(from, to *Host, m wire.Message)
 	// Stepped is told after every event of a node.
