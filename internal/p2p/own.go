@@ -44,7 +44,9 @@ func (o *own) update(addrs []multiaddr.Multiaddr) (changed bool, err error) {
 	}
 	o.record.Addrs = raw
 	o.record.Version++
-	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(o.record)
+	said := proto.CloneOf(o.record)
+	said.Peer = nil // it follows from the key
+	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(said)
 	if err != nil {
 		return false, err
 	}

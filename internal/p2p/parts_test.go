@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -238,6 +239,27 @@ func TestARecordIsVerifiedOnceAndRemembered(t *testing.T) {
 	}
 	if err := v.record(over, r); !errors.Is(err, context.Canceled) {
 		t.Error("a record that the book has forgotten is not taken up again:", err)
+	}
+}
+
+// A node record leaves out the peer ID that follows from its key: by libp2p's own reckoning.
+func TestPeerIDsFollowFromPublicKeys(t *testing.T) {
+	for _, kind := range []int{crypto.Ed25519, crypto.Secp256k1, crypto.ECDSA, crypto.RSA} {
+		_, public, err := crypto.GenerateKeyPairWithReader(kind, 2048, rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := crypto.MarshalPublicKey(public)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := peer.IDFromPublicKey(public)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := peer.ID(wire.PeerOf(raw)); got != want {
+			t.Errorf("key of kind %d: peer %v, want %v", kind, got, want)
+		}
 	}
 }
 

@@ -28,8 +28,14 @@ func (r *SignedRecord) Node() (*NodeRecord, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(rec.Zone) > MaxZone || len(rec.Peer) == 0 {
-		return nil, fmt.Errorf("node record with a zone of %d bytes, peer ID of %d bytes", len(rec.Zone), len(rec.Peer))
+	if len(rec.Zone) > MaxZone {
+		return nil, fmt.Errorf("node record with a zone of %d bytes", len(rec.Zone))
+	}
+	if len(rec.Peer) == 0 && len(r.PublicKey) == 0 {
+		return nil, errors.New("node record without a public key")
+	}
+	if len(rec.Peer) == 0 {
+		rec.Peer = PeerOf(r.PublicKey)
 	}
 	return rec, checkLen("network", len(rec.Network), MaxNetwork)
 }

@@ -44,7 +44,7 @@ func TestRecordsOpenAsTheirKindAlone(t *testing.T) {
 func TestMalformedRecordsDoNotOpen(t *testing.T) {
 	long := strings.Repeat("x", 2000)
 	bad := map[string]*wire.SignedRecord{
-		"node without a peer":         signed(wire.NodeKind, &wire.NodeRecord{}),
+		"node without a key":          {PayloadType: []byte(wire.NodeKind)},
 		"node in a long zone":         signed(wire.NodeKind, &wire.NodeRecord{Peer: id20, Zone: long}),
 		"node of a long network":      signed(wire.NodeKind, &wire.NodeRecord{Peer: id20, Network: long}),
 		"node of many addresses":      signed(wire.NodeKind, &wire.NodeRecord{Peer: id20, Addrs: many(wire.MaxAddrs+1, id20)}),

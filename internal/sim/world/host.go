@@ -54,21 +54,21 @@ func (w *World) Add(b Birth) (*Host, error) {
 		world: w, number: int32(len(w.hosts)), place: int32(b.Place), generation: 1,
 		born: w.now,
 	}
-	peer := peerID(w.cfg.Seed, h.number)
+	key := publicKey(w.cfg.Seed, h.number)
 	if b.Again != nil {
-		peer = b.Again.record.PublicKey
+		key = b.Again.record.PublicKey
 		h.place, h.generation = b.Again.place, b.Again.generation+1
 	}
-	h.id = idspace.Hash(peer)
+	h.id = idspace.Hash(wire.PeerOf(key))
 	payload, err := proto.Marshal(&wire.NodeRecord{
-		Network: w.cfg.Network, Peer: peer, Generation: h.generation,
+		Network: w.cfg.Network, Generation: h.generation,
 		Addrs: [][]byte{{4, 10, byte(h.place >> 16), byte(h.place >> 8), byte(h.place), 0x91, 2, 0x10, 0x40, 0xcc, 3}},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("record of node %d: %w", h.number, err)
 	}
-	h.record = sealed(wire.NodeKind, payload, peer)
-	w.records[string(peer)] = h.record
+	h.record = sealed(wire.NodeKind, payload, key)
+	w.records[string(key)] = h.record
 	h.rng = rand.New(rand.NewPCG(w.cfg.Seed, uint64(h.number)+1))
 	cfg := node.Config{Self: h.id, Network: w.cfg.Network, Record: h.record, Generation: h.generation, Same: w.same}
 	if w.cfg.Node != nil {
@@ -178,10 +178,10 @@ func (h *Host) Emit(ev env.Event) {
 	}
 }
 
-// peerID makes up the peer ID of a host, as long as that of an Ed25519 key: sizes count.
-func peerID(seed uint64, number int32) []byte {
+// publicKey makes up the key of a host, as long as an Ed25519 key of libp2p: sizes count.
+func publicKey(seed uint64, number int32) []byte {
 	key := sha256.Sum256(fmt.Appendf(nil, "sim-%d-%d", seed, number))
-	return append([]byte{0, 0x24, 8, 1, 0x12, 0x20}, key[:]...)
+	return append([]byte{8, 1, 0x12, 0x20}, key[:]...)
 }
 
 // Sign seals a record without a signature.
