@@ -46,8 +46,14 @@ func (n *Node) dispatch(e env.Env, from idspace.ID, m wire.Message) {
 	}
 }
 
-// local hands a local message to the machine that serves it.
+// local hands a local message to the machines that it is for: word of the world, a request
+// of the face, or what one machine tells another.
 func (n *Node) local(e env.Env, l env.Local) {
+	_ = n.fact(e, l) || n.request(e, l) || n.judgement(e, l) || n.passage(e, l)
+}
+
+// fact is what the world tells.
+func (n *Node) fact(e env.Env, l env.Local) bool {
 	switch l := l.(type) {
 	case *env.Unreachable:
 		n.heartbeat.OnUnreachable(e, l)
@@ -59,15 +65,45 @@ func (n *Node) local(e env.Env, l env.Local) {
 	case *env.SelfChanged:
 		n.membership.OnSelf(e, l)
 		n.publish.OnSelf(e, l)
+	case *env.Seeds:
+		n.membership.OnSeeds(e, l)
+	case *env.HandlerReply:
+		n.handled(e, l)
+	default:
+		return false
+	}
+	return true
+}
+
+// request is what the face asks for.
+func (n *Node) request(e env.Env, l env.Local) bool {
+	switch l := l.(type) {
 	case *env.JoinRequest:
 		n.heartbeat.Open()
 		n.membership.OnJoin(e, l)
-	case *env.Seeds:
-		n.membership.OnSeeds(e, l)
 	case *env.LeaveRequest:
 		n.membership.OnLeave(e, l)
 	case *env.Cancel:
 		n.cancel(e, l.Call)
+	case *env.PublishRequest:
+		n.publish.OnPublish(e, l)
+	case *env.UnpublishRequest:
+		n.publish.OnUnpublish(e, l)
+	case *env.LocateRequest:
+		n.locate.OnLocate(e, l)
+	case *env.SendRequest:
+		n.messages.OnSend(e, l)
+	case *env.MulticastRequest:
+		n.multicast.OnRequest(e, l)
+	default:
+		return false
+	}
+	return true
+}
+
+// judgement is what machines find out about other nodes, and want to know of them.
+func (n *Node) judgement(e env.Env, l env.Local) bool {
+	switch l := l.(type) {
 	case *env.Heard:
 		n.heartbeat.OnHeard(e, l)
 	case *env.Missed:
@@ -80,22 +116,6 @@ func (n *Node) local(e env.Env, l env.Local) {
 		n.heartbeat.OnHints(e, l)
 	case *env.Verdict:
 		n.verdict(e, l)
-	case *env.Changed:
-		n.witness.OnChanged(e, l)
-		n.router.OnChanged(e, l)
-		n.publish.OnChanged(e, l)
-		n.multicast.OnChanged(e, l)
-	case *env.Activated:
-		n.router.OnActivated(e)
-		n.publish.OnActivated(e)
-	default:
-		n.localMember(e, l)
-	}
-}
-
-// localMember is the part of local that serves membership, and the requests for objects.
-func (n *Node) localMember(e env.Env, l env.Local) {
-	switch l := l.(type) {
 	case *env.Pointed:
 		n.membership.OnPointed(e, l)
 	case *env.Up:
@@ -105,40 +125,34 @@ func (n *Node) localMember(e env.Env, l env.Local) {
 	case *env.Down:
 		n.membership.OnDown(e, l)
 		n.locate.OnDown(e, l)
+	case *env.Changed:
+		n.witness.OnChanged(e, l)
+		n.router.OnChanged(e, l)
+		n.publish.OnChanged(e, l)
+		n.multicast.OnChanged(e, l)
+	case *env.Named:
+		n.membership.OnNamed(e, l)
+	case *env.Judged:
+		n.witness.OnJudged(e, l)
+	case *env.Witnessed:
+		n.router.OnWitnessed(e)
 	case *env.Strangers:
 		n.locate.OnStrangers(l)
 		n.witness.OnStrangers()
-	case *env.Departing:
-		n.heartbeat.OnDeparting()
-	case *env.Departed:
-		n.router.OnDeparted()
-	case *env.Withdraw:
-		n.publish.OnWithdraw(e)
-	case *env.Withdrawn:
-		n.membership.OnWithdrawn(e)
-	case *env.PublishRequest:
-		n.publish.OnPublish(e, l)
-	case *env.UnpublishRequest:
-		n.publish.OnUnpublish(e, l)
-	case *env.LocateRequest:
-		n.locate.OnLocate(e, l)
 	case *env.Located:
 		n.messages.OnLocated(e, l)
-	case *env.SendRequest:
-		n.messages.OnSend(e, l)
-	case *env.HandlerReply:
-		n.handled(e, l)
 	default:
-		n.localInsertion(e, l)
+		return false
 	}
+	return true
 }
 
-// localInsertion is the part of local by which nodes are inserted, take their leave, or are
-// found where nobody was thought to be.
-func (n *Node) localInsertion(e env.Env, l env.Local) {
+// passage is how nodes come in, and this one leaves.
+func (n *Node) passage(e env.Env, l env.Local) bool {
 	switch l := l.(type) {
-	case *env.MulticastRequest:
-		n.multicast.OnRequest(e, l)
+	case *env.Activated:
+		n.router.OnActivated(e)
+		n.publish.OnActivated(e)
 	case *env.Insert:
 		n.multicast.OnInsert(e, l)
 	case *env.Inserted:
@@ -155,15 +169,20 @@ func (n *Node) localInsertion(e env.Env, l env.Local) {
 		n.membership.OnHandedOver(e, l)
 	case *env.Drained:
 		n.membership.OnDrained(e)
-	case *env.Named:
-		n.membership.OnNamed(e, l)
-	case *env.Judged:
-		n.witness.OnJudged(e, l)
-	case *env.Witnessed:
-		n.router.OnWitnessed(e)
 	case *env.Released:
 		n.membership.OnReleased(e, l)
+	case *env.Departing:
+		n.heartbeat.OnDeparting()
+	case *env.Departed:
+		n.router.OnDeparted()
+	case *env.Withdraw:
+		n.publish.OnWithdraw(e)
+	case *env.Withdrawn:
+		n.membership.OnWithdrawn(e)
+	default:
+		return false
 	}
+	return true
 }
 
 // handled goes to the machine that handed the message to the application.

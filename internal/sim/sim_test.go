@@ -83,7 +83,7 @@ func BenchmarkRun(b *testing.B) {
 		b.Run(map[bool]string{true: "fast", false: "codec"}[fast], func(b *testing.B) {
 			for b.Loop() {
 				c := Default()
-				c.Nodes, c.Duration, c.Warm, c.Fast = 1000, 20*time.Second, "always", fast
+				c.Nodes, c.Duration, c.Warm, c.Fast = 1000, 200*time.Second, "always", fast
 				r := played(b, c)
 				b.ReportMetric(float64(r.Events)/r.WallS, "events/s")
 				b.ReportMetric(r.VirtualS/r.WallS, "virtual-s/s")
