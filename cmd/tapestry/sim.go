@@ -48,7 +48,7 @@ violation, it is printed and the exit code is 1.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.simulate(cmd, s) },
 	}
 	s.flags(cmd.Flags())
-	cmd.AddCommand(c.simCompare(), c.simExplore())
+	cmd.AddCommand(c.simCompare(), c.simDraw(), c.simExplore())
 	return cmd
 }
 

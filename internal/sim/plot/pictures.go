@@ -1,9 +1,11 @@
 package plot
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"math"
+	"slices"
 
 	"github.com/tapestry-dolr/tapestry/internal/sim/report"
 	"gonum.org/v1/plot"
@@ -35,6 +37,8 @@ var pictures = []picture{
 			"Without objects: of lookups, by that to the root. 1 is ideal."},
 	{Name: "hops", Title: "Hops", draw: hops,
 		Caption: "Share of lookups by the number of hops that they took."},
+	{Name: "joining", Title: "Joining, by size", draw: joining,
+		Caption: "Bytes to, from and about a node until it is a member, of overlays of several sizes. A straight line grows like log N."},
 }
 
 // named is how a run is called beside another, or "" if it is alone.
@@ -301,5 +305,30 @@ func hops(runs []*report.Report) ([]byte, error) {
 		ticks = append(ticks, plot.Tick{Value: float64(x), Label: fmt.Sprint(x)})
 	}
 	p.X.Tick.Marker = ticks
+	return svg(p)
+}
+
+// joining draws what a join costs over the size of the overlay.
+func joining(runs []*report.Report) ([]byte, error) {
+	p := canvas("nodes", "kB per join")
+	var cost plotter.XYs
+	top := 0.0
+	p.X.Min, p.X.Max = math.Inf(1), 0
+	for _, r := range runs {
+		if r.Joins.Total > 0 && r.Nodes > 0 {
+			xy := plotter.XY{X: float64(r.Nodes), Y: r.Joins.BytesMean / 1e3}
+			cost = append(cost, xy)
+			top, p.X.Min, p.X.Max = max(top, xy.Y), min(p.X.Min, xy.X), max(p.X.Max, xy.X)
+		}
+	}
+	if p.X.Min >= p.X.Max { // one size is no line
+		return nil, nil
+	}
+	slices.SortFunc(cost, func(a, b plotter.XY) int { return cmp.Compare(a.X, b.X) })
+	curve(p, "", pieces(cost), stroke{color: hue(0), dots: true})
+	p.Y.Min, p.Y.Max = 0, top*1.08
+	steps(&p.Y, plain)
+	p.X.Min, p.X.Max = p.X.Min/1.2, p.X.Max*1.2
+	decades(&p.X, plain)
 	return svg(p)
 }

@@ -82,6 +82,30 @@ func TestFolderHoldsReportPageAndPictures(t *testing.T) {
 	}
 }
 
+// Overlays of several sizes show what a join costs; of one size there is nothing to show.
+func TestJoiningIsDrawnOverTheSize(t *testing.T) {
+	var sizes []*report.Report
+	for _, n := range []int{1000, 100, 10000} {
+		r := sample("tapestry", 1)
+		r.Nodes, r.Joins = n, report.Joins{Total: 50, BytesMean: 2e4 + float64(n)}
+		sizes = append(sizes, r)
+	}
+	dir := filepath.Join(out(t), "sizes")
+	if err := plot.Write(dir, sizes...); err != nil {
+		t.Fatal(err)
+	}
+	if err := wellFormed(read(t, dir, "joining.svg")); err != nil {
+		t.Error(err)
+	}
+	dir = filepath.Join(out(t), "size")
+	if err := plot.Write(dir, sizes[0], sizes[0]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "joining.svg")); err == nil {
+		t.Error("a line is drawn through one size")
+	}
+}
+
 // out is where the pictures go: to $TAPESTRY_PICTURES, to be looked at, if it is set.
 func out(t *testing.T) string {
 	if dir := os.Getenv("TAPESTRY_PICTURES"); dir != "" {
