@@ -47,6 +47,9 @@ type Config struct {
 	// answers come late: Lifeguard's highest local health score. If zero, 7; below zero it
 	// never waits longer.
 	Awareness int
+	// Asleep is for how long this node has not run when it no longer trusts what it believes.
+	// If zero, 15 s (design §7).
+	Asleep time.Duration
 	// GateProbes is how often a stranger is asked before the gate gives up. If zero, 3.
 	GateProbes int
 	// GateSpacing is the time between those, dialing included. If zero, 1500 ms.
@@ -64,6 +67,7 @@ func (c Config) WithDefaults() Config {
 	def(&c.Slowest, 60*time.Second)
 	def(&c.ProbeSpacing, 150*time.Millisecond)
 	def(&c.GateSpacing, 1500*time.Millisecond)
+	def(&c.Asleep, 15*time.Second)
 	if c.Stale == 0 {
 		c.Stale = 0.1
 	}
@@ -86,6 +90,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("heartbeat: ProbeSpacing %v, GateSpacing %v: want positive", c.ProbeSpacing, c.GateSpacing)
 	case c.Fastest < time.Second || c.Slowest < c.Fastest || c.Slowest > maxLife/lives:
 		return fmt.Errorf("heartbeat: Fastest %v, Slowest %v: want 1 s to %v, in order", c.Fastest, c.Slowest, maxLife/lives)
+	case c.Asleep < 2*c.Fastest:
+		return fmt.Errorf("heartbeat: Asleep is %v, want at least twice Fastest, %v", c.Asleep, c.Fastest)
 	case c.Stale <= 0 || c.Stale >= 1:
 		return fmt.Errorf("heartbeat: Stale is %v, want a share between 0 and 1", c.Stale)
 	case c.DeathProbes < 1 || c.GateProbes < 1:
@@ -108,6 +114,7 @@ type Monitor struct {
 	watches idspace.Table[*watch] // one per link, and one per stranger being probed
 	open    bool                  // this node has begun to join: others may point at it
 
+	running  running
 	health   health
 	failures failures
 	period   time.Duration // the mean time between beacons, as it is now
@@ -147,7 +154,8 @@ func New(cfg Config, table *links.Table) *Monitor {
 // Start sets the first timer, and this node somewhere among the coordinates.
 func (m *Monitor) Start(e env.Env) {
 	m.links.Begin(e.Rand())
-	e.SetTimer(env.TimerKey{Room: env.Heartbeat, What: timerSweep}, m.cfg.Fastest)
+	m.running.last = e.Now()
+	m.nextSweep(e)
 }
 
 // Open lets others point at this node from now on: it joins.

@@ -165,9 +165,15 @@ func (m *Monitor) OnUnreachable(e env.Env, x *env.Unreachable) {
 	e.SetTimer(env.TimerKey{Room: env.Heartbeat, What: timerAgain, Peer: x.Peer}, m.cfg.ProbeSpacing)
 }
 
+// nextSweep sets the time of the next sweep.
+func (m *Monitor) nextSweep(e env.Env) {
+	m.running.due = e.Now().Add(m.cfg.Fastest)
+	e.SetTimer(env.TimerKey{Room: env.Heartbeat, What: timerSweep}, m.cfg.Fastest)
+}
+
 // sweep forgets backpointers that were not renewed.
 func (m *Monitor) sweep(e env.Env) {
-	e.SetTimer(env.TimerKey{Room: env.Heartbeat, What: timerSweep}, m.cfg.Fastest)
+	m.nextSweep(e)
 	m.retune(e)
 	for _, l := range m.links.Expired(e.Now()) {
 		l.Theirs = wire.Use_USE_NONE

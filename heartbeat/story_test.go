@@ -58,6 +58,7 @@ type story struct {
 //	answers PEER                       from now on PEER answers every beacon at once
 //	hello|heard|missed|closed|unreachable|unlink|leave PEER
 //	advance DURATION                   time passes, timers fire
+//	stall DURATION                     time passes, and the machine does not run
 //	links                              print the table
 func TestStories(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
@@ -97,6 +98,7 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) {
 			t.Fatal(err)
 		}
 		s.Advance(d, func(k env.TimerKey) {
+			s.monitor.Awake(s.world)
 			s.monitor.OnTimer(s.world, k)
 			if seq := s.beacons[k.Peer]; s.answers[k.Peer] && seq != 0 {
 				s.beacons[k.Peer] = 0
@@ -104,6 +106,13 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) {
 				s.monitor.OnBeaconAck(s.world, k.Peer, &wire.BeaconAck{Seq: seq})
 			}
 		})
+	case "stall":
+		d, err := time.ParseDuration(d.CmdArgs[0].Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Pass(d)
+		s.monitor.Awake(s.world)
 	case "links":
 		for _, l := range s.links.All() {
 			s.Line("%s mine=%s asked=%s theirs=%s suspect=%v timeout=%v", s.Of(l.ID), l.Mine.Name(),

@@ -165,13 +165,17 @@ func (r *Router) release(e env.Env) {
 func (r *Router) OnDeparted() { r.active = false }
 
 // Doubt stops this node from answering as root, though it is a member: it has lost
-// everybody it knew (design §6, partitions). Trust lets it answer again.
+// everybody it knew (design §6, partitions), or did not run for a while. Trust lets it
+// answer again.
 func (r *Router) Doubt() { r.unsure = true }
 
 // Trust is described at Doubt.
 func (r *Router) Trust() { r.unsure = false }
 
-// Active reports whether this node may answer as root.
+// Sure reports whether this node answers as root: it is active, and has no doubt.
+func (r *Router) Sure() bool { return r.active && !r.unsure }
+
+// Active reports whether this node is a member.
 func (r *Router) Active() bool { return r.active }
 
 // Pending returns how many envelopes wait for an acknowledgement or a verdict.

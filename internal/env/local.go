@@ -223,6 +223,10 @@ type Activated struct{}
 // routing to membership.
 type Drained struct{}
 
+// Stalled: this node did not run for a while, and what it believes is as old. From heartbeat
+// to membership.
+type Stalled struct{ For time.Duration }
+
 // Departing: this node has said goodbye; nobody may point at it any more. From
 // membership to heartbeat. Departed: it is no member any more. To routing.
 type (
@@ -313,6 +317,7 @@ func (*Suspect) local()          {}
 func (*Down) local()             {}
 func (*Changed) local()          {}
 func (*Strangers) local()        {}
+func (*Stalled) local()          {}
 func (*Named) local()            {}
 func (*Judged) local()           {}
 func (*Witnessed) local()        {}

@@ -41,6 +41,8 @@ func (e *Env) describeInsertion(m env.Local) string {
 		return fmt.Sprintf("judged %s alive=%v", e.Of(m.Peer), m.Alive)
 	case *env.Witnessed:
 		return "witnessed"
+	case *env.Stalled:
+		return fmt.Sprintf("stalled for %v", m.For)
 	case *env.Unpinned:
 		return "unpinned " + e.Of(m.Node)
 	case *env.HandOver:

@@ -147,6 +147,9 @@ func (e *Env) StopTimer(k env.TimerKey) {
 // Timers is how many timers are set.
 func (e *Env) Timers() int { return len(e.timers) }
 
+// Pass lets time go by in which the machine does not run: timers stay due.
+func (e *Env) Pass(d time.Duration) { e.now = e.now.Add(d) }
+
 // Advance lets d pass and calls fire with the timers that come due, at their time.
 func (e *Env) Advance(d time.Duration, fire func(env.TimerKey)) {
 	end := e.now.Add(d)

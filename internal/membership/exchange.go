@@ -277,6 +277,7 @@ func (m *Member) OnRecords(e env.Env, from idspace.ID, r *wire.Records) {
 // OnHello takes the record of a peer that opened a link. A peer that has heard that its
 // record is known here leaves it out.
 func (m *Member) OnHello(e env.Env, from idspace.ID, h *wire.Hello) {
+	m.book.unbury(from) // the dead open no connections
 	p := m.book.find(from)
 	switch {
 	case h.Record != nil:

@@ -79,6 +79,15 @@ func (b *book) unbury(id idspace.ID) {
 	}
 }
 
+// OnMet takes the verdict on a node that another machine has asked for: one that was found
+// dead, and answers, is a candidate again.
+func (m *Member) OnMet(e env.Env, v *env.Verdict) {
+	if p := m.book.find(v.Peer); v.Alive && p != nil && p.buried {
+		m.book.unbury(v.Peer)
+		m.consider(e, v.Peer)
+	}
+}
+
 // unburyAll lifts all tombstones: whoever was found dead may have been cut off.
 func (b *book) unburyAll() {
 	for _, p := range b.order {
@@ -129,7 +138,7 @@ func (p *partition) becomeLonely(e env.Env) {
 func (p *partition) endLoneliness(e env.Env) {
 	if p.lonely {
 		p.lonely = false
-		p.m.router.Trust()
+		p.m.trust()
 		e.StopTimer(env.TimerKey{Room: env.Membership, What: timerAlone})
 	}
 }

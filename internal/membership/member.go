@@ -65,7 +65,7 @@ type Config struct {
 	// coordinates are not asked how far it is. If zero, 10 min.
 	Resample time.Duration
 	// Improve is how many candidates are measured each RowPeriod that coordinates say are
-	// clearly nearer than somebody. If zero, 1.
+	// clearly nearer than somebody; while the map changes it is one. If zero, 3.
 	Improve int
 	// Insertions is the most joining nodes that are inserted at once. If zero, 64.
 	Insertions int
@@ -92,7 +92,7 @@ func (c Config) WithDefaults() Config {
 	for _, n := range []struct {
 		field *int
 		value int
-	}{{&c.Eager, 8}, {&c.Stretch, 3}, {&c.Probes, 16}, {&c.Known, 512}, {&c.JoinRounds, 10}, {&c.Insertions, 64}, {&c.Improve, 1}} {
+	}{{&c.Eager, 8}, {&c.Stretch, 3}, {&c.Probes, 16}, {&c.Known, 512}, {&c.JoinRounds, 10}, {&c.Insertions, 64}, {&c.Improve, 3}} {
 		if *n.field == 0 {
 			*n.field = n.value
 		}
@@ -120,13 +120,14 @@ func (c Config) Validate() error {
 
 // The timers of this room.
 const (
-	timerLeaf  uint8 = iota // exchange leaf sets with a member
-	timerRow                // exchange a row with a neighbor
-	timerJoin               // the join under way has waited long enough
-	timerLeave              // the departure under way has waited long enough
-	timerLock               // the insertion of Peer has had its time
-	timerProbe              // probe for this node's own ID
-	timerAlone              // this node has been lonely for long enough
+	timerLeaf    uint8 = iota // exchange leaf sets with a member
+	timerRow                  // exchange a row with a neighbor
+	timerJoin                 // the join under way has waited long enough
+	timerLeave                // the departure under way has waited long enough
+	timerLock                 // the insertion of Peer has had its time
+	timerProbe                // probe for this node's own ID
+	timerAlone                // this node has been lonely for long enough
+	timerStalled              // this node may trust itself again after a stall
 )
 
 // Phase is how far this node's membership has come.
@@ -154,6 +155,7 @@ type Member struct {
 	gate      gate
 	told      []env.Use // what heartbeat was last told of each table entry, in order of ID
 	tellings  uint64    // how often told has changed
+	stall     stall
 	join      joining
 	inserting map[idspace.ID]*insertion // joining nodes that this one inserts or is told of
 	leaving   leaving
@@ -247,5 +249,7 @@ func (m *Member) OnTimer(e env.Env, k env.TimerKey) {
 		m.partition.look(e)
 	case timerAlone:
 		m.partition.endLoneliness(e)
+	case timerStalled:
+		m.recover(e)
 	}
 }

@@ -67,6 +67,8 @@ type story struct {
 //	asks NAME [path=NAMES] [root] NAME's join comes by
 //	inserting NAME [holes=HEX] [generation=N]    the multicast tells of NAME;  spread NAME [failed=N]: it has ended
 //	handed NAME | unpinned NAME | released NAME
+//	stalled | heard NAME          this node did not run for a while; a sign of life
+//	met NAME                      NAME has answered another machine
 //	hello NAME [version=N]        NAME opens a link and shows its record
 //	verdict NAME [dead|refused] [rtt=D]
 //	pointed NAME [use] | up|suspect NAME | down NAME [left|unlinked] [heirs=NAMES]
@@ -211,6 +213,8 @@ func (s *story) insertion(t *testing.T, d *datadriven.TestData, name string) boo
 		m.OnHandedOver(w, &env.HandedOver{To: id})
 	case "unpinned":
 		m.OnUnpinned(&env.Unpinned{Node: id})
+	case "stalled":
+		m.OnStalled(w, &env.Stalled{For: 20 * time.Second})
 	case "released":
 		m.OnReleased(w, &env.Released{Peer: id})
 	default:
@@ -279,6 +283,10 @@ func (s *story) about(t *testing.T, d *datadriven.TestData, peer idspace.ID) {
 			s.links.Open(peer).Theirs = wire.Use_USE_LEAF
 		}
 		m.OnPointed(w, &env.Pointed{Peer: peer})
+	case "met":
+		m.OnMet(w, &env.Verdict{Peer: peer, For: env.Locate, Alive: true})
+	case "heard":
+		s.links.Link(peer).Heard = s.Now()
 	case "up":
 		m.OnUp(w, &env.Up{Peer: peer})
 	case "suspect":

@@ -130,6 +130,8 @@ func (n *Node) judgement(e env.Env, l env.Local) bool {
 		n.router.OnChanged(e, l)
 		n.publish.OnChanged(e, l)
 		n.multicast.OnChanged(e, l)
+	case *env.Stalled:
+		n.membership.OnStalled(e, l)
 	case *env.Named:
 		n.membership.OnNamed(e, l)
 	case *env.Judged:
@@ -198,6 +200,7 @@ func (n *Node) handled(e env.Env, r *env.HandlerReply) {
 func (n *Node) verdict(e env.Env, v *env.Verdict) {
 	if v.For == env.Locate {
 		n.locate.OnVerdict(e, v)
+		n.membership.OnMet(e, v)
 		return
 	}
 	n.membership.OnVerdict(e, v)

@@ -130,18 +130,26 @@ func (n *Node) OnTimer(w env.World, k env.TimerKey) {
 	}
 }
 
+// enter begins a step: after a stall this node must doubt what it believes before it acts.
 func (n *Node) enter(w env.World) env.Env {
 	n.env.World = w
+	n.heartbeat.Awake(&n.env)
+	n.drain(&n.env)
 	return &n.env
 }
 
-// settle dispatches what the machines posted, and what they post meanwhile.
-func (n *Node) settle(e env.Env) {
+// drain dispatches what the machines posted, and what they post meanwhile.
+func (n *Node) drain(e env.Env) {
 	for i := 0; i < len(n.env.posted); i++ {
 		n.local(e, n.env.posted[i])
 	}
 	clear(n.env.posted)
 	n.env.posted = n.env.posted[:0]
+}
+
+// settle ends a step: nothing posted is left.
+func (n *Node) settle(e env.Env) {
+	n.drain(e)
 	if invariants {
 		n.mustHold()
 	}

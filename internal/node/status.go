@@ -48,7 +48,7 @@ var phaseNames = [...]string{
 func (n *Node) Status() Status {
 	s := Status{
 		ID: n.cfg.Self, Network: n.cfg.Network,
-		Phase: phaseNames[n.membership.Phase()], Ready: n.router.Active(),
+		Phase: phaseNames[n.membership.Phase()], Ready: n.router.Sure(),
 		Links: n.links.Count(), LinksCap: n.links.Cap(), LinksMost: n.links.Most(),
 		LeafSet: n.tables.Leaves.All(), Levels: n.tables.Map.Levels(), Place: n.links.Place(),
 		Pointers: n.store.Len(), Served: n.served.Len(), Pending: n.router.Pending(),

@@ -278,3 +278,48 @@ func TestTheLastOfTwoGoesOnServing(t *testing.T) {
 		}
 	}
 }
+
+// TestANodeThatDidNotRunDropsItsClaims: while it stood still the others have found it dead, and
+// somebody may have come to stand in for it.
+func TestANodeThatDidNotRunDropsItsClaims(t *testing.T) {
+	h := newHalves(t, 20, 1)
+	members := h.grow(40)
+	h.until("one overlay", func() bool { return h.faults() == 0 })
+	sleeper := members[7]
+	h.world.Stall(sleeper.host, 40*time.Second)
+	h.people.disturb(sleeper)
+	h.world.Run(39 * time.Second)
+	known := func() (count int) {
+		for _, m := range members {
+			if m != sleeper && m.host.Node().Tables().Leaves.Has(sleeper.host.ID()) {
+				count++
+			}
+		}
+		return count
+	}
+	if n := known(); n > 0 {
+		t.Errorf("%d have it in their leaf sets after 39 s", n)
+	}
+	h.world.Run(1200 * time.Millisecond)
+	if sleeper.host.Node().Status().Ready {
+		t.Error("it answers as root as soon as it runs again")
+	}
+	woke := h.world.Now()
+	h.until("it answers as root", func() bool { return sleeper.host.Node().Status().Ready })
+	h.until("one overlay", func() bool { return h.faults() == 0 })
+	if took := h.world.Now().Sub(woke); took > 15*time.Second {
+		t.Errorf("one overlay after %v", took)
+	}
+	t.Logf("one overlay %v after it woke", h.world.Now().Sub(woke))
+}
+
+// TestAFewCutOffUnderChurnComeBack: both sides have lists of lost nodes that grow by those
+// who really die. These scenarios the explorer found.
+func TestAFewCutOffUnderChurnComeBack(t *testing.T) {
+	for _, seed := range []uint64{155879, 155885, 155887} {
+		c := small(15)
+		c.Seed, c.Check, c.Objects, c.SessionMedian, c.Duration = seed, true, 12, 115*time.Second, 200*time.Second
+		c.Partition = Spans{{0.27, time.Second, 6 * time.Second}}
+		demandNoViolation(t, played(t, c))
+	}
+}

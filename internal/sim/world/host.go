@@ -135,7 +135,11 @@ func (h *Host) String() string { return fmt.Sprintf("%d:%s", h.number, h.id.Shor
 func (h *Host) Request(l env.Local) { h.local(l) }
 
 func (h *Host) local(l env.Local) {
-	if h.down {
+	switch {
+	case h.down:
+		return
+	case h.Stalled(): // neither does its application run
+		h.world.After(h.stalled.Sub(h.world.now), func() { h.local(l) })
 		return
 	}
 	h.world.note(uint64(h.number), 0x10ca1)
