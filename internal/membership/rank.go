@@ -104,14 +104,19 @@ func (m *Member) first(e env.Env) idspace.ID {
 }
 
 // improve measures those known nodes that promise most: neither a slot with room nor the
-// leaf set needs them, but coordinates say that they are clearly nearer than somebody.
+// leaf set needs them, but coordinates say that they are clearly nearer than somebody. Where
+// neighbors come and go all the time, one by one.
 func (m *Member) improve(e env.Env) {
-	for range m.cfg.Improve {
+	most := m.cfg.Improve
+	if !m.settled(e) {
+		most = 1
+	}
+	for range most {
 		var best *page
-		var most time.Duration
+		var gains time.Duration
 		for _, p := range m.book.order {
-			if gain := m.promise(e, p); gain > most {
-				best, most = p, gain
+			if gain := m.promise(e, p); gain > gains {
+				best, gains = p, gain
 			}
 		}
 		if best == nil || len(m.gate.probing) >= m.cfg.Probes {
