@@ -250,6 +250,6 @@ func (m *Member) OnTimer(e env.Env, k env.TimerKey) {
 	case timerAlone:
 		m.partition.endLoneliness(e)
 	case timerStalled:
-		m.recover(e)
+		m.regain(e)
 	}
 }

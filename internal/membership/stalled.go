@@ -30,23 +30,22 @@ func (m *Member) OnStalled(e env.Env, _ *env.Stalled) {
 	}
 	m.stall.woke = e.Now()
 	m.router.Doubt()
-	m.recover(e)
+	m.regain(e)
 	if next := m.tables.Leaves.Nearest(1); len(next) > 0 {
 		m.partition.ask(e, next[0], m.tables.Self[:])
 	}
 }
 
-// recover looks whether this node may trust itself again.
-func (m *Member) recover(e env.Env) {
-	switch since := e.Now().Sub(m.stall.woke); {
-	case m.stall.woke == 0 || m.phase != Active:
-		m.stall.woke = 0
-	case since >= m.cfg.JoinTimeout || since >= settleIn && m.heardSince(m.stall.woke):
+// regain looks whether this node may trust itself again.
+func (m *Member) regain(e env.Env) {
+	since := e.Now().Sub(m.stall.woke)
+	heard := since >= settleIn && m.heardSince(m.stall.woke)
+	if m.phase != Active || heard || since >= m.cfg.JoinTimeout {
 		m.stall.woke = 0
 		m.trust()
-	default:
-		e.SetTimer(env.TimerKey{Room: env.Membership, What: timerStalled}, lookAgain)
+		return
 	}
+	e.SetTimer(env.TimerKey{Room: env.Membership, What: timerStalled}, lookAgain)
 }
 
 // heardSince reports whether those next to this node on the ring have been heard since then.
