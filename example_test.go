@@ -232,6 +232,23 @@ func ExampleNode_RouteToNode() {
 	// true
 }
 
+// A question may be asked twice: whoever answers for the key by then, answers.
+func ExampleNode_Query() {
+	server, client, done := pair()
+	defer done()
+	for _, n := range []*tapestry.Node{server, client} {
+		n.Handle("who", tapestry.HandlerFunc(func(context.Context, tapestry.Message) ([]byte, error) {
+			return []byte(n.ID().String()), nil
+		}))
+	}
+	delivery, err := client.Query(context.Background(), server.ID(), "who", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(string(delivery.Reply) == server.ID().String())
+	// Output: true
+}
+
 func ExampleNode_Handle() {
 	server, client, done := pair()
 	defer done()

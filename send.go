@@ -44,6 +44,15 @@ func (n *Node) RouteToNode(ctx context.Context, id ID, app AppID, payload []byte
 	return n.send(ctx, "route to node", &env.SendRequest{Key: id, Exact: bool(exact), App: string(app), Payload: payload})
 }
 
+// Query carries payload to the node that answers for key, its surrogate, and brings its
+// reply back. Unlike RouteToNode it sends the message again while no answer comes, to
+// whoever answers for key then: after 1.5 s, and after waits that double. So handlers may see
+// it more than once, on one node or on two; for questions, which do no harm, and for
+// whatever the application itself can tell to be a repetition.
+func (n *Node) Query(ctx context.Context, key ID, app AppID, payload []byte) (Delivery, error) {
+	return n.send(ctx, "query", &env.SendRequest{Key: key, Repeat: true, App: string(app), Payload: payload})
+}
+
 func (n *Node) send(ctx context.Context, op string, ask *env.SendRequest) (Delivery, error) {
 	if err := checkApp(op, pointers.Key{GUID: ask.Key, App: ask.App}); err != nil {
 		return Delivery{}, err

@@ -81,7 +81,8 @@ type LocateRequest struct {
 }
 
 // SendRequest: carry Payload to the node Key (exactly, or its root), or, with
-// Object set, to the nearest server of the object Key.
+// Object set, to the nearest server of the object Key. With Repeat it may be delivered more
+// than once: it is sent again while no answer comes.
 type SendRequest struct {
 	Call     Call
 	Key      idspace.ID
@@ -90,6 +91,7 @@ type SendRequest struct {
 	App      string
 	Payload  []byte
 	Signed   bool
+	Repeat   bool
 	Deadline mono.Time
 }
 

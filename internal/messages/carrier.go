@@ -55,12 +55,21 @@ type send struct {
 	call   env.Call // of the attempt under way, zero if none is
 	to     env.Replica
 	routed mono.Time // when it left
+
+	earlier []attempt // attempts that were repeated, and may be answered yet
+}
+
+// attempt is a routed call.
+type attempt struct {
+	call   env.Call
+	routed mono.Time
 }
 
 // The timers of this room. N is a call or a ticket.
 const (
 	timerSend uint8 = iota
 	timerInbound
+	timerRepeat
 )
 
 // New returns a Carrier; cfg must be valid.
@@ -80,6 +89,8 @@ func (c *Carrier) OnTimer(e env.Env, k env.TimerKey) {
 	switch k.What {
 	case timerSend:
 		c.onDeadline(e, env.Call(k.N))
+	case timerRepeat:
+		c.repeat(e, env.Call(k.N))
 	case timerInbound:
 		c.handBack(e, k.N) // its caller has given up
 	default:

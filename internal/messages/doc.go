@@ -9,7 +9,7 @@
 // is told that the message may have been delivered.
 //
 // Invariants: every send ends exactly once, at its deadline at the latest; at most
-// one attempt of a send is under way; every message that was handed to the
+// one attempt of a send is under way, unless it may be repeated; every message that was handed to the
 // application is answered at most once; both directions are bounded.
 //
 // The router may answer within the call of Route, so that nothing is done with a send

@@ -14,6 +14,9 @@ func (c *Carrier) OnReply(e env.Env, r *wire.Routed) {
 		return // too late: the caller was told
 	}
 	if r.Refusal != wire.Refusal_REFUSAL_NONE {
+		if c.repealed(s, env.Call(r.Call), r.Refusal) {
+			return
+		}
 		if r.Resent && !c.byTarget(s, r) {
 			c.end(e, s, env.MaybeDelivered)
 			return
@@ -23,7 +26,7 @@ func (c *Carrier) OnReply(e env.Env, r *wire.Routed) {
 	}
 	o := &env.Outcome{
 		Call: s.Call, Status: env.OK, Replica: s.to,
-		Path: wire.IDs(r.Trail), RTT: e.Now().Sub(s.routed),
+		Path: wire.IDs(r.Trail), RTT: e.Now().Sub(s.left(env.Call(r.Call)).routed),
 	}
 	if n := len(o.Path); n > 0 {
 		o.Replica.Server = o.Path[n-1]
@@ -67,6 +70,7 @@ func (c *Carrier) OnLost(e env.Env, r *wire.Routed, why wire.Refusal) {
 	case s == nil:
 	case why == wire.Refusal_REFUSAL_NOT_JOINED:
 		c.end(e, s, env.NotJoined)
+	case c.repealed(s, env.Call(r.Call), why):
 	default:
 		c.refused(e, s, why)
 	}

@@ -37,6 +37,7 @@ func (c *Carrier) OnSend(e env.Env, m *env.SendRequest) {
 	switch {
 	case !s.Object:
 		c.attempt(e, s, s.Key)
+		c.armRepeat(e, s)
 	case c.Served.Has(pointers.Key{GUID: s.Key, App: s.App}):
 		// This node serves it: no copy is nearer.
 		c.attemptReplica(e, s, env.Replica{Server: c.cfg.Self, Measured: true})
@@ -171,9 +172,9 @@ func (c *Carrier) onDeadline(e env.Env, call env.Call) {
 	s := c.sends[call]
 	switch {
 	case s == nil:
-	case s.call != 0:
+	case s.call != 0 || len(s.earlier) > 0:
 		c.end(e, s, env.MaybeDelivered)
-	case len(s.tried) > 0:
+	case len(s.tried) > 0 || s.last != wire.Refusal_REFUSAL_NONE:
 		c.end(e, s, statusOf(s.last))
 	default:
 		c.end(e, s, env.TimedOut)
@@ -188,7 +189,11 @@ func (c *Carrier) end(e env.Env, s *send, status env.Status) {
 func (c *Carrier) forget(e env.Env, s *send) {
 	delete(c.sends, s.Call)
 	delete(c.calls, s.call)
+	for _, a := range s.earlier {
+		delete(c.calls, a.call)
+	}
 	e.StopTimer(sendTimer(s.Call))
+	e.StopTimer(repeatTimer(s.Call))
 }
 
 func (c *Carrier) deliver(e env.Env, s *send, status env.Status) {

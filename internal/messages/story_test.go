@@ -19,7 +19,7 @@ import (
 // TestStories runs the stories in testdata/stories. The node is "me"; every command prints
 // what the machine did.
 //
-//	send CALL KEY [object] [exact] [signed] [payload=hi] [size=N] [deadline=5s]     cancel CALL
+//	send CALL KEY [object] [exact] [signed] [repeat] [payload=hi] [size=N] [deadline=5s]     cancel CALL
 //	located CALL [status=absent] [SERVER=10ms …]
 //	reply KEY by=NODE [payload=yes] [error=…] [refused=stale] [garbage]     lost KEY why=no-route
 //	arrive LABEL KEY [guid=OBJECT] [exact] [payload=hi] [signed[=wrong]] [deadline=5s] [from=NODE] [garbage]
@@ -104,7 +104,7 @@ func keyOf(s *story, object string) pointers.Key {
 func (s *story) send(d *datadriven.TestData) {
 	m := &env.SendRequest{
 		Call: env.Call(s.number(d.CmdArgs[0].Key)), Key: s.env.ID(d.CmdArgs[1].Key), App: strings.ReplaceAll(arg(d, "app", "app"), `\xff`, "\xff"),
-		Object: d.HasArg("object"), Exact: d.HasArg("exact"), Signed: d.HasArg("signed"), Payload: s.payload(d, "hi"),
+		Object: d.HasArg("object"), Exact: d.HasArg("exact"), Signed: d.HasArg("signed"), Repeat: d.HasArg("repeat"), Payload: s.payload(d, "hi"),
 	}
 	if in := arg(d, "deadline", ""); in != "" {
 		m.Deadline = s.env.Now().Add(s.duration(in))

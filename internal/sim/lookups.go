@@ -88,7 +88,7 @@ func (r *run) lookups() {
 		l := &lookup{run: r, group: g, from: m, started: r.world.Now()}
 		r.stats.asked++
 		r.ask(m, l, func(call env.Call) env.Local {
-			return &env.SendRequest{Call: call, Key: g.key, App: app, Payload: payload(call), Deadline: r.world.Now().Add(deadline)}
+			return &env.SendRequest{Call: call, Key: g.key, App: app, Payload: payload(call), Repeat: true, Deadline: r.world.Now().Add(deadline)}
 		})
 	}
 }
