@@ -28,6 +28,7 @@ func (r *run) again(every time.Duration, do func()) {
 // TestOraclesCatchFaults puts a fault in on purpose for each oracle and demands that
 // it is caught, named, and told with what it takes to see it again.
 func TestOraclesCatchFaults(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		fault   string
 		nodes   int

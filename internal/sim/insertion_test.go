@@ -27,6 +27,7 @@ func demandFlawless(t *testing.T, r report.Report) {
 
 // TestNodesJoinOneByOne grows an overlay from one node, one every second, under load.
 func TestNodesJoinOneByOne(t *testing.T) {
+	t.Parallel()
 	c := small(1)
 	c.Warm, c.Check, c.Objects, c.Replicas = "never", true, 20, 1
 	c.JoinEvery, c.Duration = time.Second, 100*time.Second
@@ -39,6 +40,7 @@ func TestNodesJoinOneByOne(t *testing.T) {
 
 // TestAThirdJoinsAtOnce is JSAC Fig. 18 at its worst: 30 % more nodes within the same second.
 func TestAThirdJoinsAtOnce(t *testing.T) {
+	t.Parallel()
 	c := small(200)
 	c.Check, c.Duration = true, 70*time.Second
 	c.Join = Moments{{0.3, 5 * time.Second}}
@@ -51,6 +53,7 @@ func TestAThirdJoinsAtOnce(t *testing.T) {
 
 // TestNodesLeaveOneByOne lets one node a second take its leave until one is left.
 func TestNodesLeaveOneByOne(t *testing.T) {
+	t.Parallel()
 	c := small(60)
 	c.Check, c.LeaveEvery, c.Duration = true, time.Second, 70*time.Second
 	r := played(t, c)
@@ -63,6 +66,7 @@ func TestNodesLeaveOneByOne(t *testing.T) {
 // TestMulticastToAThousand counts what a message to everybody costs: everybody has it once,
 // by one message each and two acknowledgements.
 func TestMulticastToAThousand(t *testing.T) {
+	t.Parallel()
 	c := small(1000)
 	c.Objects, c.LookupEvery, c.LocateEvery, c.PublishEvery = 0, 0, 0, 0
 	r, err := prepare(c)

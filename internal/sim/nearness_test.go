@@ -135,6 +135,7 @@ func (n *nearness) between(a, b *world.Host) time.Duration {
 // 5, demands routes within a tenth of theirs five minutes after the last join. Coordinates
 // have to be good for it: they decide whom a node gets to know at all.
 func TestMapsAreNearlyPerfect(t *testing.T) {
+	t.Parallel()
 	const wait = 5 * time.Minute
 	c := Default()
 	c.RTTMatrix, c.Nodes, c.Objects, c.Warm, c.Fast = planetLab(t), 490, 0, "never", true

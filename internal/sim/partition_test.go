@@ -177,6 +177,7 @@ func (h *halves) demandObjects(met time.Duration) {
 
 // TestTheHalvesOfAPartitionBecomeOne: five minutes apart, each side has buried the other.
 func TestTheHalvesOfAPartitionBecomeOne(t *testing.T) {
+	t.Parallel()
 	h := newHalves(t, 100, 1)
 	h.grow(2 * h.perSide)
 	h.publish(100)
@@ -189,6 +190,7 @@ func TestTheHalvesOfAPartitionBecomeOne(t *testing.T) {
 
 // TestOverlaysThatFormedApartBecomeOne: one node of the one is told of one of the other.
 func TestOverlaysThatFormedApartBecomeOne(t *testing.T) {
+	t.Parallel()
 	h := newHalves(t, 200, 1)
 	h.cut()
 	a, b := h.grow(h.perSide), h.grow(h.perSide)
@@ -282,6 +284,7 @@ func TestTheLastOfTwoGoesOnServing(t *testing.T) {
 // TestANodeThatDidNotRunDropsItsClaims: while it stood still the others have found it dead, and
 // somebody may have come to stand in for it.
 func TestANodeThatDidNotRunDropsItsClaims(t *testing.T) {
+	t.Parallel()
 	h := newHalves(t, 20, 1)
 	members := h.grow(40)
 	h.until("one overlay", func() bool { return h.faults() == 0 })
@@ -316,6 +319,7 @@ func TestANodeThatDidNotRunDropsItsClaims(t *testing.T) {
 // TestAFewCutOffUnderChurnComeBack: both sides have lists of lost nodes that grow by those
 // who really die. These scenarios the explorer found.
 func TestAFewCutOffUnderChurnComeBack(t *testing.T) {
+	t.Parallel()
 	for _, seed := range []uint64{155879, 155885, 155887} {
 		c := small(15)
 		c.Seed, c.Check, c.Objects, c.SessionMedian, c.Duration = seed, true, 12, 115*time.Second, 200*time.Second

@@ -38,6 +38,7 @@ func demandNoViolation(t *testing.T, r report.Report) {
 }
 
 func TestACalmOverlayIsRight(t *testing.T) {
+	t.Parallel()
 	for _, warm := range []string{"always", "never"} {
 		c := small(150)
 		c.Warm, c.Check = warm, true
@@ -96,6 +97,7 @@ func BenchmarkRun(b *testing.B) {
 // TestEveryDisturbanceRuns plays each thing that can happen to nodes, and demands that
 // what it does is seen in the report and that the overlay lives on.
 func TestEveryDisturbanceRuns(t *testing.T) {
+	t.Parallel()
 	trace := filepath.Join(t.TempDir(), "churn.csv")
 	var lines strings.Builder
 	lines.WriteString("node,start_s,end_s\n")

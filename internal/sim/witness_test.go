@@ -94,6 +94,7 @@ func TestSilentWitnessesMeanUnknown(t *testing.T) {
 
 // In a settled overlay nearly all holes are on the covered span, or were found empty before.
 func TestASettledOverlayNeedsHardlyAWitness(t *testing.T) {
+	t.Parallel()
 	for _, warm := range []string{"always", "never"} {
 		c := small(200)
 		c.Warm, c.Duration = warm, time.Minute
