@@ -61,20 +61,7 @@ type story struct {
 //	stall DURATION                     time passes, and the machine does not run
 //	links                              print the table
 func TestStories(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
-		var s *story
-		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
-			if d.Cmd == "new" {
-				s = newStory(t, d)
-				return ""
-			}
-			s.run(t, d)
-			if err := s.links.Check(); err != nil {
-				t.Fatalf("%s: %v", d.Pos, err)
-			}
-			return s.Drain()
-		})
-	})
+	envtest.Tell(t, "testdata", newStory, (*story).checked)
 }
 
 func newStory(t *testing.T, d *datadriven.TestData) *story {
@@ -88,6 +75,14 @@ func newStory(t *testing.T, d *datadriven.TestData) *story {
 	s.monitor.Start(s.world)
 	s.monitor.Open()
 	return s
+}
+
+// checked is run, after which the links must be as they should be.
+func (s *story) checked(t *testing.T, d *datadriven.TestData) {
+	s.run(t, d)
+	if err := s.links.Check(); err != nil {
+		t.Fatalf("%s: %v", d.Pos, err)
+	}
 }
 
 func (s *story) run(t *testing.T, d *datadriven.TestData) {

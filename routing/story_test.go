@@ -91,20 +91,10 @@ func (s *story) Judge(_ env.Env, key idspace.ID) routing.Standing {
 //	consume yes|no                          what the upcall does from now on
 //	advance DURATION
 func TestStories(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
-		var s *story
-		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
-			if d.Cmd == "new" {
-				s = newStory(d)
-				return ""
-			}
-			s.run(t, d)
-			return s.Drain()
-		})
-	})
+	envtest.Tell(t, "testdata", newStory, (*story).run)
 }
 
-func newStory(d *datadriven.TestData) *story {
+func newStory(_ *testing.T, d *datadriven.TestData) *story {
 	s := &story{world: &world{Env: envtest.New("me"), sent: make(map[idspace.ID]*wire.Routed)}}
 	self := digits("8")
 	s.Call(self, "me")

@@ -55,17 +55,7 @@ func (s *story) noteCall(m wire.Message) {
 //	suspect|alive|remove|pin|unpin NODE
 //	advance DURATION
 func TestStories(t *testing.T) {
-	datadriven.Walk(t, "testdata/stories", func(t *testing.T, path string) {
-		var s *story
-		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
-			if d.Cmd == "new" {
-				s = newStory(t, d)
-				return ""
-			}
-			s.run(t, d)
-			return s.Drain()
-		})
-	})
+	envtest.Tell(t, "testdata/stories", newStory, (*story).run)
 }
 
 func newStory(t *testing.T, d *datadriven.TestData) *story {

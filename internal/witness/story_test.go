@@ -44,17 +44,7 @@ func (s *story) Send(to idspace.ID, m wire.Message) {
 //	back FROM path=A+B                an answer on its way back
 //	add|remove|suspect NODE | strangers | advance DURATION
 func TestStories(t *testing.T) {
-	datadriven.Walk(t, "testdata/stories", func(t *testing.T, path string) {
-		var s *story
-		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
-			if d.Cmd == "new" {
-				s = newStory(t, d)
-				return ""
-			}
-			s.run(t, d)
-			return s.Drain()
-		})
-	})
+	envtest.Tell(t, "testdata/stories", newStory, (*story).run)
 }
 
 func newStory(t *testing.T, d *datadriven.TestData) *story {
