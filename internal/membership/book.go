@@ -15,24 +15,15 @@ type page struct {
 	id        idspace.ID
 	coord     wire.Coord // where it is said to be
 	record    *wire.SignedRecord
-	stamp     stamp     // of record
-	notBefore mono.Time // hearsay of it is ignored until then
-	heard     mono.Time // when coord was said, or rttUs measured
-	group     string    // the label of its network, once labeled
-	rttUs     uint32    // how far it was when the gate last measured it; 0 if never, or coord is newer
+	stamp     wire.Stamp // of record: all that is asked for again and again; records stay packed
+	notBefore mono.Time  // hearsay of it is ignored until then
+	heard     mono.Time  // when coord was said, or rttUs measured
+	group     string     // the label of its network, once labeled
+	rttUs     uint32     // how far it was when the gate last measured it; 0 if never, or coord is newer
 	labeled   bool
 	kept      bool  // it is in a table, at the gate, or is this node: never forgotten
 	buried    bool  // notBefore is set because it was found dead
 	refusals  uint8 // how often it, or this node, had no room since it was last admitted
-}
-
-// stamp is all of a node record that is asked for again and again: records themselves
-// stay packed, which saves a node of a hundred neighbors 20 KB.
-type stamp struct{ generation, version uint64 }
-
-// before reports whether s is replaced by t (design §6).
-func (s stamp) before(t stamp) bool {
-	return s.generation < t.generation || s.generation == t.generation && s.version < t.version
 }
 
 // book holds the node records that this node has seen, the latest of each. Records of
@@ -68,16 +59,16 @@ func (b *book) learn(record *wire.SignedRecord) (idspace.ID, error) {
 	if err != nil {
 		return idspace.ID{}, err
 	}
-	id, stamp := node.ID(), stamp{node.Generation, node.Version}
+	id, stamp := node.ID(), node.Stamp()
 	p := b.find(id)
-	if b.same != nil && (p == nil || p.stamp.before(stamp)) {
+	if b.same != nil && (p == nil || p.stamp.Before(stamp)) {
 		record = b.same(record)
 	}
 	switch {
 	case p == nil:
 		b.add(&page{id: id, record: record, stamp: stamp})
-	case p.stamp.before(stamp):
-		if stamp.generation != p.stamp.generation || p.buried {
+	case p.stamp.Before(stamp):
+		if stamp.Generation != p.stamp.Generation || p.buried {
 			p.buried, p.notBefore = false, 0 // it was started again, or denies its death
 		}
 		p.record, p.stamp = record, stamp
@@ -145,7 +136,7 @@ func (b *book) refuse(e env.Env, id idspace.ID, mean time.Duration) {
 // ref returns the short reference to a known node.
 func (b *book) ref(id idspace.ID) wire.Ref {
 	if p := b.find(id); p != nil {
-		return wire.RefTo(id, p.stamp.generation)
+		return wire.RefTo(id, p.stamp.Generation)
 	}
 	return wire.RefTo(id, 0)
 }

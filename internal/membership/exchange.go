@@ -241,7 +241,7 @@ func (m *Member) hear(e env.Env, from idspace.ID, packed, coords []byte) (asked 
 		case p == nil && (m.want(r.Guess()) != wire.Use_USE_NONE || m.promising(r.Guess(), coord)):
 			strangers = wire.AppendRef(strangers, r)
 		case p == nil || p.id == m.tables.Self:
-		case wire.RefTo(p.id, p.stamp.generation) != r:
+		case wire.RefTo(p.id, p.stamp.Generation) != r:
 			strangers = wire.AppendRef(strangers, r) // its record is new, or the teller's is old
 		case m.want(p.id) != wire.Use_USE_NONE:
 			m.consider(e, p.id)

@@ -106,7 +106,7 @@ func (m *Member) loan(joiner idspace.ID) *wire.Loan {
 // insert begins the insertion of a joining node as its surrogate. One that asks again is
 // told how the last one ended, or has it begun anew if it was started again.
 func (m *Member) insert(e env.Env, id idspace.ID) {
-	generation := m.book.find(id).stamp.generation
+	generation := m.book.find(id).stamp.Generation
 	if i := m.inserting[id]; i != nil && i.surrogate && i.generation == generation {
 		if i.result != nil {
 			m.tellInserted(e, id, i)
@@ -126,7 +126,7 @@ func (m *Member) insert(e env.Env, id idspace.ID) {
 
 // remember begins to look after a joining node, unless there are too many.
 func (m *Member) remember(e env.Env, id idspace.ID) *insertion {
-	generation := m.book.find(id).stamp.generation
+	generation := m.book.find(id).stamp.Generation
 	i := m.inserting[id]
 	switch {
 	case i == nil && (len(m.inserting) >= rememberedInsertions*m.cfg.Insertions || m.crowded(id)):

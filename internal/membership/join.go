@@ -158,7 +158,7 @@ func (m *Member) borrow(e env.Env, l *wire.Loan) {
 func (m *Member) OnInserted(e env.Env, from idspace.ID, i *wire.Inserted) {
 	own := m.book.find(m.tables.Self)
 	switch {
-	case m.phase != Joining || m.join.request == 0 || i.Generation != own.stamp.generation:
+	case m.phase != Joining || m.join.request == 0 || i.Generation != own.stamp.Generation:
 	case i.Failed > 0 && from == m.join.surrogate:
 		// Somebody may still answer without knowing this node: it asks again, soon.
 		m.join.late, m.join.met = true, true

@@ -217,12 +217,12 @@ func (m *Member) Record(id idspace.ID) *wire.SignedRecord {
 	return nil
 }
 
-// Known returns which record of a node is known; zeros if none is.
-func (m *Member) Known(id idspace.ID) (generation, version uint64) {
+// Known returns which record of a node is known.
+func (m *Member) Known(id idspace.ID) wire.Stamp {
 	if p := m.book.find(id); p != nil {
-		return p.stamp.generation, p.stamp.version
+		return p.stamp
 	}
-	return 0, 0
+	return wire.Stamp{}
 }
 
 // OnSelf takes this node's new record.

@@ -148,7 +148,7 @@ func (m *Member) uses() []env.Use {
 func (m *Member) useOf(id idspace.ID) env.Use {
 	u := env.Use{Peer: id, Use: wire.Use_USE_SPARE}
 	if p := m.book.find(id); p != nil {
-		u.Generation = p.stamp.generation
+		u.Generation = p.stamp.Generation
 	}
 	level, primary := m.tables.Map.Primary(id)
 	switch {

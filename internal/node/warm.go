@@ -5,6 +5,7 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/membership"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
 // Seat is a node for the tables of an overlay that begins settled, and its distance.
@@ -24,8 +25,8 @@ func (n *Node) Warm(w env.World, seats []Seat) {
 // Linked reports whether this node or the other uses the link between them.
 func (n *Node) Linked(id idspace.ID) bool { return n.links.Linked(id) }
 
-// Known returns which record of a node this one has; zeros if it has none.
-func (n *Node) Known(id idspace.ID) (generation, version uint64) { return n.membership.Known(id) }
+// Known returns which record of a node this one has.
+func (n *Node) Known(id idspace.ID) wire.Stamp { return n.membership.Known(id) }
 
 // Active reports whether this node is a member that answers as root.
 func (n *Node) Active() bool { return n.router.Active() }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
 const (
@@ -41,7 +42,7 @@ type source struct {
 	// intake.mu guards these.
 	streams int
 	current network.Stream // the one that said hello last
-	hasOurs stamp          // which of this node's records the peer said then that it has
+	hasOurs wire.Stamp     // which of this node's records the peer said then that it has
 }
 
 func newIntake(cfg *Config) *intake {
@@ -80,7 +81,7 @@ func (in *intake) admit(s network.Stream) (*source, error) {
 }
 
 // greeted makes s the peer's stream, instead of the one that it had.
-func (in *intake) greeted(src *source, s network.Stream, hasOurs stamp) {
+func (in *intake) greeted(src *source, s network.Stream, hasOurs wire.Stamp) {
 	in.mu.Lock()
 	old := src.current
 	src.current, src.hasOurs = s, hasOurs
@@ -92,11 +93,11 @@ func (in *intake) greeted(src *source, s network.Stream, hasOurs stamp) {
 
 // hasOurs returns which of this node's records a peer has, by its last hello. It says so
 // once: if a hello without the record was of no use, the next one brings it.
-func (in *intake) hasOurs(p peer.ID) (has stamp) {
+func (in *intake) hasOurs(p peer.ID) (has wire.Stamp) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if src := in.sources[p]; src != nil {
-		has, src.hasOurs = src.hasOurs, stamp{}
+		has, src.hasOurs = src.hasOurs, wire.Stamp{}
 	}
 	return has
 }

@@ -36,7 +36,7 @@ type link struct {
 	gone  chan struct{} // closed by the loop when the link is no longer wanted
 	dials bool          // the writer may open the connection
 	asked string        // for what, if it does: see errand
-	known stamp         // which of the peer's records this node has
+	known wire.Stamp    // which of the peer's records this node has
 
 	// The loop alone uses these.
 	step   batch     // the frames of the present step
@@ -96,7 +96,7 @@ func (l *loop) newLink(as link) (k *link, why string) {
 	k = &as
 	k.queue = newQueue(l.cfg.QueueFrames, l.cfg.QueueBytes)
 	k.gone = make(chan struct{})
-	k.known.generation, k.known.version = l.core.Known(k.id)
+	k.known = l.core.Known(k.id)
 	w := &writer{Node: l.Node, link: k}
 	if !l.life.start(w.run) {
 		return nil, closing

@@ -17,8 +17,8 @@ type machine interface {
 	Step(w env.World, from idspace.ID, m wire.Message)
 	Local(w env.World, l env.Local)
 	OnTimer(w env.World, k env.TimerKey)
-	// Known returns which record of a node is known; zeros if none is.
-	Known(id idspace.ID) (generation, version uint64)
+	// Known returns which record of a node is known.
+	Known(id idspace.ID) wire.Stamp
 }
 
 var _ machine = (*node.Node)(nil)

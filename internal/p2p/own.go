@@ -61,19 +61,16 @@ func (o *own) current() *wire.SignedRecord {
 	return o.signed
 }
 
-// stamp is which record of a node is meant; zero: none.
-type stamp struct{ generation, version uint64 }
-
 // hello is the first frame of a stream to a peer whose record known is here, and which has
 // said that it has this node's record has.
-func (o *own) hello(known, has stamp) *wire.Hello {
+func (o *own) hello(known, has wire.Stamp) *wire.Hello {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	h := &wire.Hello{
 		Version: version, Features: features, Network: o.record.Network,
-		KnownGeneration: known.generation, KnownVersion: known.version,
+		KnownGeneration: known.Generation, KnownVersion: known.Version,
 	}
-	if has != (stamp{o.record.Generation, o.record.Version}) {
+	if has != o.record.Stamp() {
 		h.Record = o.signed
 	}
 	return h

@@ -23,7 +23,7 @@ type double struct {
 	steps  []step
 	locals []env.Local
 	rings  []env.TimerKey
-	known  map[idspace.ID][2]uint64 // generation and version of records
+	known  map[idspace.ID]wire.Stamp
 
 	quiet   atomic.Bool // note no steps
 	onStep  hook[func(w env.World, from idspace.ID, m wire.Message)]
@@ -44,16 +44,16 @@ type step struct {
 func (d *double) Start(env.World) {}
 
 // Known is what knows has set.
-func (d *double) Known(id idspace.ID) (generation, version uint64) {
+func (d *double) Known(id idspace.ID) wire.Stamp {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.known[id][0], d.known[id][1]
+	return d.known[id]
 }
 
-func (d *double) knows(id idspace.ID, generation, version uint64) {
+func (d *double) knows(id idspace.ID, record wire.Stamp) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.known = map[idspace.ID][2]uint64{id: {generation, version}}
+	d.known = map[idspace.ID]wire.Stamp{id: record}
 }
 
 func (d *double) Step(w env.World, from idspace.ID, m wire.Message) {
@@ -174,10 +174,13 @@ func TestHelloLeavesOutARecordThatIsKnown(t *testing.T) {
 				}
 			})
 		}
-		generation, version := stampOf(t, b.Record())
-		a.knows(b.ID(), generation, version)
+		record, err := b.Record().Node()
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.knows(b.ID(), record.Stamp())
 		a.Act(func(w env.World) { w.SendDial(b.ID(), beacon(1)) })
-		c.knows(b.ID(), generation, version-1)
+		c.knows(b.ID(), wire.Stamp{Generation: record.Generation, Version: record.Version - 1})
 		c.Act(func(w env.World) { w.SendDial(b.ID(), beacon(1)) })
 		time.Sleep(time.Second)
 		for _, x := range []struct {
@@ -194,15 +197,6 @@ func TestHelloLeavesOutARecordThatIsKnown(t *testing.T) {
 			}
 		}
 	})
-}
-
-func stampOf(t *testing.T, s *wire.SignedRecord) (generation, version uint64) {
-	t.Helper()
-	r, err := s.Node()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r.Generation, r.Version
 }
 
 func TestFramesFlowBothWays(t *testing.T) {

@@ -72,13 +72,23 @@ func openRecord[R proto.Message](r *SignedRecord, kind RecordKind, into R) (R, e
 // ID is the node's identifier: the hash of its peer ID.
 func (r *NodeRecord) ID() idspace.ID { return idspace.Hash(r.Peer) }
 
-// Newer reports whether r replaces old: by generation, then version (design §6).
-func (r *NodeRecord) Newer(old *NodeRecord) bool {
-	if r.Generation != old.Generation {
-		return r.Generation > old.Generation
-	}
-	return r.Version > old.Version
+// Stamp says which of a node's records is meant; zero: none.
+type Stamp struct{ Generation, Version uint64 }
+
+// Stamp is the stamp of r.
+func (r *NodeRecord) Stamp() Stamp { return Stamp{r.Generation, r.Version} }
+
+// Before reports whether a record of stamp t replaces one of s: by generation, then version
+// (design §6).
+func (s Stamp) Before(t Stamp) bool {
+	return s.Generation < t.Generation || s.Generation == t.Generation && s.Version < t.Version
 }
+
+// Known is which of its reader's records the sender of a hello has.
+func (m *Hello) Known() Stamp { return Stamp{m.KnownGeneration, m.KnownVersion} }
+
+// Newer reports whether r replaces old.
+func (r *NodeRecord) Newer(old *NodeRecord) bool { return old.Stamp().Before(r.Stamp()) }
 
 // Signed lists the records in m whose signatures the world must check before a
 // machine may see m. Errors are those of a body that does not parse.

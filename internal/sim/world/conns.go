@@ -188,19 +188,21 @@ func (h *Host) opened(c *conn, by dialer) {
 // greet says hello to a peer, without the record that it has.
 func (h *Host) greet(c *conn) {
 	c.silent = false
-	hello := &wire.Hello{Version: 1, Network: h.world.cfg.Network}
+	known := h.node.Known(c.peer.id)
+	hello := &wire.Hello{
+		Version: 1, Network: h.world.cfg.Network,
+		KnownGeneration: known.Generation, KnownVersion: known.Version,
+	}
 	if !c.knows {
 		hello.Record = h.record
 	}
-	hello.KnownGeneration, hello.KnownVersion = h.node.Known(c.peer.id)
 	h.out = append(h.out, outgoing{c, hello})
 }
 
 // greeted notes whether a peer has this host's record.
 func (h *Host) greeted(by *Host, hello *wire.Hello) {
 	if c := h.conns.of(by.id); c != nil {
-		generation, version := h.node.Known(h.id)
-		c.knows = hello.KnownGeneration == generation && hello.KnownVersion == version
+		c.knows = hello.Known() == h.node.Known(h.id)
 	}
 }
 
