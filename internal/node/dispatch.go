@@ -1,6 +1,8 @@
 package node
 
 import (
+	"fmt"
+
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
@@ -49,7 +51,9 @@ func (n *Node) dispatch(e env.Env, from idspace.ID, m wire.Message) {
 // local hands a local message to the machines that it is for: word of the world, a request
 // of the face, or what one machine tells another.
 func (n *Node) local(e env.Env, l env.Local) {
-	_ = n.fact(e, l) || n.request(e, l) || n.judgement(e, l) || n.passage(e, l)
+	if !(n.fact(e, l) || n.request(e, l) || n.judgement(e, l) || n.passage(e, l)) {
+		panic(fmt.Sprintf("node: nobody takes %T", l)) // TestEveryLocalMessageIsTaken
+	}
 }
 
 // fact is what the world tells.
