@@ -142,6 +142,9 @@ func doEverything(t *testing.T, nodes []*tapestry.Node) {
 			if err != nil || string(d.Reply) != to.ID().Short()+" hi" {
 				t.Errorf("route to node: %+v, %v", d, err)
 			}
+			if d, err = n.Query(t.Context(), to.ID(), app, []byte("ho")); err != nil || string(d.Reply) != to.ID().Short()+" ho" {
+				t.Errorf("query: %+v, %v", d, err)
+			}
 		}
 		if d, err := n.RouteToNode(t.Context(), g, app, nil, tapestry.Surrogate); err != nil || len(d.Reply) == 0 {
 			t.Errorf("route to surrogate: %+v, %v", d, err)
@@ -242,6 +245,7 @@ func verbs(n *tapestry.Node) map[string]func(context.Context) error {
 		"route to node": func(ctx context.Context) error {
 			return second(n.RouteToNode(ctx, g, app, nil, tapestry.Surrogate))
 		},
+		"query": func(ctx context.Context) error { return second(n.Query(ctx, g, app, nil)) },
 		"open stream": func(ctx context.Context) error {
 			_, _, err := n.OpenStream(ctx, g, app)
 			return err
@@ -451,6 +455,28 @@ func TestASignedMessageIsAuthenticatedAndAnUnsignedIsNot(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAQueryOutlivesWhoWasAsked: who answers for the key when it is asked again, answers.
+func TestAQueryOutlivesWhoWasAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nodes := world(t, 6)
+		echoes(nodes)
+		asked := make(chan struct{})
+		nodes[3].Handle(app, tapestry.HandlerFunc(func(ctx context.Context, _ tapestry.Message) ([]byte, error) {
+			close(asked)
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}))
+		go func() {
+			<-asked
+			nodes[3].Close()
+		}()
+		d, err := nodes[0].Query(t.Context(), nodes[3].ID(), app, []byte("who"))
+		if err != nil || d.Replica.ID == nodes[3].ID() {
+			t.Errorf("%+v, %v", d, err)
+		}
+	})
 }
 
 // gate is a handler that lets nothing pass.

@@ -11,6 +11,9 @@
 // Beacons tune themselves to the rate at which neighbors die, and any traffic counts as
 // one (MSPastry [6]; design §6; docs/adr/0009-beacons-tune-themselves.md).
 //
+// A node that did not run notices by the clock, and asks its neighbors before they have
+// forgotten it (awake.go; docs/adr/0013-a-node-that-did-not-run.md).
+//
 // It departs from JSAC in that every beacon says what its sender uses the link for, so
 // that a node at its cap can refuse the least useful links (docs/adr/0006-links-have-uses.md).
 //

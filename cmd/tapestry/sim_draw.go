@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -54,8 +55,10 @@ func (c *cli) draw(dir string, files []string) error {
 // readReports reads a file of one report, or of a list of them.
 func readReports(name string) (all []report.Report, err error) {
 	data, err := os.ReadFile(name)
-	if err != nil {
-		return nil, errors.Unwrap(err)
+	if failed := new(fs.PathError); errors.As(err, &failed) {
+		return nil, failed.Err // the name is said by the caller
+	} else if err != nil {
+		return nil, err
 	}
 	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("[")) {
 		err = json.Unmarshal(data, &all)
