@@ -133,11 +133,12 @@ func (r *run) publishReport() report.Publish {
 
 func (r *run) trafficReport() report.Traffic {
 	per := r.nodeSeconds()
-	t := report.Traffic{ByKind: map[string]float64{}}
+	t := report.Traffic{ByKind: map[string]float64{}, MessagesByKind: map[string]float64{}}
 	messages := uint64(0)
 	note := func(name string, c count) {
 		if messages += c.messages; c.messages > 0 {
 			t.ByKind[name] = float64(c.bytes) / per
+			t.MessagesByKind[name] = float64(c.messages) / per
 		}
 	}
 	for k, c := range r.measured.kinds {

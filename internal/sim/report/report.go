@@ -112,6 +112,7 @@ type Traffic struct {
 	BytesPerNodeS    float64            `json:"bytes_per_node_s"`
 	MessagesPerNodeS float64            `json:"messages_per_node_s"`
 	ByKind           map[string]float64 `json:"by_kind"` // bytes per node and second by kind of message; "packet" is the headers
+	MessagesByKind   map[string]float64 `json:"messages_by_kind"`
 }
 
 // Detector is how well death was found out.
