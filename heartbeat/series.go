@@ -163,7 +163,7 @@ func (m *Monitor) bury(e env.Env, l *links.Link) {
 	m.links.Bury(l, e.Now())
 	m.failures.add(e.Now())
 	m.retune(e)
-	if m.period > m.cfg.Slowest/2 {
+	if m.period > m.cfg.Slowest*3/4 {
 		m.lookAround(e)
 	}
 }

@@ -18,7 +18,7 @@ const (
 	// remembered is how many failures the rate is taken from.
 	remembered = 16
 	// fewest is how many failures in a row make a rate by themselves.
-	fewest = 3
+	fewest = 6
 )
 
 // failures is what this node has seen of its neighbors' dying.
@@ -68,6 +68,18 @@ func (m *Monitor) tuned(now mono.Time, watched int) time.Duration {
 	return min(max(time.Duration(seconds*float64(time.Second)), m.cfg.Fastest), m.cfg.Slowest)
 }
 
+// judgedAfter is how long this node watches before it says how long neighbors live: at
+// first it has found few of those dead that are.
+const judgedAfter = 30 * time.Second
+
+// lifetime is how long a neighbor lives on average, 0 if that cannot be said yet.
+func (m *Monitor) lifetime(now mono.Time, watched int) time.Duration {
+	if !m.failures.watching || now.Sub(m.failures.since) < judgedAfter {
+		return 0
+	}
+	return time.Duration(min(1/m.failures.rate(now, watched), time.Hour.Seconds()) * float64(time.Second))
+}
+
 // retune follows the rate of failures. Beacons that were put off for longer than the
 // period is now are pulled in, spread over one period.
 func (m *Monitor) retune(e env.Env) {
@@ -78,6 +90,7 @@ func (m *Monitor) retune(e env.Env) {
 		}
 	}
 	m.period = m.tuned(e.Now(), watched)
+	m.links.SetLifetime(m.lifetime(e.Now(), watched))
 	if m.period > m.paced {
 		m.paced = m.period
 	} else if m.period < m.paced*3/4 {

@@ -15,6 +15,7 @@ func (m *Monitor) Warm(id idspace.ID, rtt time.Duration) {
 	m.open = true
 	m.failures = failures{watching: true, since: mono.Time(-time.Hour)} // it has watched for long
 	m.period, m.paced = m.cfg.Slowest, m.cfg.Slowest
+	m.links.SetLifetime(time.Hour)
 	m.watch(id).life = lives * m.period
 	l := m.links.Open(id)
 	l.Asked = wire.Use_USE_SPARE

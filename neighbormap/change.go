@@ -13,7 +13,7 @@ func (m *Map) Wants(id idspace.ID, rtt time.Duration) bool {
 	if _, _, ok := m.place(id); !ok || at >= 0 {
 		return false
 	}
-	return len(slot) < m.perSlot || clearlyNearer(rtt, slot[len(slot)-1].RTT)
+	return len(slot) < m.bound || clearlyNearer(rtt, slot[len(slot)-1].RTT)
 }
 
 // Insert takes n into its slot, unless it is there already (see Update) or the slot
@@ -28,7 +28,7 @@ func (m *Map) Insert(n Neighbor) (evicted idspace.ID, ok bool) {
 		m.rows = append(m.rows, make([][]Neighbor, m.space.Radix()))
 	}
 	slot := m.rows[level][d]
-	if len(slot) == m.perSlot {
+	if len(slot) >= m.bound {
 		evicted = slot[len(slot)-1].ID
 		m.note(evicted)
 		slot = slot[:len(slot)-1]

@@ -11,7 +11,7 @@ import (
 // changed.
 func (m *Map) Contest(id idspace.ID) []Neighbor {
 	slot, at := m.find(id)
-	if at >= 0 || len(slot) < m.perSlot {
+	if at >= 0 || len(slot) < m.bound {
 		return nil
 	}
 	return slot
@@ -20,7 +20,7 @@ func (m *Map) Contest(id idspace.ID) []Neighbor {
 // Room returns how many more neighbors the slot of id takes without giving one up.
 func (m *Map) Room(id idspace.ID) int {
 	slot, _ := m.find(id)
-	return max(m.perSlot-len(slot), 0)
+	return max(m.bound-len(slot), 0)
 }
 
 // YieldsTo reports whether a node at this distance is worth giving up n for.

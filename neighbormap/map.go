@@ -29,6 +29,7 @@ type Map struct {
 	space   idspace.Space
 	self    idspace.ID
 	perSlot int
+	bound   int // see Bound
 
 	// Invariant: rows[l][d] holds only nodes that share exactly l digits with self and
 	// have digit d next, so rows[l][self[l]] is empty; at most perSlot of them, sorted
@@ -48,7 +49,18 @@ func New(space idspace.Space, self idspace.ID, perSlot int) *Map {
 	if perSlot < 1 {
 		panic("neighbormap: a slot needs room for its primary")
 	}
-	return &Map{space: space, self: self, perSlot: perSlot}
+	return &Map{space: space, self: self, perSlot: perSlot, bound: perSlot}
+}
+
+// Bound sets how many nodes a slot takes from now on, 1 to perSlot. Slots that have more
+// keep them until they go of their own. It reports whether that is a change.
+func (m *Map) Bound(most int) (changed bool) {
+	if most = min(max(most, 1), m.perSlot); m.bound == most {
+		return false
+	}
+	m.bound = most
+	m.changes++
+	return true
 }
 
 // compare orders the neighbors of a slot: nearest first, ties by ID so that the

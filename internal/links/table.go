@@ -72,6 +72,8 @@ type Table struct {
 	deaths uint64   // neighbors found dead so far
 	closed uint64   // links forgotten so far
 
+	lifetime time.Duration // see Lifetime
+
 	place place
 }
 
@@ -162,6 +164,13 @@ func (t *Table) Patience(id idspace.ID) time.Duration {
 
 // All returns the links in order of ID: a view, not to be kept or changed.
 func (t *Table) All() []*Link { return t.all }
+
+// Lifetime returns how long a neighbor lives on average, as heartbeat has seen; 0 while it
+// has not watched for long enough.
+func (t *Table) Lifetime() time.Duration { return t.lifetime }
+
+// SetLifetime sets it.
+func (t *Table) SetLifetime(d time.Duration) { t.lifetime = d }
 
 // Sample takes a measured round trip to id into account.
 func (t *Table) Sample(id idspace.ID, rtt time.Duration) {

@@ -61,6 +61,7 @@ func newCrowd(t testing.TB, group func(name string) string) *crowd {
 		t.Fatal(err)
 	}
 	c.member = m
+	c.links.SetLifetime(time.Hour) // slots take backups
 	m.OnJoin(c, &env.JoinRequest{Call: 1})
 	return c
 }

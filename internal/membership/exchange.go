@@ -37,6 +37,7 @@ func (m *Member) sendLeaves(e env.Env, to idspace.ID, why purpose) {
 // exchangeRow does the same with a row and a random neighbor of its level, lower levels
 // more often, and takes the round trips measured since into account.
 func (m *Member) exchangeRow(e env.Env) {
+	m.rebound(e)
 	m.remeasure(e)
 	m.forgetSwaps()
 	if m.considerKnown(e) {

@@ -37,6 +37,7 @@ func (m *Member) OnJoin(e env.Env, j *env.JoinRequest) {
 	m.phase = Joining
 	m.join = joining{call: j.Call, seeds: seeds}
 	m.partition.setSeeds(seeds)
+	m.tables.Map.Bound(m.perSlot())
 	if len(seeds) == 0 {
 		m.activate(e)
 		return
