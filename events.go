@@ -39,6 +39,8 @@ type (
 	EvtNeighborLeft struct{ NeighborEvent }
 	// EvtNeighborUnlinked: it or this node had no room for the link any more.
 	EvtNeighborUnlinked struct{ NeighborEvent }
+	// EvtNeighborCutOff: it does not answer this node, and others say that it lives.
+	EvtNeighborCutOff struct{ NeighborEvent }
 	// EvtNeighborChanged: its record is a newer one. Generation grows when it is started
 	// again, Version with every change in between.
 	EvtNeighborChanged struct {
@@ -82,7 +84,7 @@ func newBulletin(bus event.Bus) (*bulletin, error) {
 		env.NeighborJoined: new(EvtNeighborJoined), env.NeighborAlive: new(EvtNeighborAlive),
 		env.NeighborSuspected: new(EvtNeighborSuspected), env.NeighborDead: new(EvtNeighborDead),
 		env.NeighborLeft: new(EvtNeighborLeft), env.NeighborUnlinked: new(EvtNeighborUnlinked),
-		env.NeighborRenewed: new(EvtNeighborChanged),
+		env.NeighborRenewed: new(EvtNeighborChanged), env.NeighborCutOff: new(EvtNeighborCutOff),
 	} {
 		e, err := bus.Emitter(typ)
 		if err != nil {
@@ -144,6 +146,8 @@ func (n *Node) eventOf(ev *env.NeighborChanged) any {
 		return EvtNeighborLeft{about}
 	case env.NeighborUnlinked:
 		return EvtNeighborUnlinked{about}
+	case env.NeighborCutOff:
+		return EvtNeighborCutOff{about}
 	}
 	changed := EvtNeighborChanged{NeighborEvent: about}
 	if record != nil {

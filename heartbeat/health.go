@@ -28,5 +28,9 @@ func (h *health) answered(rtt, patience time.Duration) {
 	}
 }
 
+// suspected notes that a neighbor had to ask more than once: this node was slow to answer, or
+// the network lost something.
+func (h *health) suspected() { h.score, h.well = min(h.score+1, h.most), 0 }
+
 // stretch lengthens what this node allows others.
 func (h *health) stretch(d time.Duration) time.Duration { return d * time.Duration(1+h.score) }

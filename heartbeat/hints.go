@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/links"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
@@ -17,14 +18,15 @@ const (
 )
 
 // OnHints takes the word of a neighbor that some nodes are dead.
-func (m *Monitor) OnHints(e env.Env, h *env.Hints) { m.heed(e, h.Refs) }
+func (m *Monitor) OnHints(e env.Env, h *env.Hints) { m.heed(e, h.From, h.Refs) }
 
 // heed probes those that are said to be dead, if this node points at them: nobody is
 // dropped on hearsay (design §7).
-func (m *Monitor) heed(e env.Env, dead []byte) {
+func (m *Monitor) heed(e env.Env, from idspace.ID, dead []byte) {
 	for _, r := range wire.Refs(dead) {
-		if l := m.links.Named(r); l != nil {
+		if l := m.links.Named(r); l != nil && l.ID != from {
 			m.look(e, l)
+			m.confirm(l.ID, from)
 		}
 	}
 }

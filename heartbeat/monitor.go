@@ -6,7 +6,8 @@
 // avoids at once; death takes DeathProbes unanswered beacons in a row, at least
 // ProbeSpacing apart and not doubling (findings A.3). A connection that closes starts
 // those probes at once, and so does the hint of a neighbor that somebody is dead, which
-// is never believed.
+// is never believed but shortens them (confirm.go). Who must not be missed is given up only
+// when others cannot reach it either (indirect.go).
 //
 // Beacons tune themselves to the rate at which neighbors die, and any traffic counts as
 // one (MSPastry [6]; design §6; docs/adr/0009-beacons-tune-themselves.md).
@@ -50,6 +51,15 @@ type Config struct {
 	// answers come late: Lifeguard's highest local health score. If zero, 7; below zero it
 	// never waits longer.
 	Awareness int
+	// Confirmations is how many others, who have found a suspect dead, have its death take the
+	// fewest probes: two. Fewer shorten it by their logarithm (Lifeguard). If zero, 2; below zero
+	// nobody's word shortens it.
+	Confirmations int
+	// Helpers is how many others are asked whether they reach a node that this one must not
+	// miss, before it is given up (SWIM). If zero, 3; below zero nobody is.
+	Helpers int
+	// Untold keeps it from a suspect that it is one (Lifeguard's buddy system tells it).
+	Untold bool
 	// Asleep is for how long this node has not run when it no longer trusts what it believes.
 	// If zero, 15 s (design §7).
 	Asleep time.Duration
@@ -82,6 +92,12 @@ func (c Config) WithDefaults() Config {
 	}
 	if c.Awareness == 0 {
 		c.Awareness = 7
+	}
+	if c.Confirmations == 0 {
+		c.Confirmations = 2
+	}
+	if c.Helpers == 0 {
+		c.Helpers = 3
 	}
 	return c
 }
@@ -117,11 +133,12 @@ type Monitor struct {
 	watches idspace.Table[*watch] // one per link, and one per stranger being probed
 	open    bool                  // this node has begun to join: others may point at it
 
-	running  running
-	health   health
-	failures failures
-	period   time.Duration // the mean time between beacons, as it is now
-	paced    time.Duration // what it was when beacons were pulled in last, or the longest since
+	running   running
+	health    health
+	failures  failures
+	inquiries map[uint64]idspace.ID // whom each open one is about, see inquire
+	period    time.Duration         // the mean time between beacons, as it is now
+	paced     time.Duration         // what it was when beacons were pulled in last, or the longest since
 }
 
 // watch is what is under way between this node and one other.
@@ -138,6 +155,7 @@ type watch struct {
 	life    time.Duration // and for how long to remember it
 	sampled mono.Time     // when a round trip was measured last, 0 if never
 	hinted  mono.Time     // when a hint made this node probe it last, 0 if never
+	doubt   *doubt        // nil if there is none
 }
 
 // beaten is a beacon that was sent.
@@ -149,7 +167,7 @@ type beaten struct {
 // New returns a monitor that writes table. cfg must be valid.
 func New(cfg Config, table *links.Table) *Monitor {
 	return &Monitor{
-		cfg: cfg, links: table,
+		cfg: cfg, links: table, inquiries: make(map[uint64]idspace.ID),
 		period: cfg.Fastest, paced: cfg.Fastest, health: health{most: max(cfg.Awareness, 0)},
 	}
 }
@@ -206,6 +224,7 @@ func (m *Monitor) rest(e env.Env, id idspace.ID) {
 	if w == nil || len(w.asks) > 0 || m.links.Linked(id) {
 		return
 	}
+	m.tellAll(e, w, wire.Finding_FINDING_UNKNOWN)
 	m.watches.Delete(id)
 	e.StopTimer(env.TimerKey{Room: env.Heartbeat, What: timerAgain, Peer: id})
 	e.StopTimer(env.TimerKey{Room: env.Heartbeat, What: timerBeat, Peer: id})

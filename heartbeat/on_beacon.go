@@ -14,6 +14,9 @@ const maxLife = 10 * time.Minute
 // OnBeacon answers a beacon, and keeps or refuses the backpointer that it renews.
 func (m *Monitor) OnBeacon(e env.Env, from idspace.ID, b *wire.Beacon) {
 	refused := !m.accept(e, from, b)
+	if b.Suspected {
+		m.health.suspected()
+	}
 	m.links.Claim(from, wire.CoordIn(b.Coord))
 	e.Send(from, &wire.BeaconAck{
 		Seq: b.Seq, Refused: refused, Coord: m.links.Coord(), DeadRefs: m.links.Hints(from, e.Now()),
@@ -66,7 +69,7 @@ func (m *Monitor) OnBeaconAck(e env.Env, from idspace.ID, a *wire.BeaconAck) {
 	if w == nil || w.seq == 0 || w.seq != a.Seq && w.first.seq != a.Seq {
 		return
 	}
-	m.heed(e, a.DeadRefs)
+	m.heed(e, from, a.DeadRefs)
 	rtt := e.Now().Sub(w.sent)
 	if w.seq != a.Seq {
 		rtt = e.Now().Sub(w.first.sent)

@@ -158,8 +158,8 @@ func (m *Monitor) OnUnreachable(e env.Env, x *env.Unreachable) {
 		return
 	}
 	m.suspect(e, x.Peer)
-	if w.tries >= m.enough(x.Peer) {
-		m.dead(e, x.Peer, env.Down{Why: env.Dead})
+	if w.tries >= m.enough(x.Peer, w) {
+		m.giveUp(e, x.Peer, w)
 		return
 	}
 	e.SetTimer(env.TimerKey{Room: env.Heartbeat, What: timerAgain, Peer: x.Peer}, m.cfg.ProbeSpacing)

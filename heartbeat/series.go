@@ -13,6 +13,10 @@ import (
 // enough of them, with death. A routine beacon is a series of one that goes on only
 // if it is not answered.
 
+// tellAfter is which beacon of a series tells its receiver that it is suspected: one may be
+// lost, two hardly ever are.
+const tellAfter = 3
+
 // beat begins a routine series, unless one is under way or other traffic spares it.
 func (m *Monitor) beat(e env.Env, id idspace.ID) {
 	l := m.links.Link(id)
@@ -48,7 +52,10 @@ func (m *Monitor) try(e env.Env, id idspace.ID, w *watch) {
 		w.first = beaten{w.seq, w.sent}
 	}
 	w.told, w.life = m.use(id), lives*m.period
-	b := &wire.Beacon{Seq: w.seq, Use: w.told, LifeS: uint32((w.life + time.Second - 1) / time.Second)}
+	b := &wire.Beacon{
+		Seq: w.seq, Use: w.told, LifeS: uint32((w.life + time.Second - 1) / time.Second),
+		Suspected: w.tries >= tellAfter && len(w.asks) == 0 && !m.cfg.Untold,
+	}
 	if w.tries == 1 {
 		b.Coord = m.links.Coord() // who does not answer is most likely dead
 	}
@@ -57,7 +64,7 @@ func (m *Monitor) try(e env.Env, id idspace.ID, w *watch) {
 	} else {
 		e.Send(id, b)
 	}
-	e.SetTimer(env.TimerKey{Room: env.Heartbeat, What: timerAgain, Peer: id}, m.patience(id, w))
+	e.SetTimer(env.TimerKey{Room: env.Heartbeat, What: timerAgain, Peer: id}, m.patience(id, w)+m.detour(w))
 }
 
 func (m *Monitor) use(id idspace.ID) wire.Use {
@@ -87,21 +94,27 @@ func (m *Monitor) again(e env.Env, id idspace.ID) {
 		return
 	}
 	m.suspect(e, id)
-	if w.tries >= m.enough(id) {
-		m.dead(e, id, env.Down{Why: env.Dead})
+	m.goOn(e, id, w)
+}
+
+// goOn ends a series that is long enough, and else sends its next beacon.
+func (m *Monitor) goOn(e env.Env, id idspace.ID, w *watch) {
+	enough := m.enough(id, w)
+	if w.tries >= enough {
+		m.giveUp(e, id, w)
 		return
+	}
+	if w.tries == enough-1 {
+		m.inquire(e, id, w)
 	}
 	m.try(e, id, w)
 }
 
 // enough is how many unanswered beacons end the series: the routine beacon that began
-// a suspicion counts as one more, unless somebody else has found the neighbor dead as well.
-func (m *Monitor) enough(id idspace.ID) int {
+// a suspicion counts as one more.
+func (m *Monitor) enough(id idspace.ID, w *watch) int {
 	if l := m.links.Link(id); l != nil && l.Mutual() != wire.Use_USE_NONE {
-		if w := m.watches.Of(id); w != nil && w.hinted != 0 && w.hinted == w.first.sent {
-			return m.cfg.DeathProbes
-		}
-		return m.cfg.DeathProbes + 1
+		return m.shortened(m.cfg.DeathProbes+1, w)
 	}
 	return m.cfg.GateProbes
 }
@@ -120,6 +133,7 @@ func (m *Monitor) suspect(e env.Env, id idspace.ID) {
 // alive ends a series well.
 func (m *Monitor) alive(e env.Env, id idspace.ID, w *watch) {
 	w.seq, w.tries, w.closed = 0, 0, false
+	m.tellAll(e, w, wire.Finding_FINDING_ALIVE)
 	e.StopTimer(env.TimerKey{Room: env.Heartbeat, What: timerAgain, Peer: id})
 	m.clear(e, id)
 }
@@ -154,7 +168,12 @@ func (m *Monitor) dead(e env.Env, id idspace.ID, how env.Down) {
 		return
 	}
 	w.seq = 0
-	m.verdict(e, id, w, env.Verdict{})
+	finding := wire.Finding_FINDING_UNKNOWN
+	if how.Why == env.Dead {
+		finding = wire.Finding_FINDING_DEAD
+	}
+	m.tellAll(e, w, finding)
+	m.verdict(e, id, w, env.Verdict{By: how.By})
 	m.rest(e, id)
 }
 

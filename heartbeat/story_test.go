@@ -20,6 +20,7 @@ type world struct {
 	*envtest.Env
 	beacons map[idspace.ID]uint64
 	answers map[idspace.ID]bool
+	inquiry uint64 // the latest question to others
 }
 
 func (w *world) Send(to idspace.ID, m wire.Message) {
@@ -33,8 +34,11 @@ func (w *world) SendDial(to idspace.ID, m wire.Message) {
 }
 
 func (w *world) note(to idspace.ID, m wire.Message) {
-	if b, ok := m.(*wire.Beacon); ok {
-		w.beacons[to] = b.Seq
+	switch m := m.(type) {
+	case *wire.Beacon:
+		w.beacons[to] = m.Seq
+	case *wire.IndirectProbe:
+		w.inquiry = m.Seq
 	}
 }
 
@@ -53,7 +57,9 @@ type story struct {
 //	beacon PEER [use=U] [life=SECONDS] PEER's beacon comes
 //	ack PEER [refused] [stale] [dead=NAMES] PEER answers this node's latest (or another)
 //	                                   beacon, and names some (joined by +) as dead
-//	hint NAME [gen=N]                  membership was told that NAME is dead
+//	hint NAME [gen=N] [from=PEER]      membership was told that NAME is dead
+//	asks PEER about=NAME               PEER asks this node whether NAME lives
+//	says PEER alive|dead|unknown       PEER answers the latest question of this node
 //	traffic PEER                       something comes from PEER
 //	answers PEER                       from now on PEER answers every beacon at once
 //	hello|heard|missed|closed|unreachable|unlink|leave PEER
@@ -114,7 +120,9 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) {
 				l.Asked.Name(), l.Theirs.Name(), l.Suspect, s.links.Timeout(l.ID))
 		}
 	case "hint":
-		s.monitor.OnHints(s.world, &env.Hints{Refs: s.refs(t, d, d.CmdArgs[0].Key)})
+		from := "somebody"
+		d.MaybeScanArgs(t, "from", &from)
+		s.monitor.OnHints(s.world, &env.Hints{From: s.ID(from), Refs: s.refs(t, d, d.CmdArgs[0].Key)})
 	default:
 		s.with(t, d, s.ID(d.CmdArgs[0].Key))
 	}
@@ -173,6 +181,14 @@ func (s *story) with(t *testing.T, d *datadriven.TestData, peer idspace.ID) {
 		m.OnUnreachable(w, &env.Unreachable{Peer: peer})
 	case "unlink":
 		m.OnUnlink(w, peer)
+	case "asks":
+		about := ""
+		d.ScanArgs(t, "about", &about)
+		target := s.ID(about)
+		m.OnIndirectProbe(w, peer, &wire.IndirectProbe{Seq: 99, Target: target[:]})
+	case "says":
+		finding := map[string]wire.Finding{"alive": wire.Finding_FINDING_ALIVE, "dead": wire.Finding_FINDING_DEAD}[d.CmdArgs[1].Key]
+		m.OnIndirectAck(w, peer, &wire.IndirectAck{Seq: w.inquiry, Finding: finding})
 	case "leave":
 		m.OnLeave(w, peer, &wire.Leave{})
 	default:

@@ -72,11 +72,17 @@ func (r *Router) request(e env.Env, m *wire.Routed, from idspace.ID) {
 	}
 	root := p.hop.Rule == wire.Rule_RULE_ROOT
 	if root {
-		if why, wait := r.barred(e, m); wait {
+		b := r.barred(e, m)
+		relayed := r.relayed(m, b)
+		switch {
+		case b.wait:
 			r.await(e, m, from)
 			return
-		} else if why != wire.Refusal_REFUSAL_NONE {
-			r.refuse(e, m, from, why)
+		case relayed != nil:
+			root, out, p.came = false, relayed, m
+			p.hop = surrogate.Hop{To: b.by, Rule: wire.Rule_RULE_RELAY, Level: p.hop.Level, Digit: p.hop.Digit}
+		case b.why != wire.Refusal_REFUSAL_NONE:
+			r.refuse(e, m, from, b.why)
 			return
 		}
 	}

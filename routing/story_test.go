@@ -65,12 +65,13 @@ type story struct {
 	links  *links.Table
 	upcall *serving
 	holes  routing.Standing
+	by     idspace.ID // who reaches those there
 }
 
 // Judge says what the story says of the holes on the way to every key.
-func (s *story) Judge(_ env.Env, key idspace.ID) routing.Standing {
-	s.Line("judge %s: %s", s.Of(key), [...]string{"sure", "waiting", "unsure"}[s.holes])
-	return s.holes
+func (s *story) Judge(_ env.Env, key idspace.ID, _ []idspace.ID) (routing.Standing, idspace.ID) {
+	s.Line("judge %s: %s", s.Of(key), [...]string{"sure", "relayed", "waiting", "unsure"}[s.holes])
+	return s.holes, s.by
 }
 
 // TestStories runs the text stories in testdata; go test ./routing -rewrite writes what
@@ -87,7 +88,7 @@ func (s *story) Judge(_ env.Env, key idspace.ID) routing.Standing {
 //	ack DIGITS                              DIGITS acknowledges the latest envelope
 //	defer DIGITS                            the member that serves for this node until it is one
 //	hold | activate                         it is one in a moment; it is one
-//	heed; holes sure|waiting|unsure         what the guard says, once it is heeded; posts witnessed
+//	heed; holes sure|waiting|unsure|relayed by=DIGITS   what the guard says, once it is heeded; posts witnessed
 //	consume yes|no                          what the upcall does from now on
 //	advance DURATION
 func TestStories(t *testing.T) {
@@ -153,7 +154,11 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) {
 	case "heed":
 		s.router.Heed(s)
 	case "holes":
-		s.holes = map[string]routing.Standing{"sure": routing.Sure, "waiting": routing.Waiting, "unsure": routing.Unsure}[arg]
+		s.holes = map[string]routing.Standing{"sure": routing.Sure, "relayed": routing.Relayed, "waiting": routing.Waiting, "unsure": routing.Unsure}[arg]
+		if by := ""; d.HasArg("by") {
+			d.ScanArgs(t, "by", &by)
+			s.by = s.named(by)
+		}
 		s.router.OnWitnessed(s)
 	case "consume":
 		s.upcall.consume = arg == "yes"

@@ -19,6 +19,8 @@ type passage struct {
 
 	unseen bool // its machine has not been asked yet
 
+	came *wire.Routed // the request as it came, if it goes on as another: relayed
+
 	patience time.Duration // of the first transmission, see transit
 }
 
@@ -33,6 +35,9 @@ func (r *Router) forward(e env.Env, m *wire.Routed, p passage) {
 	out.Path = append(append(make([]byte, 0, len(m.Path)+idspace.Size), m.Path...), r.tables.Self[:]...)
 	out.HopsLeft--
 	t := &transit{msg: out, in: m, from: p.from, note: p.note, arrived: e.Now(), patience: p.patience, deadline: r.deadline(e, m), unseen: p.unseen}
+	if p.came != nil {
+		t.in = p.came
+	}
 	if p.hop.Wait {
 		r.park(e, t)
 		return

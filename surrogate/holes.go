@@ -14,10 +14,10 @@ type Hole struct {
 
 // Holes appends to holes those that a route to key passes over at this node and of which
 // it does not know for certain that nobody lives there: those outside the covered span of
-// the leaf set, at levels where the map has anybody at all (design §3, the witness).
+// the leaf set, at levels where it knows of anybody at all (design §3, the witness).
 func (t *Tables) Holes(holes []Hole, key idspace.ID) []Hole {
 	mask := idspace.Digit(t.Space.Radix() - 1)
-	for l := range t.Map.Levels() {
+	for l := range t.levels() {
 		known := t.populated(l)
 		for d := t.Space.Digit(key, l); known && d != t.Space.Digit(t.Self, l); d = (d + 1) & mask {
 			if h := (Hole{l, d}); len(t.Map.Slot(l, d)) == 0 && !t.Leaves.Covered(t.Arc(h)) {
@@ -28,14 +28,23 @@ func (t *Tables) Holes(holes []Hole, key idspace.ID) []Hole {
 	return holes
 }
 
-// populated reports whether the map has anybody at a level.
+// levels is how many levels there may be anybody at, as far as this node knows.
+func (t *Tables) levels() int {
+	n := t.Map.Levels()
+	for _, id := range t.Away {
+		n = max(n, t.Space.CommonPrefix(t.Self, id)+1)
+	}
+	return n
+}
+
+// populated reports whether this node knows of anybody at a level.
 func (t *Tables) populated(level int) bool {
 	for d := range idspace.Digit(t.Space.Radix()) {
 		if len(t.Map.Slot(level, d)) > 0 {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(t.Away, func(id idspace.ID) bool { return t.Space.CommonPrefix(t.Self, id) == level })
 }
 
 // Arc returns the first and the last ID of a hole: the ring between them is all of it.

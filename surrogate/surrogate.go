@@ -32,6 +32,9 @@ type Tables struct {
 	Self   idspace.ID
 	Map    *neighbormap.Map
 	Leaves *leafset.Set
+	// Away are nodes that live and that this one cannot reach: they are in no table, and a slot
+	// where one of them stands is a hole to ask about.
+	Away []idspace.ID
 }
 
 // Next returns the step that a route to key takes from here (JSAC Fig. 3, NEXTHOP):

@@ -75,9 +75,10 @@ const (
 	NeighborLeft
 	NeighborUnlinked
 	NeighborRenewed // its record is a newer one
+	NeighborCutOff  // others reach it, this node does not
 )
 
-var stateNames = [...]string{"joined", "alive", "suspected", "dead", "left", "unlinked", "renewed"}
+var stateNames = [...]string{"joined", "alive", "suspected", "dead", "left", "unlinked", "renewed", "cut off"}
 
 // String is the state in traces.
 func (s NeighborState) String() string { return stateNames[s] }

@@ -146,6 +146,7 @@ type Verdict struct {
 	Refused bool // alive, but its links or ours are at their cap
 	RTT     time.Duration
 	Coord   wire.Coord // where it says that it is
+	By      idspace.ID // not alive: who reaches it nevertheless, zero if nobody is known to
 }
 
 // Use: this node uses Peer so from now on; UseNone lets it go. To heartbeat.
@@ -160,6 +161,7 @@ type Use struct {
 // Hints: a neighbor says that these nodes are dead. From membership to heartbeat, which
 // sees for itself.
 type Hints struct {
+	From idspace.ID
 	Refs []byte // short references
 }
 
@@ -174,7 +176,8 @@ type (
 	Down    struct {
 		Peer  idspace.ID
 		Why   DownReason
-		Heirs []byte // short references that a leaving neighbor named as replacements
+		Heirs []byte     // short references that a leaving neighbor named as replacements
+		By    idspace.ID // CutOff: who reaches it
 	}
 )
 
@@ -186,11 +189,12 @@ const (
 	Dead     DownReason = iota // it did not answer any probe
 	Left                       // it said goodbye
 	Unlinked                   // it or we are at the cap of links and let go
+	CutOff                     // this node does not reach it, and somebody else does
 )
 
 // State is what observers are told of a neighbor that went for this reason.
 func (r DownReason) State() NeighborState {
-	return [...]NeighborState{Dead: NeighborDead, Left: NeighborLeft, Unlinked: NeighborUnlinked}[r]
+	return [...]NeighborState{Dead: NeighborDead, Left: NeighborLeft, Unlinked: NeighborUnlinked, CutOff: NeighborCutOff}[r]
 }
 
 // Changed: the neighbor map or leaf set is not what it was, or a neighbor's state is
@@ -208,6 +212,7 @@ type (
 	Judged struct {
 		Peer  idspace.ID
 		Alive bool
+		By    idspace.ID // alive, but not for this node: who reaches it
 	}
 )
 

@@ -47,6 +47,11 @@ func (t *Table) Exhume(id idspace.ID) {
 	t.graves = slices.DeleteFunc(t.graves, func(g grave) bool { return g.ref.Matches(id) })
 }
 
+// Mourned reports whether this node itself has lately found id dead.
+func (t *Table) Mourned(id idspace.ID, now mono.Time) bool {
+	return slices.ContainsFunc(t.graves, func(g grave) bool { return g.ref.Matches(id) && now.Sub(g.at) <= mourned })
+}
+
 // Hinted notes that reader has been told of all deaths so far.
 func (t *Table) Hinted(reader idspace.ID) {
 	if l := t.Link(reader); l != nil {

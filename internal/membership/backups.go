@@ -2,6 +2,7 @@ package membership
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
@@ -22,8 +23,14 @@ const (
 
 // rebound sets how many neighbors a slot takes.
 func (m *Member) rebound(e env.Env) {
-	if m.tables.Map.Bound(m.perSlot()) {
-		m.settle(e, &env.Changed{}) // members of the leaf set may fit now
+	if !m.tables.Map.Bound(m.perSlot()) {
+		return
+	}
+	m.settle(e, &env.Changed{}) // members of the leaf set may fit now
+	known := slices.Clone(m.book.order)
+	m.rank(e, known)
+	for _, p := range known {
+		m.consider(e, p.id)
 	}
 }
 
@@ -31,7 +38,7 @@ func (m *Member) perSlot() int {
 	switch life := m.links.Lifetime(); {
 	case life >= lasting:
 		return math.MaxInt // as many as there are places for
-	case life >= brief:
+	case life >= brief || life == 0: // or it is not known yet
 		return 2
 	}
 	return 1

@@ -200,7 +200,7 @@ func (m *Member) randomOf(e env.Env, among []neighbormap.Neighbor) (idspace.ID, 
 func (m *Member) OnLeafSet(e env.Env, from idspace.ID, s *wire.LeafSet) {
 	open := m.hear(e, from, s.Refs, s.Coords)
 	m.vouch(e, from, s)
-	m.hint(e, s.DeadRefs)
+	m.hint(e, from, s.DeadRefs)
 	a := arrival{from, leafList, s.Digest, s.Have, s.Whole() && !open}
 	if lacking := m.received(a); m.phase != Idle && (s.WantReply || lacking) {
 		m.sendLeaves(e, from, answering)
@@ -210,7 +210,7 @@ func (m *Member) OnLeafSet(e env.Env, from idspace.ID, s *wire.LeafSet) {
 // OnRow takes a neighbor's row as candidates.
 func (m *Member) OnRow(e env.Env, from idspace.ID, r *wire.Row) {
 	open := m.hear(e, from, r.Refs, r.Coords)
-	m.hint(e, r.DeadRefs)
+	m.hint(e, from, r.DeadRefs)
 	lacking := false
 	if int(r.Level) == m.tables.Space.CommonPrefix(m.tables.Self, from) {
 		lacking = m.received(arrival{from, rowList, r.Digest, r.Have, r.Whole() && !open})
@@ -221,9 +221,9 @@ func (m *Member) OnRow(e env.Env, from idspace.ID, r *wire.Row) {
 }
 
 // hint has heartbeat look after those that a neighbor says are dead.
-func (m *Member) hint(e env.Env, dead []byte) {
+func (m *Member) hint(e env.Env, from idspace.ID, dead []byte) {
 	if len(dead) > 0 {
-		e.Post(&env.Hints{Refs: dead})
+		e.Post(&env.Hints{From: from, Refs: dead})
 	}
 }
 

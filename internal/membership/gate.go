@@ -138,7 +138,10 @@ func (m *Member) OnVerdict(e env.Env, v *env.Verdict) {
 	case !asked:
 	case m.isSeed(v.Peer):
 	case m.partition.verdict(e, v, use):
+	case !v.Alive && !v.By.IsZero():
+		m.cut(e, v.Peer, v.By)
 	case !v.Alive:
+		m.back(v.Peer)
 		m.book.bury(v.Peer, e.Now().Add(m.cfg.Forgotten))
 	case v.Refused && m.tables.Map.FillsHole(v.Peer) && m.standsIn(v.Peer):
 		m.book.refuse(e, v.Peer, m.cfg.Refused/urgency)
@@ -172,6 +175,7 @@ func (m *Member) admit(e env.Env, v *env.Verdict) {
 		return
 	}
 	p.refusals = 0
+	m.back(v.Peer)
 	m.partition.admitted(e, v.Peer)
 	e.Emit(&env.NeighborChanged{Peer: v.Peer, State: env.NeighborJoined})
 	m.settle(e, &env.Changed{Added: []idspace.ID{v.Peer}})

@@ -105,7 +105,7 @@ func (p *partition) lose(e env.Env, d *env.Down) {
 		p.lost.drop(d.Peer)
 		p.m.book.avoid(d.Peer, e.Now().Add(p.m.cfg.Forgotten))
 		return
-	case env.Unlinked:
+	case env.Unlinked, env.CutOff:
 		return
 	}
 	if page := p.m.book.find(d.Peer); page != nil {

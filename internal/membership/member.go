@@ -156,6 +156,7 @@ type Member struct {
 	told      []env.Use // what heartbeat was last told of each table entry, in order of ID
 	tellings  uint64    // how often told has changed
 	stall     stall
+	away      map[idspace.ID]away // who lives, and cannot be reached from here
 	join      joining
 	inserting map[idspace.ID]*insertion // joining nodes that this one inserts or is told of
 	leaving   leaving
@@ -184,7 +185,7 @@ type Deps struct {
 func New(cfg Config, d Deps) (*Member, error) {
 	m := &Member{
 		cfg: cfg, tables: d.Tables, links: d.Links, router: d.Router, group: d.Group,
-		book: newBook(cfg.Known, d.Same), swaps: make(map[idspace.ID]*[lists]swap), inserting: make(map[idspace.ID]*insertion),
+		book: newBook(cfg.Known, d.Same), swaps: make(map[idspace.ID]*[lists]swap), away: make(map[idspace.ID]away), inserting: make(map[idspace.ID]*insertion),
 		gate: gate{probing: make(map[idspace.ID]wire.Use), named: make(map[idspace.ID]bool)},
 	}
 	m.partition = newPartition(m, cfg.Partition)

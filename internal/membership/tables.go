@@ -185,13 +185,17 @@ func (m *Member) OnSuspect(e env.Env, x *env.Suspect) {
 // OnDown takes a neighbor out of the tables; its backups are there already.
 func (m *Member) OnDown(e env.Env, d *env.Down) {
 	c := &env.Changed{}
-	if d.Why == env.Unlinked {
+	lives := d.Why == env.Unlinked || d.Why == env.CutOff
+	switch {
+	case d.Why == env.Unlinked:
 		m.book.avoid(d.Peer, e.Now().Add(env.Jitter(e, m.cfg.Refused)))
-	} else {
+	case d.Why == env.CutOff:
+		m.cut(e, d.Peer, d.By)
+	default:
 		c.Dead = []idspace.ID{d.Peer}
 	}
 	inMap, inLeaves := m.tables.Map.Remove(d.Peer), false
-	if d.Why == env.Unlinked {
+	if lives {
 		inLeaves = m.tables.Leaves.Remove(d.Peer)
 	} else {
 		inLeaves = m.tables.Leaves.Bury(d.Peer) // the covered span has lost nobody

@@ -88,6 +88,8 @@ func (m *Member) OnNamed(e env.Env, n *env.Named) {
 		e.Post(&env.Judged{Peer: id, Alive: true})
 	case m.buried(e, id) || m.phase != Active:
 		e.Post(&env.Judged{Peer: id})
+	case m.reachedBy(e, id) != idspace.ID{}:
+		e.Post(&env.Judged{Peer: id, Alive: true, By: m.reachedBy(e, id)})
 	case probed:
 		m.gate.named[id] = true
 	default:
@@ -100,6 +102,6 @@ func (m *Member) OnNamed(e env.Env, n *env.Named) {
 func (m *Member) judged(e env.Env, v *env.Verdict) {
 	if m.gate.named[v.Peer] {
 		delete(m.gate.named, v.Peer)
-		e.Post(&env.Judged{Peer: v.Peer, Alive: v.Alive})
+		e.Post(&env.Judged{Peer: v.Peer, Alive: v.Alive || !v.By.IsZero(), By: v.By})
 	}
 }

@@ -45,6 +45,10 @@ func (n *Node) dispatch(e env.Env, from idspace.ID, m wire.Message) {
 		n.witness.OnWitness(e, from, m)
 	case *wire.WitnessReply:
 		n.witness.OnWitnessReply(e, from, m)
+	case *wire.IndirectProbe:
+		n.heartbeat.OnIndirectProbe(e, from, m)
+	case *wire.IndirectAck:
+		n.heartbeat.OnIndirectAck(e, from, m)
 	}
 }
 

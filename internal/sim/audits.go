@@ -17,7 +17,7 @@ func (a *auditor) roots(m *member) {
 		root := a.run.people.root(key)
 		hop := m.host.Node().NextHop(key)
 		claims := hop.Rule == wire.Rule_RULE_ROOT
-		if claims && id != root && !m.leaving {
+		if claims && id != root && !m.leaving && a.inReach(m, root) {
 			a.found(finding{oneRoot, m.host.Number(), key}, whereof{host: m, about: []idspace.ID{root}},
 				fmt.Sprintf("takes itself for the root of %s, which is %s", key.Short(), root.Short()))
 		} else if !claims && id == root {
@@ -37,7 +37,8 @@ func (a *auditor) holes(m *member) {
 			if d == own || len(table.Slot(level, d)) > 0 {
 				continue
 			}
-			if there := withDigit(space, nodes, level, d); len(there) > 0 {
+			there := slices.DeleteFunc(slices.Clone(withDigit(space, nodes, level, d)), func(id idspace.ID) bool { return !a.inReach(m, id) })
+			if len(there) > 0 {
 				slot := space.WithDigit(id, level, d)
 				a.found(finding{falseHole, m.host.Number(), slot}, whereof{host: m, about: there},
 					fmt.Sprintf("slot %d/%x is empty, %s is there", level, d, there[0].Short()))
@@ -65,8 +66,15 @@ func (a *auditor) leaves(m *member) {
 	}
 }
 
+// inReach reports whether there is a way from one node to another, which links need not have:
+// whom it cannot reach, a node need not have in its tables.
+func (a *auditor) inReach(m *member, id idspace.ID) bool {
+	h := a.run.world.Host(id)
+	return h == nil || a.run.parted || a.run.world.Reachable(m.host, h)
+}
+
 func (a *auditor) adjacent(m *member, set *leafset.Set, id idspace.ID) {
-	if !set.Has(id) {
+	if !set.Has(id) && a.inReach(m, id) {
 		a.found(finding{ring, m.host.Number(), id}, whereof{host: m, about: []idspace.ID{id}}, fmt.Sprintf("%s is next on the ring and not in its leaf set", id.Short()))
 	}
 }

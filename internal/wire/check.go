@@ -169,6 +169,15 @@ func (m *Witness) check() error {
 	return errors.Join(checkID("hole", m.Hole), checkIDs("path", m.Path, MaxWitnesses))
 }
 
+func (m *IndirectProbe) check() error { return checkID("target", m.Target) }
+
+func (m *IndirectAck) check() error {
+	if Finding_name[int32(m.Finding)] == "" {
+		return fmt.Errorf("finding %d", m.Finding)
+	}
+	return nil
+}
+
 func (m *WitnessReply) check() error {
 	return errors.Join(checkIDs("path", m.Path, MaxWitnesses), checkRecords(m.Named))
 }

@@ -43,6 +43,10 @@ func Describe(m Message) string {
 		return fmt.Sprintf("witness %s/%d hops-left=%d", short(m.Hole), m.Digits, m.HopsLeft)
 	case *WitnessReply:
 		return "witness-reply" + describeRecords(m.Named)
+	case *IndirectProbe:
+		return "indirect-probe of " + short(m.Target)
+	case *IndirectAck:
+		return "indirect-ack " + m.Finding.Name()
 	case *Routed:
 		return describeRouted(m)
 	}
@@ -102,6 +106,9 @@ func (r Refusal) Name() string { return lastWord(r.String(), "REFUSAL_") }
 
 // Name is the rule's name in traces and explanations.
 func (r Rule) Name() string { return lastWord(r.String(), "RULE_") }
+
+// Name is the finding's name in traces.
+func (f Finding) Name() string { return lastWord(f.String(), "FINDING_") }
 
 // Name is the name of a use in traces and answers.
 func (u Use) Name() string { return lastWord(u.String(), "USE_") }

@@ -70,6 +70,8 @@ func story() []wire.Message {
 		&wire.Strangers{LeftMs: 9500},
 		&wire.Witness{Hole: make([]byte, 20), Digits: 2, HopsLeft: 3},
 		&wire.WitnessReply{},
+		&wire.IndirectProbe{Target: make([]byte, 20)},
+		&wire.IndirectAck{Finding: wire.Finding_FINDING_DEAD},
 		&wire.Routed{Call: 1, Key: ids("ann"), BodyKind: wire.BodyKind_BODY_SELF_PROBE, Path: ids("ann", "bob")},
 	}
 }

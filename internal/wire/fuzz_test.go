@@ -86,6 +86,8 @@ func FuzzInserted(f *testing.F)      { fuzzKind(f, wire.KindInserted) }
 func FuzzStrangers(f *testing.F)     { fuzzKind(f, wire.KindStrangers) }
 func FuzzWitness(f *testing.F)       { fuzzKind(f, wire.KindWitness) }
 func FuzzWitnessReply(f *testing.F)  { fuzzKind(f, wire.KindWitnessReply) }
+func FuzzIndirectProbe(f *testing.F) { fuzzKind(f, wire.KindIndirectProbe) }
+func FuzzIndirectAck(f *testing.F)   { fuzzKind(f, wire.KindIndirectAck) }
 
 // fuzzBody feeds a body of the named type, as Unpack and as Signed see it.
 func fuzzBody(f *testing.F, name string) {

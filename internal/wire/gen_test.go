@@ -231,6 +231,14 @@ var messages = map[wire.Kind]*rapid.Generator[wire.Message]{
 			Named: rapid.SliceOfN(anyRecord, 0, wire.MaxNamed).Draw(t, "named"),
 		}
 	}),
+	wire.KindIndirectProbe: rapid.Custom(func(t *rapid.T) wire.Message {
+		return &wire.IndirectProbe{Seq: rapid.Uint64().Draw(t, "seq"), Target: anyID.Draw(t, "target")}
+	}),
+	wire.KindIndirectAck: rapid.Custom(func(t *rapid.T) wire.Message {
+		return &wire.IndirectAck{
+			Seq: rapid.Uint64().Draw(t, "seq"), Finding: enum[wire.Finding](wire.Finding_name).Draw(t, "finding"),
+		}
+	}),
 	wire.KindAck: rapid.Custom(func(t *rapid.T) wire.Message {
 		return &wire.Ack{Tx: rapid.Uint64().Draw(t, "tx")}
 	}),

@@ -26,6 +26,8 @@ const (
 	KindStrangers
 	KindWitness
 	KindWitnessReply
+	KindIndirectProbe
+	KindIndirectAck
 
 	kindEnd
 )
@@ -42,6 +44,7 @@ var _ = [...]Message{
 	(*Hello)(nil), (*Beacon)(nil), (*BeaconAck)(nil), (*Unlink)(nil), (*Leave)(nil), (*LeafSet)(nil),
 	(*Row)(nil), (*RecordRequest)(nil), (*Records)(nil), (*Routed)(nil), (*Ack)(nil),
 	(*Multicast)(nil), (*MulticastAck)(nil), (*Inserted)(nil), (*Strangers)(nil), (*Witness)(nil), (*WitnessReply)(nil),
+	(*IndirectProbe)(nil), (*IndirectAck)(nil),
 }
 
 func (*Hello) Kind() Kind         { return KindHello }
@@ -61,6 +64,8 @@ func (*Inserted) Kind() Kind      { return KindInserted }
 func (*Strangers) Kind() Kind     { return KindStrangers }
 func (*Witness) Kind() Kind       { return KindWitness }
 func (*WitnessReply) Kind() Kind  { return KindWitnessReply }
+func (*IndirectProbe) Kind() Kind { return KindIndirectProbe }
+func (*IndirectAck) Kind() Kind   { return KindIndirectAck }
 
 // New returns an empty message of kind k, or nil if there is no such kind.
 func New(k Kind) Message {
@@ -99,6 +104,10 @@ func New(k Kind) Message {
 		return new(Witness)
 	case KindWitnessReply:
 		return new(WitnessReply)
+	case KindIndirectProbe:
+		return new(IndirectProbe)
+	case KindIndirectAck:
+		return new(IndirectAck)
 	}
 	return nil
 }
@@ -118,6 +127,7 @@ var kindNames = [...]string{
 	KindRouted: "routed", KindAck: "ack",
 	KindMulticast: "multicast", KindMulticastAck: "multicast-ack", KindInserted: "inserted",
 	KindStrangers: "strangers", KindWitness: "witness", KindWitnessReply: "witness-reply",
+	KindIndirectProbe: "indirect-probe", KindIndirectAck: "indirect-ack",
 }
 
 // String is the kind's name in traces and counters.

@@ -79,6 +79,56 @@ func (Use) EnumDescriptor() ([]byte, []int) {
 	return file_wire_proto_rawDescGZIP(), []int{0}
 }
 
+// Finding is what is known of a node that somebody else has asked about.
+type Finding int32
+
+const (
+	Finding_FINDING_UNKNOWN Finding = 0
+	Finding_FINDING_ALIVE   Finding = 1
+	Finding_FINDING_DEAD    Finding = 2
+)
+
+// Enum value maps for Finding.
+var (
+	Finding_name = map[int32]string{
+		0: "FINDING_UNKNOWN",
+		1: "FINDING_ALIVE",
+		2: "FINDING_DEAD",
+	}
+	Finding_value = map[string]int32{
+		"FINDING_UNKNOWN": 0,
+		"FINDING_ALIVE":   1,
+		"FINDING_DEAD":    2,
+	}
+)
+
+func (x Finding) Enum() *Finding {
+	p := new(Finding)
+	*p = x
+	return p
+}
+
+func (x Finding) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Finding) Descriptor() protoreflect.EnumDescriptor {
+	return file_wire_proto_enumTypes[1].Descriptor()
+}
+
+func (Finding) Type() protoreflect.EnumType {
+	return &file_wire_proto_enumTypes[1]
+}
+
+func (x Finding) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Finding.Descriptor instead.
+func (Finding) EnumDescriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{1}
+}
+
 // BodyKind names what a Routed envelope carries; one upcall serves each.
 type BodyKind int32
 
@@ -122,11 +172,11 @@ func (x BodyKind) String() string {
 }
 
 func (BodyKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_wire_proto_enumTypes[1].Descriptor()
+	return file_wire_proto_enumTypes[2].Descriptor()
 }
 
 func (BodyKind) Type() protoreflect.EnumType {
-	return &file_wire_proto_enumTypes[1]
+	return &file_wire_proto_enumTypes[2]
 }
 
 func (x BodyKind) Number() protoreflect.EnumNumber {
@@ -135,7 +185,7 @@ func (x BodyKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use BodyKind.Descriptor instead.
 func (BodyKind) EnumDescriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{1}
+	return file_wire_proto_rawDescGZIP(), []int{2}
 }
 
 // Refusal is why a call was not served. A refusal proves that nothing was delivered.
@@ -190,11 +240,11 @@ func (x Refusal) String() string {
 }
 
 func (Refusal) Descriptor() protoreflect.EnumDescriptor {
-	return file_wire_proto_enumTypes[2].Descriptor()
+	return file_wire_proto_enumTypes[3].Descriptor()
 }
 
 func (Refusal) Type() protoreflect.EnumType {
-	return &file_wire_proto_enumTypes[2]
+	return &file_wire_proto_enumTypes[3]
 }
 
 func (x Refusal) Number() protoreflect.EnumNumber {
@@ -203,7 +253,7 @@ func (x Refusal) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Refusal.Descriptor instead.
 func (Refusal) EnumDescriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{2}
+	return file_wire_proto_rawDescGZIP(), []int{3}
 }
 
 // Rule is why a hop went where it went.
@@ -216,6 +266,7 @@ const (
 	Rule_RULE_CLOSER  Rule = 3
 	Rule_RULE_ROOT    Rule = 4
 	Rule_RULE_POINTER Rule = 5
+	Rule_RULE_RELAY   Rule = 6
 )
 
 // Enum value maps for Rule.
@@ -227,6 +278,7 @@ var (
 		3: "RULE_CLOSER",
 		4: "RULE_ROOT",
 		5: "RULE_POINTER",
+		6: "RULE_RELAY",
 	}
 	Rule_value = map[string]int32{
 		"RULE_NONE":    0,
@@ -235,6 +287,7 @@ var (
 		"RULE_CLOSER":  3,
 		"RULE_ROOT":    4,
 		"RULE_POINTER": 5,
+		"RULE_RELAY":   6,
 	}
 )
 
@@ -249,11 +302,11 @@ func (x Rule) String() string {
 }
 
 func (Rule) Descriptor() protoreflect.EnumDescriptor {
-	return file_wire_proto_enumTypes[3].Descriptor()
+	return file_wire_proto_enumTypes[4].Descriptor()
 }
 
 func (Rule) Type() protoreflect.EnumType {
-	return &file_wire_proto_enumTypes[3]
+	return &file_wire_proto_enumTypes[4]
 }
 
 func (x Rule) Number() protoreflect.EnumNumber {
@@ -262,7 +315,7 @@ func (x Rule) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Rule.Descriptor instead.
 func (Rule) EnumDescriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{3}
+	return file_wire_proto_rawDescGZIP(), []int{4}
 }
 
 // Frame is what a link carries: exactly one field, whose number is the kind.
@@ -287,6 +340,8 @@ type Frame struct {
 	//	*Frame_Strangers
 	//	*Frame_Witness
 	//	*Frame_WitnessReply
+	//	*Frame_IndirectProbe
+	//	*Frame_IndirectAck
 	Body          isFrame_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -482,6 +537,24 @@ func (x *Frame) GetWitnessReply() *WitnessReply {
 	return nil
 }
 
+func (x *Frame) GetIndirectProbe() *IndirectProbe {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_IndirectProbe); ok {
+			return x.IndirectProbe
+		}
+	}
+	return nil
+}
+
+func (x *Frame) GetIndirectAck() *IndirectAck {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_IndirectAck); ok {
+			return x.IndirectAck
+		}
+	}
+	return nil
+}
+
 type isFrame_Body interface {
 	isFrame_Body()
 }
@@ -554,6 +627,14 @@ type Frame_WitnessReply struct {
 	WitnessReply *WitnessReply `protobuf:"bytes,17,opt,name=witness_reply,json=witnessReply,proto3,oneof"`
 }
 
+type Frame_IndirectProbe struct {
+	IndirectProbe *IndirectProbe `protobuf:"bytes,18,opt,name=indirect_probe,json=indirectProbe,proto3,oneof"`
+}
+
+type Frame_IndirectAck struct {
+	IndirectAck *IndirectAck `protobuf:"bytes,19,opt,name=indirect_ack,json=indirectAck,proto3,oneof"`
+}
+
 func (*Frame_Hello) isFrame_Body() {}
 
 func (*Frame_Beacon) isFrame_Body() {}
@@ -587,6 +668,10 @@ func (*Frame_Strangers) isFrame_Body() {}
 func (*Frame_Witness) isFrame_Body() {}
 
 func (*Frame_WitnessReply) isFrame_Body() {}
+
+func (*Frame_IndirectProbe) isFrame_Body() {}
+
+func (*Frame_IndirectAck) isFrame_Body() {}
 
 // SignedRecord is a libp2p signed envelope (RFC 0002), field for field.
 type SignedRecord struct {
@@ -1010,6 +1095,8 @@ type Beacon struct {
 	Seq   uint64                 `protobuf:"fixed64,1,opt,name=seq,proto3" json:"seq,omitempty"`
 	Use   Use                    `protobuf:"varint,2,opt,name=use,proto3,enum=tapestry.wire.v1.Use" json:"use,omitempty"`
 	LifeS uint32                 `protobuf:"varint,3,opt,name=life_s,json=lifeS,proto3" json:"life_s,omitempty"`
+	// The receiver has not answered the two beacons before.
+	Suspected bool `protobuf:"varint,4,opt,name=suspected,proto3" json:"suspected,omitempty"`
 	// Where the sender is, in network coordinates (docs/protocol.md §5.8).
 	Coord         []byte `protobuf:"bytes,10,opt,name=coord,proto3" json:"coord,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1065,6 +1152,13 @@ func (x *Beacon) GetLifeS() uint32 {
 		return x.LifeS
 	}
 	return 0
+}
+
+func (x *Beacon) GetSuspected() bool {
+	if x != nil {
+		return x.Suspected
+	}
+	return false
 }
 
 func (x *Beacon) GetCoord() []byte {
@@ -2076,6 +2170,111 @@ func (x *WitnessReply) GetNamed() []*SignedRecord {
 	return nil
 }
 
+// IndirectProbe asks somebody else whether a node lives that does not answer the sender.
+type IndirectProbe struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seq           uint64                 `protobuf:"fixed64,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	Target        []byte                 `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IndirectProbe) Reset() {
+	*x = IndirectProbe{}
+	mi := &file_wire_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IndirectProbe) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IndirectProbe) ProtoMessage() {}
+
+func (x *IndirectProbe) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IndirectProbe.ProtoReflect.Descriptor instead.
+func (*IndirectProbe) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *IndirectProbe) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *IndirectProbe) GetTarget() []byte {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+type IndirectAck struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seq           uint64                 `protobuf:"fixed64,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	Finding       Finding                `protobuf:"varint,2,opt,name=finding,proto3,enum=tapestry.wire.v1.Finding" json:"finding,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IndirectAck) Reset() {
+	*x = IndirectAck{}
+	mi := &file_wire_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IndirectAck) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IndirectAck) ProtoMessage() {}
+
+func (x *IndirectAck) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IndirectAck.ProtoReflect.Descriptor instead.
+func (*IndirectAck) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *IndirectAck) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *IndirectAck) GetFinding() Finding {
+	if x != nil {
+		return x.Finding
+	}
+	return Finding_FINDING_UNKNOWN
+}
+
 type Routed struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	Call       uint64                 `protobuf:"fixed64,1,opt,name=call,proto3" json:"call,omitempty"`
@@ -2104,7 +2303,7 @@ type Routed struct {
 
 func (x *Routed) Reset() {
 	*x = Routed{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2116,7 +2315,7 @@ func (x *Routed) String() string {
 func (*Routed) ProtoMessage() {}
 
 func (x *Routed) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2129,7 +2328,7 @@ func (x *Routed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Routed.ProtoReflect.Descriptor instead.
 func (*Routed) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Routed) GetCall() uint64 {
@@ -2260,7 +2459,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2272,7 +2471,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2285,7 +2484,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23}
+	return file_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Ack) GetTx() uint64 {
@@ -2310,7 +2509,7 @@ type HopNote struct {
 
 func (x *HopNote) Reset() {
 	*x = HopNote{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2322,7 +2521,7 @@ func (x *HopNote) String() string {
 func (*HopNote) ProtoMessage() {}
 
 func (x *HopNote) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2335,7 +2534,7 @@ func (x *HopNote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HopNote.ProtoReflect.Descriptor instead.
 func (*HopNote) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *HopNote) GetNode() []byte {
@@ -2398,7 +2597,7 @@ type Join struct {
 
 func (x *Join) Reset() {
 	*x = Join{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2410,7 +2609,7 @@ func (x *Join) String() string {
 func (*Join) ProtoMessage() {}
 
 func (x *Join) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2423,7 +2622,7 @@ func (x *Join) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Join.ProtoReflect.Descriptor instead.
 func (*Join) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Join) GetRecord() *SignedRecord {
@@ -2450,7 +2649,7 @@ type JoinReply struct {
 
 func (x *JoinReply) Reset() {
 	*x = JoinReply{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2462,7 +2661,7 @@ func (x *JoinReply) String() string {
 func (*JoinReply) ProtoMessage() {}
 
 func (x *JoinReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2475,7 +2674,7 @@ func (x *JoinReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinReply.ProtoReflect.Descriptor instead.
 func (*JoinReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *JoinReply) GetRecords() []*SignedRecord {
@@ -2503,7 +2702,7 @@ type Loan struct {
 
 func (x *Loan) Reset() {
 	*x = Loan{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2515,7 +2714,7 @@ func (x *Loan) String() string {
 func (*Loan) ProtoMessage() {}
 
 func (x *Loan) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2528,7 +2727,7 @@ func (x *Loan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loan.ProtoReflect.Descriptor instead.
 func (*Loan) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Loan) GetLender() *SignedRecord {
@@ -2555,7 +2754,7 @@ type SelfProbe struct {
 
 func (x *SelfProbe) Reset() {
 	*x = SelfProbe{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2567,7 +2766,7 @@ func (x *SelfProbe) String() string {
 func (*SelfProbe) ProtoMessage() {}
 
 func (x *SelfProbe) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2580,7 +2779,7 @@ func (x *SelfProbe) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelfProbe.ProtoReflect.Descriptor instead.
 func (*SelfProbe) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SelfProbe) GetRecord() *SignedRecord {
@@ -2602,7 +2801,7 @@ type SelfProbeReply struct {
 
 func (x *SelfProbeReply) Reset() {
 	*x = SelfProbeReply{}
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2614,7 +2813,7 @@ func (x *SelfProbeReply) String() string {
 func (*SelfProbeReply) ProtoMessage() {}
 
 func (x *SelfProbeReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2627,7 +2826,7 @@ func (x *SelfProbeReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelfProbeReply.ProtoReflect.Descriptor instead.
 func (*SelfProbeReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{29}
+	return file_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *SelfProbeReply) GetLeaves() []*SignedRecord {
@@ -2660,7 +2859,7 @@ type Publish struct {
 
 func (x *Publish) Reset() {
 	*x = Publish{}
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2672,7 +2871,7 @@ func (x *Publish) String() string {
 func (*Publish) ProtoMessage() {}
 
 func (x *Publish) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2685,7 +2884,7 @@ func (x *Publish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publish.ProtoReflect.Descriptor instead.
 func (*Publish) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{30}
+	return file_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Publish) GetPointer() *SignedRecord {
@@ -2740,7 +2939,7 @@ type PublishReply struct {
 
 func (x *PublishReply) Reset() {
 	*x = PublishReply{}
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2752,7 +2951,7 @@ func (x *PublishReply) String() string {
 func (*PublishReply) ProtoMessage() {}
 
 func (x *PublishReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2765,7 +2964,7 @@ func (x *PublishReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishReply.ProtoReflect.Descriptor instead.
 func (*PublishReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{31}
+	return file_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *PublishReply) GetHeldGeneration() uint64 {
@@ -2794,7 +2993,7 @@ type Locate struct {
 
 func (x *Locate) Reset() {
 	*x = Locate{}
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2806,7 +3005,7 @@ func (x *Locate) String() string {
 func (*Locate) ProtoMessage() {}
 
 func (x *Locate) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2819,7 +3018,7 @@ func (x *Locate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Locate.ProtoReflect.Descriptor instead.
 func (*Locate) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{32}
+	return file_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Locate) GetGuid() []byte {
@@ -2859,7 +3058,7 @@ type LocateReply struct {
 
 func (x *LocateReply) Reset() {
 	*x = LocateReply{}
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2871,7 +3070,7 @@ func (x *LocateReply) String() string {
 func (*LocateReply) ProtoMessage() {}
 
 func (x *LocateReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2884,7 +3083,7 @@ func (x *LocateReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocateReply.ProtoReflect.Descriptor instead.
 func (*LocateReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{33}
+	return file_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *LocateReply) GetReplicas() []*FoundReplica {
@@ -2905,7 +3104,7 @@ type FoundReplica struct {
 
 func (x *FoundReplica) Reset() {
 	*x = FoundReplica{}
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2917,7 +3116,7 @@ func (x *FoundReplica) String() string {
 func (*FoundReplica) ProtoMessage() {}
 
 func (x *FoundReplica) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2930,7 +3129,7 @@ func (x *FoundReplica) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FoundReplica.ProtoReflect.Descriptor instead.
 func (*FoundReplica) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{34}
+	return file_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *FoundReplica) GetPointer() *SignedRecord {
@@ -2966,7 +3165,7 @@ type AppMessage struct {
 
 func (x *AppMessage) Reset() {
 	*x = AppMessage{}
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2978,7 +3177,7 @@ func (x *AppMessage) String() string {
 func (*AppMessage) ProtoMessage() {}
 
 func (x *AppMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2991,7 +3190,7 @@ func (x *AppMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppMessage.ProtoReflect.Descriptor instead.
 func (*AppMessage) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{35}
+	return file_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *AppMessage) GetApp() string {
@@ -3032,7 +3231,7 @@ type AppReply struct {
 
 func (x *AppReply) Reset() {
 	*x = AppReply{}
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3044,7 +3243,7 @@ func (x *AppReply) String() string {
 func (*AppReply) ProtoMessage() {}
 
 func (x *AppReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3057,7 +3256,7 @@ func (x *AppReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppReply.ProtoReflect.Descriptor instead.
 func (*AppReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{36}
+	return file_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *AppReply) GetPayload() []byte {
@@ -3085,7 +3284,7 @@ type StreamHello struct {
 
 func (x *StreamHello) Reset() {
 	*x = StreamHello{}
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3097,7 +3296,7 @@ func (x *StreamHello) String() string {
 func (*StreamHello) ProtoMessage() {}
 
 func (x *StreamHello) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3110,7 +3309,7 @@ func (x *StreamHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamHello.ProtoReflect.Descriptor instead.
 func (*StreamHello) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{37}
+	return file_wire_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *StreamHello) GetApp() string {
@@ -3132,7 +3331,7 @@ var File_wire_proto protoreflect.FileDescriptor
 const file_wire_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
-	"wire.proto\x12\x10tapestry.wire.v1\"\xd3\a\n" +
+	"wire.proto\x12\x10tapestry.wire.v1\"\xe1\b\n" +
 	"\x05Frame\x12/\n" +
 	"\x05hello\x18\x01 \x01(\v2\x17.tapestry.wire.v1.HelloH\x00R\x05hello\x122\n" +
 	"\x06beacon\x18\x02 \x01(\v2\x18.tapestry.wire.v1.BeaconH\x00R\x06beacon\x12<\n" +
@@ -3152,7 +3351,9 @@ const file_wire_proto_rawDesc = "" +
 	"\binserted\x18\x0e \x01(\v2\x1a.tapestry.wire.v1.InsertedH\x00R\binserted\x12;\n" +
 	"\tstrangers\x18\x0f \x01(\v2\x1b.tapestry.wire.v1.StrangersH\x00R\tstrangers\x125\n" +
 	"\awitness\x18\x10 \x01(\v2\x19.tapestry.wire.v1.WitnessH\x00R\awitness\x12E\n" +
-	"\rwitness_reply\x18\x11 \x01(\v2\x1e.tapestry.wire.v1.WitnessReplyH\x00R\fwitnessReplyB\x06\n" +
+	"\rwitness_reply\x18\x11 \x01(\v2\x1e.tapestry.wire.v1.WitnessReplyH\x00R\fwitnessReply\x12H\n" +
+	"\x0eindirect_probe\x18\x12 \x01(\v2\x1f.tapestry.wire.v1.IndirectProbeH\x00R\rindirectProbe\x12B\n" +
+	"\findirect_ack\x18\x13 \x01(\v2\x1d.tapestry.wire.v1.IndirectAckH\x00R\vindirectAckB\x06\n" +
 	"\x04body\"\x88\x01\n" +
 	"\fSignedRecord\x12\x1d\n" +
 	"\n" +
@@ -3193,11 +3394,12 @@ const file_wire_proto_rawDesc = "" +
 	"\anetwork\x18\x03 \x01(\tR\anetwork\x126\n" +
 	"\x06record\x18\x04 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06record\x12)\n" +
 	"\x10known_generation\x18\x05 \x01(\x04R\x0fknownGeneration\x12#\n" +
-	"\rknown_version\x18\x06 \x01(\x04R\fknownVersion\"p\n" +
+	"\rknown_version\x18\x06 \x01(\x04R\fknownVersion\"\x8e\x01\n" +
 	"\x06Beacon\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x06R\x03seq\x12'\n" +
 	"\x03use\x18\x02 \x01(\x0e2\x15.tapestry.wire.v1.UseR\x03use\x12\x15\n" +
-	"\x06life_s\x18\x03 \x01(\rR\x05lifeS\x12\x14\n" +
+	"\x06life_s\x18\x03 \x01(\rR\x05lifeS\x12\x1c\n" +
+	"\tsuspected\x18\x04 \x01(\bR\tsuspected\x12\x14\n" +
 	"\x05coord\x18\n" +
 	" \x01(\fR\x05coord\"j\n" +
 	"\tBeaconAck\x12\x10\n" +
@@ -3278,7 +3480,13 @@ const file_wire_proto_rawDesc = "" +
 	"\fWitnessReply\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\x06R\x04call\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\fR\x04path\x124\n" +
-	"\x05named\x18\x03 \x03(\v2\x1e.tapestry.wire.v1.SignedRecordR\x05named\"\xee\x03\n" +
+	"\x05named\x18\x03 \x03(\v2\x1e.tapestry.wire.v1.SignedRecordR\x05named\"9\n" +
+	"\rIndirectProbe\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x06R\x03seq\x12\x16\n" +
+	"\x06target\x18\x02 \x01(\fR\x06target\"T\n" +
+	"\vIndirectAck\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x06R\x03seq\x123\n" +
+	"\afinding\x18\x02 \x01(\x0e2\x19.tapestry.wire.v1.FindingR\afinding\"\xee\x03\n" +
 	"\x06Routed\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\x06R\x04call\x12\x0e\n" +
 	"\x02tx\x18\x02 \x01(\x06R\x02tx\x12\x10\n" +
@@ -3361,7 +3569,11 @@ const file_wire_proto_rawDesc = "" +
 	"\tUSE_SPARE\x10\x01\x12\f\n" +
 	"\bUSE_SOLE\x10\x02\x12\x0f\n" +
 	"\vUSE_STARVED\x10\x03\x12\f\n" +
-	"\bUSE_LEAF\x10\x04*r\n" +
+	"\bUSE_LEAF\x10\x04*C\n" +
+	"\aFinding\x12\x13\n" +
+	"\x0fFINDING_UNKNOWN\x10\x00\x12\x11\n" +
+	"\rFINDING_ALIVE\x10\x01\x12\x10\n" +
+	"\fFINDING_DEAD\x10\x02*r\n" +
 	"\bBodyKind\x12\r\n" +
 	"\tBODY_NONE\x10\x00\x12\r\n" +
 	"\tBODY_JOIN\x10\x01\x12\x10\n" +
@@ -3378,14 +3590,16 @@ const file_wire_proto_rawDesc = "" +
 	"\x11REFUSAL_TOO_LARGE\x10\x05\x12\x16\n" +
 	"\x12REFUSAL_NOT_JOINED\x10\x06\x12\x11\n" +
 	"\rREFUSAL_LIMIT\x10\a\x12\x12\n" +
-	"\x0eREFUSAL_UNSURE\x10\b*g\n" +
+	"\x0eREFUSAL_UNSURE\x10\b*w\n" +
 	"\x04Rule\x12\r\n" +
 	"\tRULE_NONE\x10\x00\x12\r\n" +
 	"\tRULE_SLOT\x10\x01\x12\x0f\n" +
 	"\vRULE_BACKUP\x10\x02\x12\x0f\n" +
 	"\vRULE_CLOSER\x10\x03\x12\r\n" +
 	"\tRULE_ROOT\x10\x04\x12\x10\n" +
-	"\fRULE_POINTER\x10\x05B1Z/github.com/tapestry-dolr/tapestry/internal/wireb\x06proto3"
+	"\fRULE_POINTER\x10\x05\x12\x0e\n" +
+	"\n" +
+	"RULE_RELAY\x10\x06B1Z/github.com/tapestry-dolr/tapestry/internal/wireb\x06proto3"
 
 var (
 	file_wire_proto_rawDescOnce sync.Once
@@ -3399,101 +3613,107 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_wire_proto_goTypes = []any{
 	(Use)(0),               // 0: tapestry.wire.v1.Use
-	(BodyKind)(0),          // 1: tapestry.wire.v1.BodyKind
-	(Refusal)(0),           // 2: tapestry.wire.v1.Refusal
-	(Rule)(0),              // 3: tapestry.wire.v1.Rule
-	(*Frame)(nil),          // 4: tapestry.wire.v1.Frame
-	(*SignedRecord)(nil),   // 5: tapestry.wire.v1.SignedRecord
-	(*NodeRecord)(nil),     // 6: tapestry.wire.v1.NodeRecord
-	(*PointerRecord)(nil),  // 7: tapestry.wire.v1.PointerRecord
-	(*MessageRecord)(nil),  // 8: tapestry.wire.v1.MessageRecord
-	(*Hello)(nil),          // 9: tapestry.wire.v1.Hello
-	(*Beacon)(nil),         // 10: tapestry.wire.v1.Beacon
-	(*BeaconAck)(nil),      // 11: tapestry.wire.v1.BeaconAck
-	(*Unlink)(nil),         // 12: tapestry.wire.v1.Unlink
-	(*Leave)(nil),          // 13: tapestry.wire.v1.Leave
-	(*LeafSet)(nil),        // 14: tapestry.wire.v1.LeafSet
-	(*Row)(nil),            // 15: tapestry.wire.v1.Row
-	(*RecordRequest)(nil),  // 16: tapestry.wire.v1.RecordRequest
-	(*Records)(nil),        // 17: tapestry.wire.v1.Records
-	(*Multicast)(nil),      // 18: tapestry.wire.v1.Multicast
-	(*Insertion)(nil),      // 19: tapestry.wire.v1.Insertion
-	(*Announcement)(nil),   // 20: tapestry.wire.v1.Announcement
-	(*MulticastAck)(nil),   // 21: tapestry.wire.v1.MulticastAck
-	(*Inserted)(nil),       // 22: tapestry.wire.v1.Inserted
-	(*Strangers)(nil),      // 23: tapestry.wire.v1.Strangers
-	(*Witness)(nil),        // 24: tapestry.wire.v1.Witness
-	(*WitnessReply)(nil),   // 25: tapestry.wire.v1.WitnessReply
-	(*Routed)(nil),         // 26: tapestry.wire.v1.Routed
-	(*Ack)(nil),            // 27: tapestry.wire.v1.Ack
-	(*HopNote)(nil),        // 28: tapestry.wire.v1.HopNote
-	(*Join)(nil),           // 29: tapestry.wire.v1.Join
-	(*JoinReply)(nil),      // 30: tapestry.wire.v1.JoinReply
-	(*Loan)(nil),           // 31: tapestry.wire.v1.Loan
-	(*SelfProbe)(nil),      // 32: tapestry.wire.v1.SelfProbe
-	(*SelfProbeReply)(nil), // 33: tapestry.wire.v1.SelfProbeReply
-	(*Publish)(nil),        // 34: tapestry.wire.v1.Publish
-	(*PublishReply)(nil),   // 35: tapestry.wire.v1.PublishReply
-	(*Locate)(nil),         // 36: tapestry.wire.v1.Locate
-	(*LocateReply)(nil),    // 37: tapestry.wire.v1.LocateReply
-	(*FoundReplica)(nil),   // 38: tapestry.wire.v1.FoundReplica
-	(*AppMessage)(nil),     // 39: tapestry.wire.v1.AppMessage
-	(*AppReply)(nil),       // 40: tapestry.wire.v1.AppReply
-	(*StreamHello)(nil),    // 41: tapestry.wire.v1.StreamHello
+	(Finding)(0),           // 1: tapestry.wire.v1.Finding
+	(BodyKind)(0),          // 2: tapestry.wire.v1.BodyKind
+	(Refusal)(0),           // 3: tapestry.wire.v1.Refusal
+	(Rule)(0),              // 4: tapestry.wire.v1.Rule
+	(*Frame)(nil),          // 5: tapestry.wire.v1.Frame
+	(*SignedRecord)(nil),   // 6: tapestry.wire.v1.SignedRecord
+	(*NodeRecord)(nil),     // 7: tapestry.wire.v1.NodeRecord
+	(*PointerRecord)(nil),  // 8: tapestry.wire.v1.PointerRecord
+	(*MessageRecord)(nil),  // 9: tapestry.wire.v1.MessageRecord
+	(*Hello)(nil),          // 10: tapestry.wire.v1.Hello
+	(*Beacon)(nil),         // 11: tapestry.wire.v1.Beacon
+	(*BeaconAck)(nil),      // 12: tapestry.wire.v1.BeaconAck
+	(*Unlink)(nil),         // 13: tapestry.wire.v1.Unlink
+	(*Leave)(nil),          // 14: tapestry.wire.v1.Leave
+	(*LeafSet)(nil),        // 15: tapestry.wire.v1.LeafSet
+	(*Row)(nil),            // 16: tapestry.wire.v1.Row
+	(*RecordRequest)(nil),  // 17: tapestry.wire.v1.RecordRequest
+	(*Records)(nil),        // 18: tapestry.wire.v1.Records
+	(*Multicast)(nil),      // 19: tapestry.wire.v1.Multicast
+	(*Insertion)(nil),      // 20: tapestry.wire.v1.Insertion
+	(*Announcement)(nil),   // 21: tapestry.wire.v1.Announcement
+	(*MulticastAck)(nil),   // 22: tapestry.wire.v1.MulticastAck
+	(*Inserted)(nil),       // 23: tapestry.wire.v1.Inserted
+	(*Strangers)(nil),      // 24: tapestry.wire.v1.Strangers
+	(*Witness)(nil),        // 25: tapestry.wire.v1.Witness
+	(*WitnessReply)(nil),   // 26: tapestry.wire.v1.WitnessReply
+	(*IndirectProbe)(nil),  // 27: tapestry.wire.v1.IndirectProbe
+	(*IndirectAck)(nil),    // 28: tapestry.wire.v1.IndirectAck
+	(*Routed)(nil),         // 29: tapestry.wire.v1.Routed
+	(*Ack)(nil),            // 30: tapestry.wire.v1.Ack
+	(*HopNote)(nil),        // 31: tapestry.wire.v1.HopNote
+	(*Join)(nil),           // 32: tapestry.wire.v1.Join
+	(*JoinReply)(nil),      // 33: tapestry.wire.v1.JoinReply
+	(*Loan)(nil),           // 34: tapestry.wire.v1.Loan
+	(*SelfProbe)(nil),      // 35: tapestry.wire.v1.SelfProbe
+	(*SelfProbeReply)(nil), // 36: tapestry.wire.v1.SelfProbeReply
+	(*Publish)(nil),        // 37: tapestry.wire.v1.Publish
+	(*PublishReply)(nil),   // 38: tapestry.wire.v1.PublishReply
+	(*Locate)(nil),         // 39: tapestry.wire.v1.Locate
+	(*LocateReply)(nil),    // 40: tapestry.wire.v1.LocateReply
+	(*FoundReplica)(nil),   // 41: tapestry.wire.v1.FoundReplica
+	(*AppMessage)(nil),     // 42: tapestry.wire.v1.AppMessage
+	(*AppReply)(nil),       // 43: tapestry.wire.v1.AppReply
+	(*StreamHello)(nil),    // 44: tapestry.wire.v1.StreamHello
 }
 var file_wire_proto_depIdxs = []int32{
-	9,  // 0: tapestry.wire.v1.Frame.hello:type_name -> tapestry.wire.v1.Hello
-	10, // 1: tapestry.wire.v1.Frame.beacon:type_name -> tapestry.wire.v1.Beacon
-	11, // 2: tapestry.wire.v1.Frame.beacon_ack:type_name -> tapestry.wire.v1.BeaconAck
-	12, // 3: tapestry.wire.v1.Frame.unlink:type_name -> tapestry.wire.v1.Unlink
-	13, // 4: tapestry.wire.v1.Frame.leave:type_name -> tapestry.wire.v1.Leave
-	14, // 5: tapestry.wire.v1.Frame.leaf_set:type_name -> tapestry.wire.v1.LeafSet
-	15, // 6: tapestry.wire.v1.Frame.row:type_name -> tapestry.wire.v1.Row
-	16, // 7: tapestry.wire.v1.Frame.record_request:type_name -> tapestry.wire.v1.RecordRequest
-	17, // 8: tapestry.wire.v1.Frame.records:type_name -> tapestry.wire.v1.Records
-	26, // 9: tapestry.wire.v1.Frame.routed:type_name -> tapestry.wire.v1.Routed
-	27, // 10: tapestry.wire.v1.Frame.ack:type_name -> tapestry.wire.v1.Ack
-	18, // 11: tapestry.wire.v1.Frame.multicast:type_name -> tapestry.wire.v1.Multicast
-	21, // 12: tapestry.wire.v1.Frame.multicast_ack:type_name -> tapestry.wire.v1.MulticastAck
-	22, // 13: tapestry.wire.v1.Frame.inserted:type_name -> tapestry.wire.v1.Inserted
-	23, // 14: tapestry.wire.v1.Frame.strangers:type_name -> tapestry.wire.v1.Strangers
-	24, // 15: tapestry.wire.v1.Frame.witness:type_name -> tapestry.wire.v1.Witness
-	25, // 16: tapestry.wire.v1.Frame.witness_reply:type_name -> tapestry.wire.v1.WitnessReply
-	5,  // 17: tapestry.wire.v1.Hello.record:type_name -> tapestry.wire.v1.SignedRecord
-	0,  // 18: tapestry.wire.v1.Beacon.use:type_name -> tapestry.wire.v1.Use
-	5,  // 19: tapestry.wire.v1.Records.records:type_name -> tapestry.wire.v1.SignedRecord
-	19, // 20: tapestry.wire.v1.Multicast.insertion:type_name -> tapestry.wire.v1.Insertion
-	20, // 21: tapestry.wire.v1.Multicast.announcement:type_name -> tapestry.wire.v1.Announcement
-	5,  // 22: tapestry.wire.v1.Insertion.record:type_name -> tapestry.wire.v1.SignedRecord
-	5,  // 23: tapestry.wire.v1.Announcement.origin:type_name -> tapestry.wire.v1.SignedRecord
-	5,  // 24: tapestry.wire.v1.WitnessReply.named:type_name -> tapestry.wire.v1.SignedRecord
-	1,  // 25: tapestry.wire.v1.Routed.body_kind:type_name -> tapestry.wire.v1.BodyKind
-	28, // 26: tapestry.wire.v1.Routed.notes:type_name -> tapestry.wire.v1.HopNote
-	2,  // 27: tapestry.wire.v1.Routed.refusal:type_name -> tapestry.wire.v1.Refusal
-	3,  // 28: tapestry.wire.v1.HopNote.rule:type_name -> tapestry.wire.v1.Rule
-	5,  // 29: tapestry.wire.v1.Join.record:type_name -> tapestry.wire.v1.SignedRecord
-	31, // 30: tapestry.wire.v1.Join.lent:type_name -> tapestry.wire.v1.Loan
-	5,  // 31: tapestry.wire.v1.JoinReply.records:type_name -> tapestry.wire.v1.SignedRecord
-	31, // 32: tapestry.wire.v1.JoinReply.lent:type_name -> tapestry.wire.v1.Loan
-	5,  // 33: tapestry.wire.v1.Loan.lender:type_name -> tapestry.wire.v1.SignedRecord
-	5,  // 34: tapestry.wire.v1.SelfProbe.record:type_name -> tapestry.wire.v1.SignedRecord
-	5,  // 35: tapestry.wire.v1.SelfProbeReply.leaves:type_name -> tapestry.wire.v1.SignedRecord
-	5,  // 36: tapestry.wire.v1.SelfProbeReply.rows:type_name -> tapestry.wire.v1.SignedRecord
-	5,  // 37: tapestry.wire.v1.Publish.pointer:type_name -> tapestry.wire.v1.SignedRecord
-	5,  // 38: tapestry.wire.v1.Publish.server:type_name -> tapestry.wire.v1.SignedRecord
-	38, // 39: tapestry.wire.v1.LocateReply.replicas:type_name -> tapestry.wire.v1.FoundReplica
-	5,  // 40: tapestry.wire.v1.FoundReplica.pointer:type_name -> tapestry.wire.v1.SignedRecord
-	5,  // 41: tapestry.wire.v1.FoundReplica.server:type_name -> tapestry.wire.v1.SignedRecord
-	5,  // 42: tapestry.wire.v1.AppMessage.origin:type_name -> tapestry.wire.v1.SignedRecord
-	43, // [43:43] is the sub-list for method output_type
-	43, // [43:43] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	10, // 0: tapestry.wire.v1.Frame.hello:type_name -> tapestry.wire.v1.Hello
+	11, // 1: tapestry.wire.v1.Frame.beacon:type_name -> tapestry.wire.v1.Beacon
+	12, // 2: tapestry.wire.v1.Frame.beacon_ack:type_name -> tapestry.wire.v1.BeaconAck
+	13, // 3: tapestry.wire.v1.Frame.unlink:type_name -> tapestry.wire.v1.Unlink
+	14, // 4: tapestry.wire.v1.Frame.leave:type_name -> tapestry.wire.v1.Leave
+	15, // 5: tapestry.wire.v1.Frame.leaf_set:type_name -> tapestry.wire.v1.LeafSet
+	16, // 6: tapestry.wire.v1.Frame.row:type_name -> tapestry.wire.v1.Row
+	17, // 7: tapestry.wire.v1.Frame.record_request:type_name -> tapestry.wire.v1.RecordRequest
+	18, // 8: tapestry.wire.v1.Frame.records:type_name -> tapestry.wire.v1.Records
+	29, // 9: tapestry.wire.v1.Frame.routed:type_name -> tapestry.wire.v1.Routed
+	30, // 10: tapestry.wire.v1.Frame.ack:type_name -> tapestry.wire.v1.Ack
+	19, // 11: tapestry.wire.v1.Frame.multicast:type_name -> tapestry.wire.v1.Multicast
+	22, // 12: tapestry.wire.v1.Frame.multicast_ack:type_name -> tapestry.wire.v1.MulticastAck
+	23, // 13: tapestry.wire.v1.Frame.inserted:type_name -> tapestry.wire.v1.Inserted
+	24, // 14: tapestry.wire.v1.Frame.strangers:type_name -> tapestry.wire.v1.Strangers
+	25, // 15: tapestry.wire.v1.Frame.witness:type_name -> tapestry.wire.v1.Witness
+	26, // 16: tapestry.wire.v1.Frame.witness_reply:type_name -> tapestry.wire.v1.WitnessReply
+	27, // 17: tapestry.wire.v1.Frame.indirect_probe:type_name -> tapestry.wire.v1.IndirectProbe
+	28, // 18: tapestry.wire.v1.Frame.indirect_ack:type_name -> tapestry.wire.v1.IndirectAck
+	6,  // 19: tapestry.wire.v1.Hello.record:type_name -> tapestry.wire.v1.SignedRecord
+	0,  // 20: tapestry.wire.v1.Beacon.use:type_name -> tapestry.wire.v1.Use
+	6,  // 21: tapestry.wire.v1.Records.records:type_name -> tapestry.wire.v1.SignedRecord
+	20, // 22: tapestry.wire.v1.Multicast.insertion:type_name -> tapestry.wire.v1.Insertion
+	21, // 23: tapestry.wire.v1.Multicast.announcement:type_name -> tapestry.wire.v1.Announcement
+	6,  // 24: tapestry.wire.v1.Insertion.record:type_name -> tapestry.wire.v1.SignedRecord
+	6,  // 25: tapestry.wire.v1.Announcement.origin:type_name -> tapestry.wire.v1.SignedRecord
+	6,  // 26: tapestry.wire.v1.WitnessReply.named:type_name -> tapestry.wire.v1.SignedRecord
+	1,  // 27: tapestry.wire.v1.IndirectAck.finding:type_name -> tapestry.wire.v1.Finding
+	2,  // 28: tapestry.wire.v1.Routed.body_kind:type_name -> tapestry.wire.v1.BodyKind
+	31, // 29: tapestry.wire.v1.Routed.notes:type_name -> tapestry.wire.v1.HopNote
+	3,  // 30: tapestry.wire.v1.Routed.refusal:type_name -> tapestry.wire.v1.Refusal
+	4,  // 31: tapestry.wire.v1.HopNote.rule:type_name -> tapestry.wire.v1.Rule
+	6,  // 32: tapestry.wire.v1.Join.record:type_name -> tapestry.wire.v1.SignedRecord
+	34, // 33: tapestry.wire.v1.Join.lent:type_name -> tapestry.wire.v1.Loan
+	6,  // 34: tapestry.wire.v1.JoinReply.records:type_name -> tapestry.wire.v1.SignedRecord
+	34, // 35: tapestry.wire.v1.JoinReply.lent:type_name -> tapestry.wire.v1.Loan
+	6,  // 36: tapestry.wire.v1.Loan.lender:type_name -> tapestry.wire.v1.SignedRecord
+	6,  // 37: tapestry.wire.v1.SelfProbe.record:type_name -> tapestry.wire.v1.SignedRecord
+	6,  // 38: tapestry.wire.v1.SelfProbeReply.leaves:type_name -> tapestry.wire.v1.SignedRecord
+	6,  // 39: tapestry.wire.v1.SelfProbeReply.rows:type_name -> tapestry.wire.v1.SignedRecord
+	6,  // 40: tapestry.wire.v1.Publish.pointer:type_name -> tapestry.wire.v1.SignedRecord
+	6,  // 41: tapestry.wire.v1.Publish.server:type_name -> tapestry.wire.v1.SignedRecord
+	41, // 42: tapestry.wire.v1.LocateReply.replicas:type_name -> tapestry.wire.v1.FoundReplica
+	6,  // 43: tapestry.wire.v1.FoundReplica.pointer:type_name -> tapestry.wire.v1.SignedRecord
+	6,  // 44: tapestry.wire.v1.FoundReplica.server:type_name -> tapestry.wire.v1.SignedRecord
+	6,  // 45: tapestry.wire.v1.AppMessage.origin:type_name -> tapestry.wire.v1.SignedRecord
+	46, // [46:46] is the sub-list for method output_type
+	46, // [46:46] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -3519,14 +3739,16 @@ func file_wire_proto_init() {
 		(*Frame_Strangers)(nil),
 		(*Frame_Witness)(nil),
 		(*Frame_WitnessReply)(nil),
+		(*Frame_IndirectProbe)(nil),
+		(*Frame_IndirectAck)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   38,
+			NumEnums:      5,
+			NumMessages:   40,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -31,8 +31,12 @@ type question struct {
 	asked []idspace.ID  // witnesses, the last one at present
 	named []idspace.ID  // whom the gate has not judged yet
 	lives bool          // it has let one of them live
+	via   relay         // of one that this node does not reach, zero if there is none
 	span  time.Duration // for how long the hole was last believed to be empty
 }
+
+// relay is a node that this one does not reach, and who does.
+type relay struct{ id, by idspace.ID }
 
 type state uint8
 
@@ -42,6 +46,7 @@ const (
 	empty                // nobody lives there
 	silent               // nobody could tell
 	taken                // somebody lives there, and is no neighbor
+	relayed              // and another node reaches it
 )
 
 var _ routing.Guard = (*Asker)(nil)
@@ -53,35 +58,45 @@ func New(cfg Config, tables *surrogate.Tables, record func(idspace.ID) *wire.Sig
 }
 
 // Judge implements routing.Guard.
-func (a *Asker) Judge(e env.Env, key idspace.ID) routing.Standing {
-	worst := routing.Sure
+func (a *Asker) Judge(e env.Env, key idspace.ID, excluded []idspace.ID) (worst routing.Standing, by idspace.ID) {
 	a.holes = a.tables.Holes(a.holes[:0], key)
 	for _, h := range a.holes {
-		worst = max(worst, a.judge(e, h))
+		s, reached := a.judge(e, h)
+		if s == routing.Relayed {
+			if slices.Contains(excluded, reached.id) {
+				continue
+			}
+			if by.IsZero() { // the first is the nearest to the key
+				by = reached.by
+			}
+		}
+		worst = max(worst, s)
 	}
-	return worst
+	return worst, by
 }
 
-func (a *Asker) judge(e env.Env, h surrogate.Hole) routing.Standing {
+func (a *Asker) judge(e env.Env, h surrogate.Hole) (s routing.Standing, via relay) {
 	q := a.about(h)
 	if q == nil {
 		if len(a.questions) >= a.cfg.Holes && !a.forget() {
-			return routing.Unsure
+			return routing.Unsure, via
 		}
 		q = &question{hole: h, state: silent}
 		a.questions = append(a.questions, q)
 	}
 	if q.state >= empty && !e.Now().Before(q.until) {
-		q.asked = nil
+		q.asked, q.via = nil, relay{}
 		a.ask(e, q)
 	}
 	switch q.state {
 	case asking, judging:
-		return routing.Waiting
+		return routing.Waiting, via
 	case empty:
-		return routing.Sure
+		return routing.Sure, via
+	case relayed:
+		return routing.Relayed, q.via
 	}
-	return routing.Unsure
+	return routing.Unsure, via
 }
 
 func (a *Asker) about(h surrogate.Hole) *question {
@@ -135,11 +150,15 @@ func (q *question) timer() env.TimerKey {
 func (a *Asker) end(e env.Env, q *question, s state) {
 	e.StopTimer(q.timer())
 	q.state, q.named, q.lives = s, nil, false
-	q.until = e.Now().Add(a.cfg.Again)
-	if s == empty {
+	again := a.cfg.Again
+	switch s {
+	case empty:
 		q.span = min(max(2*q.span, a.cfg.Empty), a.cfg.Longest)
-		q.until = e.Now().Add(q.span)
+		again = q.span
+	case relayed:
+		again = a.cfg.Relayed
 	}
+	q.until = e.Now().Add(again)
 	e.Post(&env.Witnessed{})
 }
 
@@ -166,9 +185,12 @@ func (a *Asker) OnChanged(e env.Env, c *env.Changed) {
 	for _, id := range c.Removed {
 		a.changed(e, id)
 		for _, q := range a.questions {
-			if q.state == asking && q.asked[len(q.asked)-1] == id {
+			switch {
+			case q.state == asking && q.asked[len(q.asked)-1] == id:
 				e.StopTimer(q.timer())
 				a.ask(e, q)
+			case q.state == relayed && q.via.by == id:
+				q.until = e.Now()
 			}
 		}
 	}

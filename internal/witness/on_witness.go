@@ -86,8 +86,13 @@ func (a *Asker) OnJudged(e env.Env, j *env.Judged) {
 		}
 		q.named = slices.Delete(q.named, at, at+1)
 		q.lives = q.lives || j.Alive
+		if !j.By.IsZero() {
+			q.via = relay{j.Peer, j.By}
+		}
 		switch {
 		case len(q.named) > 0:
+		case !q.via.by.IsZero():
+			a.end(e, q, relayed)
 		case q.lives:
 			a.end(e, q, taken)
 		default:

@@ -97,12 +97,18 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) {
 	case "vouched":
 		s.tables.Leaves.VouchAll()
 	case "judge":
-		standing := s.asker.Judge(s, s.named(arg(0)))
-		s.Line("%s", map[routing.Standing]string{routing.Sure: "sure", routing.Waiting: "waiting", routing.Unsure: "unsure"}[standing])
+		standing, by := s.asker.Judge(s, s.named(arg(0)), nil)
+		s.Line("%s", map[routing.Standing]string{
+			routing.Sure: "sure", routing.Relayed: "relayed by " + s.Of(by), routing.Waiting: "waiting", routing.Unsure: "unsure",
+		}[standing])
 	case "reply", "back", "question":
 		s.message(d)
 	case "judged":
-		s.asker.OnJudged(s, &env.Judged{Peer: s.named(arg(0)), Alive: arg(1) == "alive"})
+		judged := &env.Judged{Peer: s.named(arg(0)), Alive: arg(1) == "alive"}
+		if arg(1) == "by" {
+			judged.By = s.named(arg(2))
+		}
+		s.asker.OnJudged(s, judged)
 	case "strangers":
 		s.asker.OnStrangers()
 	case "advance":
