@@ -35,7 +35,8 @@ func (c *cli) sim() *cobra.Command {
 measured on the Internet or generated, loss, limited uplinks, nodes that come, go,
 stall and are cut off. It asks for random keys and objects all the while, judges every
 answer against what is true at that moment, and reports. The same flags and seed give
-the same run. Times are virtual and count from when the overlay has settled.
+the same run. Times are virtual and count from when the overlay has settled, or from
+--warmup later: what happens in the warm-up is not counted, though the oracles look.
 
 --check lets oracles look at all nodes every five seconds; if one of them finds a
 violation, it is printed and the exit code is 1.`,
@@ -58,6 +59,7 @@ func (s *simulation) flags(f *pflag.FlagSet) {
 	f.IntVar(&c.Nodes, "nodes", c.Nodes, "nodes at the beginning")
 	f.Uint64Var(&c.Seed, "seed", c.Seed, "of all random choices")
 	f.DurationVar(&c.Duration, "duration", c.Duration, "of the measured part")
+	f.DurationVar(&c.Warmup, "warmup", c.Warmup, "load and churn go on for so long before it")
 	f.StringVar(&c.RTTMatrix, "rtt-matrix", "", "`FILE` of measured round-trip times, a CSV that may be gzipped")
 	f.StringVar(&c.Coords, "coords", "", "`FILE` of coordinates")
 	f.StringVar(&c.Topology, "topology", c.Topology, "generated network, if no file is given")

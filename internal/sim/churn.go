@@ -9,7 +9,8 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/sim/world"
 )
 
-// disturb lets happen what the scenario wants to happen to nodes.
+// disturb lets happen what the scenario wants to happen to nodes: what goes on all the
+// time at once, what has its moment as long after the warm-up.
 func (r *run) disturb() {
 	if r.cfg.SessionMedian > 0 {
 		for _, m := range r.people.active {
@@ -21,13 +22,13 @@ func (r *run) disturb() {
 		r.session(s)
 	}
 	for _, k := range r.cfg.Kill {
-		r.world.After(k.At, func() { r.kill(k.Share) })
+		r.world.After(r.cfg.Warmup+k.At, func() { r.kill(k.Share) })
 	}
 	for _, l := range r.cfg.Leave {
-		r.world.After(l.At, func() { r.leave(l.Share) })
+		r.world.After(r.cfg.Warmup+l.At, func() { r.leave(l.Share) })
 	}
 	for _, j := range r.cfg.Join {
-		r.world.After(j.At, func() { r.massJoin(j.Share) })
+		r.world.After(r.cfg.Warmup+j.At, func() { r.massJoin(j.Share) })
 	}
 	for _, p := range r.cfg.Partition {
 		r.partition(p)
@@ -152,7 +153,7 @@ func (r *run) massJoin(share float64) {
 
 // partition cuts a share of the places off for a time.
 func (r *run) partition(p Span) {
-	r.world.After(p.From, func() {
+	r.world.After(r.cfg.Warmup+p.From, func() {
 		order := r.world.Rand().Perm(r.places.Nodes())
 		off := make([]bool, len(order))
 		for _, place := range order[:int(p.Share*float64(len(order)))] {
@@ -162,7 +163,7 @@ func (r *run) partition(p Span) {
 		r.people.changed = r.world.Now()
 		r.parted = true
 	})
-	r.world.After(p.To, func() {
+	r.world.After(r.cfg.Warmup+p.To, func() {
 		r.world.Partition(nil)
 		r.people.changed, r.people.healed = r.world.Now(), r.world.Now()
 		r.parted = false
@@ -198,8 +199,8 @@ func (r *run) stall(m *member) {
 // session plays one session of a trace: the node of that number comes and goes, always
 // the same one.
 func (r *run) session(s topology.Session) {
-	begin := r.virtual(s.Start)
-	if begin > 0 && begin < r.cfg.Duration {
+	begin, over := r.virtual(s.Start), r.cfg.Warmup+r.cfg.Duration
+	if begin > 0 && begin < over {
 		r.world.After(begin, func() {
 			birth := world.Birth{Place: s.Node}
 			if old := r.byTrace[s.Node]; old != nil {
@@ -209,7 +210,7 @@ func (r *run) session(s topology.Session) {
 			r.byTrace[s.Node] = r.enter(birth)
 		})
 	}
-	if end := r.virtual(s.End); end > 0 && end < r.cfg.Duration {
+	if end := r.virtual(s.End); end > 0 && end < over {
 		r.world.After(end, func() {
 			if m := r.byTrace[s.Node]; m != nil {
 				r.crash(m)

@@ -7,14 +7,21 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/sim/report"
 )
 
-// Config is one scenario. Times are virtual and count from when the overlay has settled.
+// Config is one scenario. Times are virtual and count from the beginning of the measured
+// part: when the overlay has settled, and Warmup later if there is one.
 type Config struct {
 	Protocol string // "tapestry"
 	Nodes    int
 	Seed     uint64
 	Duration time.Duration
+	// Warmup is how long load, sessions, stalls and those that come or go one by one go on
+	// before the measured part. Nothing of it is counted, though the oracles look. Default
+	// 0: they begin with the measured part.
+	Warmup time.Duration
 
 	RTTMatrix string // file; see topology.LoadMatrix
 	Coords    string // file; see topology.LoadCoords
@@ -63,8 +70,8 @@ type Config struct {
 
 // Progress is how far a run is.
 type Progress struct {
-	Stage       string // "growing", "publishing" or "running"
-	Done, Total time.Duration
+	Stage       string        // "growing", "publishing", "warming up" or "running"
+	Done, Total time.Duration // of the warm-up while it lasts, of the measured part otherwise
 	Live        int
 	Success     float64 // of the lookups judged so far: true
 }
@@ -76,6 +83,15 @@ func Default() Config {
 		Transport: "stream", ChurnSpeedup: 1, LookupEvery: 200 * time.Millisecond,
 		LocateEvery: 100 * time.Millisecond, PublishEvery: time.Second,
 		Objects: 100, Replicas: 4, MaxLinks: 160, Warm: "auto",
+	}
+}
+
+// Blank is the report of a run of which nothing is known yet but its scenario.
+func (c *Config) Blank() report.Report {
+	return report.Report{
+		Protocol: c.Protocol, Nodes: c.Nodes, Seed: c.Seed, Command: c.Command, Transport: c.Transport,
+		SessionMedianS: c.SessionMedian.Seconds(), ChurnTrace: c.ChurnTrace,
+		WarmupS: c.Warmup.Seconds(), VirtualS: c.Duration.Seconds(), Oracles: map[string]int{},
 	}
 }
 
@@ -106,7 +122,7 @@ func (c *Config) Validate() error {
 	}{
 		{"session-median", c.SessionMedian}, {"lookup-every", c.LookupEvery}, {"locate-every", c.LocateEvery},
 		{"publish-every", c.PublishEvery}, {"join-every", c.JoinEvery},
-		{"leave-every", c.LeaveEvery},
+		{"leave-every", c.LeaveEvery}, {"warmup", c.Warmup},
 	}
 	for _, d := range durations {
 		if d.value < 0 {

@@ -55,6 +55,7 @@ func TestOraclesCatchFaults(t *testing.T) {
 			}
 			r.publishAll()
 			r.world.After(time.Second, func() { c.arrange(r) })
+			r.warmUp()
 			r.measure()
 			for _, oracle := range c.caught {
 				if r.audit.counts[oracle] == 0 {

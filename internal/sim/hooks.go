@@ -12,7 +12,9 @@ import (
 func (r *run) outcome(h *world.Host, o *env.Outcome) {
 	if m := of(h); o.Call == m.joining && o.Status != env.OK {
 		// It could not join: somebody may start it again, as another node.
-		r.stats.joins.failed++
+		if r.late(m) {
+			r.stats.joins.failed++
+		}
 		r.world.After(0, func() { r.people.crash(m) })
 		return
 	}
@@ -75,7 +77,9 @@ func (r *run) judgement(h *world.Host, ev *env.NeighborChanged) {
 	}
 	switch {
 	case peer.Down() && ev.State == env.NeighborDead:
-		r.stats.detection.add(r.world.Now().Sub(peer.Died()).Seconds())
+		if !peer.Died().Before(r.began) { // else it is a death of the warm-up
+			r.stats.detection.add(r.world.Now().Sub(peer.Died()).Seconds())
+		}
 	case peer.Down() || r.parted:
 	case ev.State == env.NeighborDead:
 		r.people.disturb(of(h), of(peer))

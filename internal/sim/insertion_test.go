@@ -83,7 +83,7 @@ func TestMulticastToAThousand(t *testing.T) {
 		return &env.HandlerReply{}
 	}
 	r.world.Hooks.Outcome = func(_ *world.Host, o *env.Outcome) { outcome = o }
-	before := r.stats.kinds.kinds
+	before := r.kinds.kinds
 	r.people.active[17].host.Request(&env.MulticastRequest{Call: 1, App: app, Payload: []byte("news")})
 	r.world.Run(10 * time.Second)
 	if outcome == nil || outcome.Spread != (env.Spread{Reached: c.Nodes, Handled: c.Nodes}) {
@@ -94,8 +94,8 @@ func TestMulticastToAThousand(t *testing.T) {
 			t.Errorf("%v has it %d times", h, n)
 		}
 	}
-	sent := r.stats.kinds.kinds[wire.KindMulticast].minus(before[wire.KindMulticast])
-	acks := r.stats.kinds.kinds[wire.KindMulticastAck].minus(before[wire.KindMulticastAck])
+	sent := r.kinds.kinds[wire.KindMulticast].minus(before[wire.KindMulticast])
+	acks := r.kinds.kinds[wire.KindMulticastAck].minus(before[wire.KindMulticastAck])
 	t.Logf("%d nodes have it, by %d messages and %d acknowledgements", len(got), sent.messages, acks.messages)
 	if nodes := uint64(c.Nodes); len(got) != c.Nodes || 10*sent.messages > 11*nodes || 10*acks.messages > 22*nodes {
 		t.Errorf("%d nodes have it, by %d messages and %d acknowledgements", len(got), sent.messages, acks.messages)

@@ -15,7 +15,7 @@ type joins struct {
 
 // sent counts a message: by its kind, and for a joining node if it is to, from or about one.
 func (r *run) sent(from, to *world.Host, m wire.Message, size, headers int) {
-	r.stats.kinds.add(m, size)
+	r.kinds.add(m, size)
 	if r.loading {
 		r.charge(from, to, m, size+headers)
 	}
@@ -48,11 +48,14 @@ func (r *run) charge(from, to *world.Host, m wire.Message, size int) {
 
 // joined notes that a node has become a member.
 func (r *run) joined(m *member) {
-	if m.at < 0 && m.joining != 0 && r.loading {
+	if m.at < 0 && m.joining != 0 && r.loading && r.late(m) {
 		r.stats.joins.time.ms(r.world.Now().Sub(m.host.Born()))
 		r.stats.joins.bytes.add(float64(m.bytes))
 	}
 }
+
+// late reports whether a node has come since the measured part began.
+func (r *run) late(m *member) bool { return !m.host.Born().Before(r.began) }
 
 // joinOneByOne lets one node join, and the next one later.
 func (r *run) joinOneByOne() {

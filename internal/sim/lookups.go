@@ -48,6 +48,7 @@ func (r *run) operationOf(payload []byte) operation {
 // group is ten lookups of one key at once.
 type group struct {
 	key     idspace.ID
+	stats   *stats // among which they count
 	window  int
 	pending int
 	answers []answer
@@ -78,7 +79,7 @@ func (r *run) lookups() {
 	}
 	r.world.After(r.cfg.LookupEvery, r.lookups)
 	asking := r.some(groupSize)
-	g := &group{window: r.window(), pending: len(asking)}
+	g := &group{stats: r.stats, window: r.window(), pending: len(asking)}
 	for i := 0; i < idspace.Size; i += 8 {
 		var word [8]byte
 		binary.BigEndian.PutUint64(word[:], r.world.Rand().Uint64())
@@ -86,7 +87,7 @@ func (r *run) lookups() {
 	}
 	for _, m := range asking {
 		l := &lookup{run: r, group: g, from: m, started: r.world.Now()}
-		r.stats.asked++
+		g.stats.asked++
 		r.ask(m, l, func(call env.Call) env.Local {
 			return &env.SendRequest{Call: call, Key: g.key, App: app, Payload: payload(call), Repeat: true, Deadline: r.world.Now().Add(deadline)}
 		})
@@ -125,7 +126,7 @@ func (l *lookup) verdict(by idspace.ID) bool {
 }
 
 func (l *lookup) ended(o *env.Outcome) {
-	s := &l.run.stats
+	s := l.group.stats
 	l.group.pending--
 	s.judged(l.group.window)
 	if o.Status == env.OK && len(o.Path) > 0 {
@@ -186,9 +187,9 @@ func (r *run) abandoned(op operation) {
 	if !ok {
 		return
 	}
-	r.stats.asked--
+	l.group.stats.asked--
 	if l.group.pending--; l.group.pending == 0 {
-		r.stats.consistent += l.group.majority()
+		l.group.stats.consistent += l.group.majority()
 	}
 }
 

@@ -73,7 +73,8 @@ func (r *run) publish(o *object, by *member, done func(*publishing, *env.Outcome
 // publishAll lays the objects that the run begins with, over a few seconds.
 func (r *run) publishAll() {
 	spread := time.Duration(r.cfg.Objects) * time.Millisecond
-	r.stats.began = r.stats.kinds
+	st := r.stats
+	st.began = r.kinds
 	for range r.cfg.Objects {
 		o := &object{guid: r.guid()}
 		r.objects = append(r.objects, o)
@@ -81,17 +82,17 @@ func (r *run) publishAll() {
 			r.world.After(time.Duration(r.world.Rand().Int64N(int64(spread)+1)), func() {
 				r.publish(o, by, func(p *publishing, out *env.Outcome) {
 					if out.Status == env.OK {
-						r.stats.visible.ms(r.world.Now().Sub(p.started))
-						r.stats.published++
+						st.visible.ms(r.world.Now().Sub(p.started))
+						st.published++
 					}
 				})
 			})
 		}
 	}
 	r.world.Run(spread + 3*time.Second)
-	r.stats.laid = r.stats.kinds
+	st.laid = r.kinds
 	for _, m := range r.people.active {
-		r.stats.pointersLaid += m.host.Node().Pointers().Len()
+		st.pointersLaid += m.host.Node().Pointers().Len()
 	}
 }
 
@@ -105,10 +106,10 @@ func (r *run) publishes() {
 	if by == nil {
 		return
 	}
-	o := &object{guid: r.guid()}
+	o, st := &object{guid: r.guid()}, r.stats
 	r.publish(o, by, func(p *publishing, out *env.Outcome) {
 		if out.Status == env.OK {
-			r.stats.visible.ms(r.world.Now().Sub(p.started))
+			st.visible.ms(r.world.Now().Sub(p.started))
 			r.world.After(5*time.Second, func() { r.unpublish(o, by) })
 		}
 	})
@@ -118,10 +119,10 @@ func (r *run) unpublish(o *object, by *member) {
 	if by.host.Down() {
 		return
 	}
-	p := &publishing{started: r.world.Now()}
+	p, st := &publishing{started: r.world.Now()}, r.stats
 	p.done = func(out *env.Outcome) {
 		if out.Status == env.OK {
-			r.stats.gone.ms(r.world.Now().Sub(p.started))
+			st.gone.ms(r.world.Now().Sub(p.started))
 		}
 	}
 	o.servers = slices.DeleteFunc(o.servers, func(s server) bool { return s.member == by })
@@ -133,6 +134,7 @@ func (r *run) unpublish(o *object, by *member) {
 // search is a locate, or a message to an object.
 type search struct {
 	run     *run
+	stats   *stats // among which it counts
 	how     how
 	object  *object
 	from    *member
@@ -165,7 +167,7 @@ func (r *run) searches() {
 		return
 	}
 	o := r.objects[r.world.Rand().IntN(len(r.objects))]
-	s := &search{run: r, how: how(r.searched % int(hows)), object: o, from: from, servers: o.living(), window: r.window(), started: r.world.Now()}
+	s := &search{run: r, stats: r.stats, how: how(r.searched % int(hows)), object: o, from: from, servers: o.living(), window: r.window(), started: r.world.Now()}
 	r.searched++
 	if len(s.servers) == 0 {
 		return
@@ -198,7 +200,7 @@ func (s *search) arrived(*member) {
 	}
 	s.reached = true
 	if s.nearest > 0 {
-		s.run.stats.once.add(float64(2*s.run.world.Now().Sub(s.started)) / float64(s.nearest))
+		s.stats.once.add(float64(2*s.run.world.Now().Sub(s.started)) / float64(s.nearest))
 	}
 }
 
@@ -218,7 +220,7 @@ func (s *search) passed(at *member) {
 }
 
 func (s *search) ended(o *env.Outcome) {
-	st := &s.run.stats
+	st := s.stats
 	w := &st.windows[s.window]
 	if o.Status != env.OK && s.orphaned() {
 		return
@@ -256,7 +258,7 @@ func (s *search) known() bool {
 }
 
 func (s *search) found(o *env.Outcome) {
-	st, took := &s.run.stats, s.run.world.Now().Sub(s.started)
+	st, took := s.stats, s.run.world.Now().Sub(s.started)
 	if s.how == sent {
 		if s.nearest > 0 {
 			st.roundtrip.add(float64(took) / float64(s.nearest))

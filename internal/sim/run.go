@@ -36,8 +36,9 @@ type run struct {
 
 	loading bool // new requests and newcomers come
 	parted  bool
-	began   mono.Time // when the measured part began
-	stats   stats
+	began   mono.Time // when the measured part begins; known when the warm-up does
+	stats   *stats    // of what is asked now; a request keeps those under which it began
+	kinds   traffic   // since the beginning
 	// What the network had counted at both ends of the measured part.
 	measured       traffic
 	packets, bytes uint64
@@ -61,14 +62,14 @@ func Run(cfg Config) (report.Report, error) {
 func prepare(cfg Config) (*run, error) {
 	r := &run{
 		cfg: cfg, operations: make(map[env.Call]operation), routes: make(map[env.Call]*search),
-		byTrace: make(map[int]*member),
+		byTrace: make(map[int]*member), stats: newStats(cfg.Duration),
 	}
 	places := 2*cfg.Nodes + 64
 	for _, j := range cfg.Join {
 		places += int(j.Share * float64(cfg.Nodes))
 	}
 	if cfg.JoinEvery > 0 {
-		places += int(cfg.Duration / cfg.JoinEvery)
+		places += int((cfg.Warmup + cfg.Duration) / cfg.JoinEvery)
 	}
 	delays, err := r.delays(places)
 	if err == nil && cfg.ChurnTrace != "" {
@@ -90,8 +91,6 @@ func prepare(cfg Config) (*run, error) {
 	for place := range places {
 		r.people.free = append(r.people.free, place)
 	}
-	windows := int((cfg.Duration + windowLength - 1) / windowLength)
-	r.stats.windows = make([]window, windows)
 	if cfg.Check {
 		r.audit = newAuditor(r)
 	}
@@ -156,8 +155,9 @@ func (r *run) play() (report.Report, error) {
 	if err := r.begin(); err != nil {
 		return report.Report{}, err
 	}
-	r.tell("publishing", 0)
+	r.tell("publishing", 0, r.cfg.Duration)
 	r.publishAll()
+	r.warmUp()
 	settled := time.Now()
 	events := r.world.Events()
 	if err := r.profiled(r.measure); err != nil {
@@ -165,14 +165,13 @@ func (r *run) play() (report.Report, error) {
 	}
 	wall := r.stats.wall
 	out := r.report()
-	out.VirtualS, out.WallS, out.SettleWallS = r.cfg.Duration.Seconds(), wall.Seconds(), settled.Sub(began).Seconds()
+	out.WallS, out.SettleWallS = wall.Seconds(), settled.Sub(began).Seconds()
 	out.Events = r.stats.events - events
 	out.TraceHash = fmt.Sprintf("%016x", r.world.Hash())
 	out.State = r.state()
 	if live := r.people.live; live > 0 {
 		out.State.HeapBytesPerNode = max(0, heap()-before) / float64(live)
 	}
-	out.Oracles = map[string]int{}
 	if r.audit != nil {
 		out.Oracles, out.Violations = r.audit.counts, r.audit.texts
 	}
@@ -261,7 +260,7 @@ func (r *run) grow(places []int) error {
 		if err := r.world.Until(joinPatience, 50*time.Millisecond, joined); err != nil {
 			return fmt.Errorf("%d of %d nodes have joined: %w", len(r.people.active), next, err)
 		}
-		r.tell("growing", time.Duration(float64(r.cfg.Duration)*float64(next)/float64(len(places))))
+		r.tell("growing", time.Duration(float64(r.cfg.Duration)*float64(next)/float64(len(places))), r.cfg.Duration)
 	}
 	r.world.Run(calm)
 	return nil
@@ -273,30 +272,45 @@ func (r *run) joinCall() env.Call {
 	return env.Call(r.calls)
 }
 
-// measure is the part that counts.
-func (r *run) measure() {
-	r.began = r.world.Now()
-	clock := time.Now()
-	before := r.world.Totals()
-	r.stats.from = r.stats.kinds
-	r.stats.deaths, r.stats.falseDeaths, r.stats.falseSuspicions, r.stats.detection = 0, 0, 0, nil
-	r.stats.located, r.stats.joins = 0, joins{}
-	r.loading = true
+// warmUp begins load and churn, and lets them go on until the measured part begins. What
+// was asked meanwhile ends, whenever that is, among stats that are thrown away.
+func (r *run) warmUp() {
+	counted := r.stats
+	if r.cfg.Warmup > 0 {
+		r.stats = newStats(windowLength)
+	}
+	r.began, r.loading = r.world.Now().Add(r.cfg.Warmup), true
 	if r.audit != nil {
 		r.audit.begin()
 	}
 	r.disturb()
 	r.load()
+	for done := time.Duration(0); done < r.cfg.Warmup; {
+		length := min(windowLength, r.cfg.Warmup-done)
+		r.world.Run(length)
+		done += length
+		r.tell("warming up", done, r.cfg.Warmup)
+	}
+	r.stats = counted
+}
+
+// measure is the part that counts.
+func (r *run) measure() {
+	clock := time.Now()
+	before := r.world.Totals()
+	r.stats.from = r.kinds
+	r.stats.deaths, r.stats.falseDeaths, r.stats.falseSuspicions, r.stats.detection = 0, 0, 0, nil
+	r.stats.located, r.stats.joins = 0, joins{}
 	for i := range r.stats.windows {
 		from := r.world.Totals().Bytes
 		w := &r.stats.windows[i]
 		w.live = r.people.live // as the window begins
 		r.world.Run(min(windowLength, r.cfg.Duration-time.Duration(i)*windowLength))
 		w.length = r.world.Totals().Bytes - from
-		r.tell("running", time.Duration(i+1)*windowLength)
+		r.tell("running", time.Duration(i+1)*windowLength, r.cfg.Duration)
 	}
 	after := r.world.Totals()
-	r.measured, r.packets, r.bytes = r.stats.kinds, after.Packets-before.Packets, after.Bytes-before.Bytes
+	r.measured, r.packets, r.bytes = r.kinds, after.Packets-before.Packets, after.Bytes-before.Bytes
 	r.stats.events = r.world.Events()
 	r.stats.wall = time.Since(clock)
 	r.loading = false
@@ -315,10 +329,10 @@ func (r *run) load() {
 	}
 }
 
-func (r *run) tell(stage string, done time.Duration) {
+func (r *run) tell(stage string, done, total time.Duration) {
 	if r.cfg.Progress != nil {
 		r.cfg.Progress(Progress{
-			Stage: stage, Done: min(done, r.cfg.Duration), Total: r.cfg.Duration, Live: r.people.live,
+			Stage: stage, Done: min(done, total), Total: total, Live: r.people.live,
 			Success: ratio(r.stats.right, r.stats.completed),
 		})
 	}

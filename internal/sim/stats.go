@@ -41,7 +41,6 @@ type stats struct {
 
 	published, pointersLaid int
 	visible, gone           samples
-	kinds                   traffic // since the beginning
 	began, laid             traffic // before and after the first objects were published
 	from                    traffic // when the measured part began
 
@@ -67,37 +66,40 @@ const windowLength = 5 * time.Second
 
 func (s *stats) judged(window int) { s.windows[window].judged++ }
 
-// window is the number of the present one.
+// newStats are those of a part of the run that takes d.
+func newStats(d time.Duration) *stats {
+	return &stats{windows: make([]window, (d+windowLength-1)/windowLength)}
+}
+
+// window is the number of the present one; while the run warms up there is but one.
 func (r *run) window() int {
-	return min(int(r.world.Now().Sub(r.began)/windowLength), len(r.stats.windows)-1)
+	return max(0, min(int(r.world.Now().Sub(r.began)/windowLength), len(r.stats.windows)-1))
 }
 
 // report tells what the run has shown.
 func (r *run) report() report.Report {
-	s := &r.stats
-	out := report.Report{
-		Protocol: r.cfg.Protocol, Nodes: r.cfg.Nodes, Seed: r.cfg.Seed, Command: r.cfg.Command,
-		Lookups: report.Lookups{
-			Total: s.asked, CompletedRatio: ratio(s.completed, s.asked),
-			TrueRatio: ratio(s.right, s.completed), ConsistentRatio: ratio(s.consistent, s.completed),
-			HopsMean: s.hops.mean(), HopsP99: s.hops.sorted().at(0.99), LatencyMs: s.latency.quantiles(),
-			Stretch: s.stretch.quantiles(), HopsHistogram: s.hopsHistogram,
-			LatencyQuantilesMs: s.latency.percents(), StretchByDistance: s.stretchBins.report(),
-		},
-		Locates: report.Locates{
-			Total: s.searched, FoundRatio: ratio(s.found, s.searched), WrongAbsent: s.wrongAbsent, Unknown: s.unknown,
-			NearestRatio:         ratio(s.nearest[first], s.answers[first]),
-			NearestMeasuredRatio: ratio(s.nearest[measured], s.answers[measured]),
-			FirstAnswerMs:        s.firstAnswer.quantiles(), DeliveryStretch: s.raced.quantiles(),
-			DeliveryStretchOnce: s.once.quantiles(), RoundtripOverRTT: s.roundtrip.quantiles(),
-			MessagesMean:           ratio(s.located, s.searched),
-			FirstAnswerQuantilesMs: s.firstAnswer.percents(), StretchByDistance: s.racedBins.report(),
-		},
-		Detector: report.Detector{
-			Deaths: s.deaths, DetectionS: s.detection.ends(), FalseDeaths: s.falseDeaths, FalseSuspicions: s.falseSuspicions,
-		},
-		Timeline: r.timeline(),
+	s := r.stats
+	out := r.cfg.Blank()
+	out.Lookups = report.Lookups{
+		Total: s.asked, CompletedRatio: ratio(s.completed, s.asked),
+		TrueRatio: ratio(s.right, s.completed), ConsistentRatio: ratio(s.consistent, s.completed),
+		HopsMean: s.hops.mean(), HopsP99: s.hops.sorted().at(0.99), LatencyMs: s.latency.quantiles(),
+		Stretch: s.stretch.quantiles(), HopsHistogram: s.hopsHistogram,
+		LatencyQuantilesMs: s.latency.percents(), StretchByDistance: s.stretchBins.report(),
 	}
+	out.Locates = report.Locates{
+		Total: s.searched, FoundRatio: ratio(s.found, s.searched), WrongAbsent: s.wrongAbsent, Unknown: s.unknown,
+		NearestRatio:         ratio(s.nearest[first], s.answers[first]),
+		NearestMeasuredRatio: ratio(s.nearest[measured], s.answers[measured]),
+		FirstAnswerMs:        s.firstAnswer.quantiles(), DeliveryStretch: s.raced.quantiles(),
+		DeliveryStretchOnce: s.once.quantiles(), RoundtripOverRTT: s.roundtrip.quantiles(),
+		MessagesMean:           ratio(s.located, s.searched),
+		FirstAnswerQuantilesMs: s.firstAnswer.percents(), StretchByDistance: s.racedBins.report(),
+	}
+	out.Detector = report.Detector{
+		Deaths: s.deaths, DetectionS: s.detection.ends(), FalseDeaths: s.falseDeaths, FalseSuspicions: s.falseSuspicions,
+	}
+	out.Timeline = r.timeline()
 	out.Publish = r.publishReport()
 	out.Joins = s.joins.report()
 	out.Traffic = r.trafficReport()
@@ -118,7 +120,7 @@ func (r *run) timeline() (all []report.Window) {
 }
 
 func (r *run) publishReport() report.Publish {
-	s := &r.stats
+	s := r.stats
 	body := wire.BodyKind_BODY_PUBLISH
 	laid := s.laid.bodies[body].minus(s.began.bodies[body])
 	refresh := r.measured.bodies[body].minus(s.from.bodies[body])

@@ -14,10 +14,15 @@ type Report struct {
 	Seed        uint64  `json:"seed"`
 	VirtualS    float64 `json:"virtual_s"`     // of the measured part
 	WallS       float64 `json:"wall_s"`        // of the measured part
-	SettleWallS float64 `json:"settle_wall_s"` // of what came before
+	SettleWallS float64 `json:"settle_wall_s"` // of what came before, the warm-up included
 	Events      uint64  `json:"events"`        // messages and timers of the measured part
 	TraceHash   string  `json:"trace_hash"`    // over every event of the whole run
 	Command     string  `json:"command"`       // the flags that reproduce it
+
+	Transport      string  `json:"transport"`             // "stream" or "datagram"
+	WarmupS        float64 `json:"warmup_s"`              // of load and churn before the measured part
+	SessionMedianS float64 `json:"session_median_s"`      // of the nodes, 0: nobody comes or goes, or a trace says who
+	ChurnTrace     string  `json:"churn_trace,omitempty"` // whose sessions were played
 
 	Lookups  Lookups        `json:"lookups"`
 	Locates  Locates        `json:"locates"`

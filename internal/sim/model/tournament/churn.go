@@ -46,7 +46,8 @@ func (c *contest) downAtFirst() (down []model.Addr) {
 	return down
 }
 
-// disturb lets happen what the scenario wants to happen to nodes.
+// disturb lets happen what the scenario wants to happen to nodes: what goes on all the
+// time at once, what has its moment as long after the warm-up.
 func (c *contest) disturb() {
 	if c.cfg.SessionMedian > 0 {
 		for _, p := range c.stage.Live() {
@@ -58,20 +59,20 @@ func (c *contest) disturb() {
 		c.session(s)
 	}
 	for _, k := range c.cfg.Kill {
-		c.stage.After(k.At, func() { c.takeDown(k.Share, c.crash) })
+		c.stage.After(c.cfg.Warmup+k.At, func() { c.takeDown(k.Share, c.crash) })
 	}
 	for _, l := range c.cfg.Leave {
-		c.stage.After(l.At, func() { c.takeDown(l.Share, c.leave) })
+		c.stage.After(c.cfg.Warmup+l.At, func() { c.takeDown(l.Share, c.leave) })
 	}
 	for _, j := range c.cfg.Join {
-		c.stage.After(j.At, func() {
+		c.stage.After(c.cfg.Warmup+j.At, func() {
 			for range int(j.Share * float64(c.cfg.Nodes)) {
 				c.newcomer()
 			}
 		})
 	}
 	for _, p := range c.cfg.Partition {
-		c.partition(p.Share, p.From, p.To)
+		c.partition(p.Share, c.cfg.Warmup+p.From, c.cfg.Warmup+p.To)
 	}
 	if c.cfg.Stall.Share > 0 {
 		c.takeDown(c.cfg.Stall.Share, c.stall)
@@ -170,7 +171,8 @@ func (c *contest) stall(at model.Addr) {
 // session plays one session of a trace.
 func (c *contest) session(s topology.Session) {
 	at := model.Addr(s.Node)
-	if begin := c.virtual(s.Start); begin > 0 && begin < c.cfg.Duration {
+	over := c.cfg.Warmup + c.cfg.Duration
+	if begin := c.virtual(s.Start); begin > 0 && begin < over {
 		c.stage.After(begin, func() {
 			if c.stage.Down(at) {
 				seeds := c.some(c.active(), 2)
@@ -179,7 +181,7 @@ func (c *contest) session(s topology.Session) {
 			}
 		})
 	}
-	if end := c.virtual(s.End); end > 0 && end < c.cfg.Duration {
+	if end := c.virtual(s.End); end > 0 && end < over {
 		c.stage.After(end, func() { c.crash(at) })
 	}
 }

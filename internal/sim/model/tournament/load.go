@@ -15,6 +15,7 @@ const groupSize = 10
 // group is the lookups of one key.
 type group struct {
 	key     idspace.ID
+	tally   *tally     // in which they count
 	root    model.Addr // when it was asked for
 	window  int
 	pending int
@@ -36,24 +37,24 @@ func (c *contest) lookups() {
 	if len(active) == 0 {
 		return
 	}
-	g := &group{key: c.key("lookup"), window: c.number(), pending: min(groupSize, len(active))}
+	g := &group{key: c.key("lookup"), tally: c.tally, window: c.number(), pending: min(groupSize, len(active))}
 	g.root = c.protocol.Root(active, g.key)
 	for _, p := range c.some(active, g.pending) {
 		begun := c.stage.Now()
-		c.tally.asked++
+		g.tally.asked++
 		c.ask(p.At, model.Request{Op: model.Lookup, Key: g.key}, operation{ended: func(o model.Outcome) {
 			g.pending--
-			c.tally.windows[g.window].judged++
+			g.tally.windows[g.window].judged++
 			if o.OK {
 				c.looked(g, o, p.At, c.span(begun))
 			}
 			if g.pending == 0 {
-				c.tally.consistent += g.majority()
+				g.tally.consistent += g.majority()
 			}
 		}, abandoned: func() {
-			c.tally.asked-- // as internal/sim does not count it either
+			g.tally.asked-- // as internal/sim does not count it either
 			if g.pending--; g.pending == 0 {
-				c.tally.consistent += g.majority()
+				g.tally.consistent += g.majority()
 			}
 		}})
 	}
@@ -62,7 +63,7 @@ func (c *contest) lookups() {
 // looked judges an answer. It is right if it was the root when it was asked for, or
 // is now.
 func (c *contest) looked(g *group, o model.Outcome, from model.Addr, took time.Duration) {
-	t := &c.tally
+	t := g.tally
 	t.completed++
 	g.answers = append(g.answers, o.Root)
 	if o.Root == g.root || o.Root == c.protocol.Root(c.active(), g.key) {
@@ -131,13 +132,13 @@ func (c *contest) publish(o *object, by model.Addr, done func()) {
 	if c.stage.Down(by) {
 		return
 	}
-	begun := c.stage.Now()
+	begun, t := c.stage.Now(), c.tally
 	c.ask(by, model.Request{Op: model.Publish, Key: o.key}, operation{ended: func(out model.Outcome) {
 		if !out.OK {
 			return
 		}
 		o.servers = append(o.servers, by)
-		c.tally.visible.ms(c.span(begun))
+		t.visible.ms(c.span(begun))
 		if done != nil {
 			done()
 		}
@@ -160,10 +161,10 @@ func (c *contest) unpublish(o *object, by model.Addr) {
 	if c.stage.Down(by) {
 		return
 	}
-	begun := c.stage.Now()
+	begun, t := c.stage.Now(), c.tally
 	c.ask(by, model.Request{Op: model.Unpublish, Key: o.key}, operation{ended: func(out model.Outcome) {
 		if out.OK {
-			c.tally.gone.ms(c.span(begun))
+			t.gone.ms(c.span(begun))
 		}
 	}})
 }
@@ -194,7 +195,7 @@ func (c *contest) searches() {
 	if c.searched++; len(living) == 0 {
 		return
 	}
-	s := &search{c: c, how: way, from: from[0].At, window: c.number()}
+	s := &search{c: c, tally: c.tally, how: way, from: from[0].At, window: c.number()}
 	s.servers, s.nearest = living, c.distance(s.from, living)
 	r := model.Request{Key: o.key, Op: model.Locate}
 	switch way {
@@ -221,6 +222,7 @@ func (c *contest) distance(from model.Addr, servers []model.Addr) time.Duration 
 // search is a locate, or a message to an object.
 type search struct {
 	c       *contest
+	tally   *tally // in which it counts
 	how     how
 	from    model.Addr
 	window  int
@@ -233,14 +235,14 @@ type search struct {
 func (s *search) reached(after time.Duration) {
 	if !s.done && s.nearest > 0 {
 		x := float64(2*after) / float64(s.nearest)
-		s.c.tally.once.add(x)
-		s.c.tally.onceBins.add(s.nearest, x)
+		s.tally.once.add(x)
+		s.tally.onceBins.add(s.nearest, x)
 	}
 	s.done = true
 }
 
 func (s *search) ended(o model.Outcome, took time.Duration) {
-	t := &s.c.tally
+	t := s.tally
 	w := &t.windows[s.window]
 	t.searched++
 	w.searched++
@@ -258,7 +260,7 @@ func (s *search) ended(o model.Outcome, took time.Duration) {
 }
 
 func (s *search) found(o model.Outcome, took time.Duration) {
-	t := &s.c.tally
+	t := s.tally
 	if s.how == sent {
 		if s.nearest > 0 {
 			t.roundtrip.add(float64(took) / float64(s.nearest))

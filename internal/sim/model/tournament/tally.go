@@ -45,15 +45,15 @@ type window struct {
 	bytesPerS       float64
 }
 
-func (t *tally) sent(_, _ model.Addr, m model.Message) {
-	if t.measuring {
+func (c *contest) sent(_, _ model.Addr, m model.Message) {
+	if t := c.tally; t.measuring {
 		t.kinds[m.Kind()] += m.Size()
 	}
 }
 
-func (t *tally) begin(d time.Duration) {
-	t.windows = make([]window, int((d+windowLength-1)/windowLength))
-	t.kinds, t.measuring = map[string]int{}, true
+// newTally is that of a part of the run that takes d.
+func newTally(d time.Duration) *tally {
+	return &tally{windows: make([]window, (d+windowLength-1)/windowLength), kinds: map[string]int{}}
 }
 
 func (t *tally) window(i, live int, bytesPerS float64) {
@@ -87,31 +87,28 @@ func (t *tally) hop(hops int) {
 
 // report tells what the run has shown.
 func (c *contest) report() report.Report {
-	t := &c.tally
-	out := report.Report{
-		Protocol: c.cfg.Protocol, Nodes: c.cfg.Nodes, Seed: c.cfg.Seed, Command: c.cfg.Command,
-		VirtualS: c.cfg.Duration.Seconds(), Events: t.events, TraceHash: fmt.Sprintf("%016x", c.stage.Hash()),
-		Lookups: report.Lookups{
-			Total: t.asked, CompletedRatio: ratio(t.completed, t.asked), TrueRatio: ratio(t.right, t.completed),
-			ConsistentRatio: ratio(t.consistent, t.completed), HopsMean: t.hops.mean(), HopsP99: t.hops.sorted().at(0.99),
-			LatencyMs: t.latency.quantiles(), Stretch: t.stretch.quantiles(), HopsHistogram: t.histogram,
-			LatencyQuantilesMs: t.latency.percents(), StretchByDistance: t.stretchBins.report(),
-		},
-		Locates: report.Locates{
-			Total: t.searched, FoundRatio: ratio(t.found, t.searched), WrongAbsent: t.wrongAbsent, Unknown: t.unknown,
-			NearestRatio: ratio(t.nearest[first], t.answers[first]), NearestMeasuredRatio: ratio(t.nearest[all], t.answers[all]),
-			FirstAnswerMs: t.firstAnswer.quantiles(), DeliveryStretch: t.once.quantiles(), DeliveryStretchOnce: t.once.quantiles(),
-			RoundtripOverRTT: t.roundtrip.quantiles(), FirstAnswerQuantilesMs: t.firstAnswer.percents(),
-			StretchByDistance: t.onceBins.report(),
-		},
-		Publish: report.Publish{
-			MessagesPerObject: t.perObject, BytesPerObject: t.bytesPerObject, VisibleMs: t.visible.ends(), GoneMs: t.gone.ends(),
-		},
-		Detector: report.Detector{Deaths: t.deaths},
-		State:    report.State{LinksMean: t.links.mean(), LinksP99: t.links.sorted().at(0.99), LinksMax: int(t.links.sorted().at(1))},
-		Oracles:  map[string]int{},
-		Timeline: t.timeline(),
+	t := c.tally
+	out := c.cfg.Blank()
+	out.Events, out.TraceHash = t.events, fmt.Sprintf("%016x", c.stage.Hash())
+	out.Lookups = report.Lookups{
+		Total: t.asked, CompletedRatio: ratio(t.completed, t.asked), TrueRatio: ratio(t.right, t.completed),
+		ConsistentRatio: ratio(t.consistent, t.completed), HopsMean: t.hops.mean(), HopsP99: t.hops.sorted().at(0.99),
+		LatencyMs: t.latency.quantiles(), Stretch: t.stretch.quantiles(), HopsHistogram: t.histogram,
+		LatencyQuantilesMs: t.latency.percents(), StretchByDistance: t.stretchBins.report(),
 	}
+	out.Locates = report.Locates{
+		Total: t.searched, FoundRatio: ratio(t.found, t.searched), WrongAbsent: t.wrongAbsent, Unknown: t.unknown,
+		NearestRatio: ratio(t.nearest[first], t.answers[first]), NearestMeasuredRatio: ratio(t.nearest[all], t.answers[all]),
+		FirstAnswerMs: t.firstAnswer.quantiles(), DeliveryStretch: t.once.quantiles(), DeliveryStretchOnce: t.once.quantiles(),
+		RoundtripOverRTT: t.roundtrip.quantiles(), FirstAnswerQuantilesMs: t.firstAnswer.percents(),
+		StretchByDistance: t.onceBins.report(),
+	}
+	out.Publish = report.Publish{
+		MessagesPerObject: t.perObject, BytesPerObject: t.bytesPerObject, VisibleMs: t.visible.ends(), GoneMs: t.gone.ends(),
+	}
+	out.Detector = report.Detector{Deaths: t.deaths}
+	out.State = report.State{LinksMean: t.links.mean(), LinksP99: t.links.sorted().at(0.99), LinksMax: int(t.links.sorted().at(1))}
+	out.Timeline = t.timeline()
 	out.Traffic = t.traffic()
 	return out
 }

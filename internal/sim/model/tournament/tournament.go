@@ -30,7 +30,7 @@ type contest struct {
 	loading  bool
 	searched int
 	keys     uint64
-	tally    tally
+	tally    *tally // of what is asked now; a request keeps that under which it began
 }
 
 // operation is a request under way.
@@ -57,12 +57,13 @@ func Run(cfg sim.Config) (report.Report, error) {
 	if err := valid.Validate(); err != nil {
 		return report.Report{}, err
 	}
-	c := &contest{cfg: cfg, protocol: p, under: map[uint64]operation{}}
+	c := &contest{cfg: cfg, protocol: p, under: map[uint64]operation{}, tally: newTally(cfg.Duration)}
 	began := time.Now()
 	if err := c.prepare(); err != nil {
 		return report.Report{}, err
 	}
 	c.publishAll()
+	c.warmUp()
 	settled := time.Now()
 	c.measure()
 	out := c.report()
@@ -88,7 +89,7 @@ func (c *contest) prepare() error {
 		Seed: c.cfg.Seed, Delays: c.places, Datagrams: c.cfg.Transport == "datagram", Loss: c.cfg.Loss,
 		Jitter: c.cfg.Jitter, Bandwidth: c.cfg.Bandwidth, Nontransitive: c.cfg.Nontransitive,
 	}, c.protocol)
-	c.stage.Hooks = stage.Hooks{Outcome: c.outcome, Delivered: c.delivered, Sent: c.tally.sent}
+	c.stage.Hooks = stage.Hooks{Outcome: c.outcome, Delivered: c.delivered, Sent: c.sent}
 	for place := c.cfg.Nodes; place < places; place++ {
 		c.free = append(c.free, place)
 	}
@@ -112,12 +113,29 @@ func (c *contest) delays(places int) (topology.Delays, error) {
 	return topology.TransitStub(places, c.cfg.Seed), nil
 }
 
-// measure plays the measured part.
-func (c *contest) measure() {
-	c.began, c.loading = c.stage.Now(), true
-	c.tally.begin(c.cfg.Duration)
-	c.stage.After(c.cfg.Duration, func() { c.loading = false }) // before what would begin at that moment
+// warmUp begins load and churn, and lets them go on until the measured part begins. What
+// was asked meanwhile ends, whenever that is, in a tally that is thrown away.
+func (c *contest) warmUp() {
+	counted := c.tally
+	if c.cfg.Warmup > 0 {
+		c.tally = newTally(windowLength)
+	}
+	c.began, c.loading = c.stage.Now().Add(c.cfg.Warmup), true
+	// Both before what would begin at that moment.
+	c.stage.After(c.cfg.Warmup, func() { c.tally = counted })
+	c.stage.After(c.cfg.Warmup+c.cfg.Duration, func() { c.loading = false })
 	c.disturb()
+	c.load()
+	for done := time.Duration(0); done < c.cfg.Warmup; {
+		length := min(windowLength, c.cfg.Warmup-done)
+		c.stage.Run(length)
+		done += length
+		c.tell("warming up", done, c.cfg.Warmup)
+	}
+}
+
+// load begins the requests that come again and again.
+func (c *contest) load() {
 	if c.protocol.Root != nil && c.cfg.LookupEvery > 0 {
 		c.lookups()
 	}
@@ -127,6 +145,11 @@ func (c *contest) measure() {
 	if c.cfg.PublishEvery > 0 {
 		c.publishes()
 	}
+}
+
+// measure plays the measured part.
+func (c *contest) measure() {
+	c.tally.measuring = true
 	before, events := c.stage.Totals(), c.stage.Events()
 	for i := range c.tally.windows {
 		length := min(windowLength, c.cfg.Duration-time.Duration(i)*windowLength)
@@ -135,7 +158,7 @@ func (c *contest) measure() {
 		live := c.stage.Live()
 		c.tally.window(i, len(live), float64(c.stage.Totals().Bytes-bytes)/length.Seconds())
 		c.tally.nodeSeconds += float64(len(live)) * length.Seconds()
-		c.tell(i)
+		c.tell("running", time.Duration(i+1)*windowLength, c.cfg.Duration)
 	}
 	c.tally.end(before, c.stage.Totals())
 	c.tally.events = c.stage.Events() - events
@@ -143,13 +166,12 @@ func (c *contest) measure() {
 	c.stage.Run(patience)
 }
 
-func (c *contest) tell(window int) {
+func (c *contest) tell(stage string, done, total time.Duration) {
 	if c.cfg.Progress == nil {
 		return
 	}
-	done := min(c.cfg.Duration, time.Duration(window+1)*windowLength)
 	c.cfg.Progress(sim.Progress{
-		Stage: "running", Done: done, Total: c.cfg.Duration, Live: len(c.stage.Live()),
+		Stage: stage, Done: min(done, total), Total: total, Live: len(c.stage.Live()),
 		Success: ratio(c.tally.right, c.tally.asked),
 	})
 }
@@ -223,7 +245,7 @@ func (c *contest) rtt(a, b model.Addr) time.Duration {
 	return c.places.RTT(c.stage.Place(a), c.stage.Place(b))
 }
 
-// number is the number of the present window.
+// number is the number of the present window; while the run warms up there is but one.
 func (c *contest) number() int {
-	return min(int(c.span(c.began)/windowLength), len(c.tally.windows)-1)
+	return max(0, min(int(c.span(c.began)/windowLength), len(c.tally.windows)-1))
 }

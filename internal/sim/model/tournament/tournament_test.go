@@ -143,3 +143,35 @@ func TestTraceSaysWhoIsUp(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingOfTheWarmUpIsCounted, though nodes crash and come in it.
+func TestNothingOfTheWarmUpIsCounted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "trace.csv")
+	var b strings.Builder
+	b.WriteString("node,start_s,end_s\n")
+	for node := range 39 {
+		fmt.Fprintf(&b, "%d,0,%d\n", node, 1000-980*(node/34)) // five crash at 20 s
+	}
+	fmt.Fprintln(&b, "39,5,1000")
+	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range rivals.All() {
+		c := scenario(p.Name)
+		c.Nodes, c.ChurnTrace, c.Objects, c.Warmup = 40, path, 4, 30*time.Second
+		r := play(t, c)
+		if r.Detector.Deaths != 0 || len(r.Timeline) != 4 || r.Timeline[0].Live != 35 || r.VirtualS != 20 || r.WarmupS != 30 {
+			t.Errorf("%s: %d deaths, timeline %+v", p.Name, r.Detector.Deaths, r.Timeline)
+		}
+		if p.Root != nil && r.Lookups.Total != 1000 || r.Locates.Total > 200 {
+			t.Errorf("%s: %d lookups, %d locates", p.Name, r.Lookups.Total, r.Locates.Total)
+		}
+		if again := play(t, c); !reflect.DeepEqual(r, again) {
+			t.Errorf("%s: two runs of one seed differ: %s and %s", p.Name, r.TraceHash, again.TraceHash)
+		}
+		c.Kill = sim.Moments{{Share: 0.2, At: 6 * time.Second}}
+		if r := play(t, c); r.Detector.Deaths == 0 || r.Timeline[0].Live != 35 || r.Timeline[1].Live != 35-r.Detector.Deaths {
+			t.Errorf("%s: with a kill %d deaths, timeline %+v", p.Name, r.Detector.Deaths, r.Timeline)
+		}
+	}
+}
