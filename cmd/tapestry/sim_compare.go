@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -58,13 +59,18 @@ func (c *cli) compare(cmd *cobra.Command, s *simulation, protocols []string) err
 	if err := drawTogether(s.out, reports); err != nil {
 		return err
 	}
-	if err := c.print(reports, func(w io.Writer) { compareTable(w, reports) }); err != nil {
+	if err := c.print(reports, func(w io.Writer) { reportTable(w, compareColumns, reports) }); err != nil {
 		return err
 	}
 	if !c.json {
 		fmt.Fprint(c.out, compareLegend)
 	}
-	for _, r := range reports { // only tapestry has oracles
+	return c.anyViolations(reports)
+}
+
+// anyViolations is violations of several runs, of which only tapestry's have oracles.
+func (c *cli) anyViolations(reports []report.Report) error {
+	for _, r := range reports {
 		if err := c.violations(r); err != nil {
 			return err
 		}
@@ -127,7 +133,7 @@ func drawTogether(dir string, reports []report.Report) error {
 	return plot.Write(dir, all...)
 }
 
-// column is one figure of each protocol.
+// column is one figure of each run.
 type column struct {
 	name string
 	cell func(r *report.Report) string
@@ -139,13 +145,15 @@ const nothing = "-"
 var compareColumns = []column{
 	{"PROTOCOL", func(r *report.Report) string { return protocolName(r.Protocol) }},
 	{"TRUE/DONE %", func(r *report.Report) string {
-		return ifAny(r.Lookups.Total, "%.2f/%.2f", inPercent(r.Lookups.TrueRatio), inPercent(r.Lookups.CompletedRatio))
+		return ifAny(r.Lookups.Total, "%.2f/%.2f", inPercent(r.Lookups.TrueRatio, 2), inPercent(r.Lookups.CompletedRatio, 2))
 	}},
 	{"HOPS", func(r *report.Report) string { return ifAny(r.Lookups.Total, "%.2f", r.Lookups.HopsMean) }},
 	{"LOOKUP ms", func(r *report.Report) string {
 		return ifAny(r.Lookups.Total, "%.0f/%.0f", r.Lookups.LatencyMs.P50, r.Lookups.LatencyMs.P99)
 	}},
-	{"FOUND %", func(r *report.Report) string { return ifAny(r.Locates.Total, "%.2f", inPercent(r.Locates.FoundRatio)) }},
+	{"FOUND %", func(r *report.Report) string {
+		return ifAny(r.Locates.Total, "%.2f", inPercent(r.Locates.FoundRatio, 2))
+	}},
 	{"ANSWER ms", func(r *report.Report) string {
 		return ifAny(r.Locates.Total, "%.0f/%.0f", r.Locates.FirstAnswerMs.P50, r.Locates.FirstAnswerMs.P99)
 	}},
@@ -153,7 +161,7 @@ var compareColumns = []column{
 		return ifAny(r.Locates.Total, "%.2f/%.2f", r.Locates.RoundtripOverRTT.P50, r.Locates.RoundtripOverRTT.P90)
 	}},
 	{"NEAREST %", func(r *report.Report) string {
-		return ifAny(r.Locates.Total, "%.2f", inPercent(r.Locates.NearestRatio))
+		return ifAny(r.Locates.Total, "%.2f", inPercent(r.Locates.NearestRatio, 2))
 	}},
 	{"PUBLISH", func(r *report.Report) string { return fmt.Sprintf("%.1f", r.Publish.MessagesPerObject) }},
 	{"BYTES", func(r *report.Report) string { return fmt.Sprintf("%.0f", r.Publish.BytesPerObject) }},
@@ -168,28 +176,28 @@ BYTES: messages and bytes per copy. Of tapestry these are its publish messages w
 packet headers and acknowledgements, of a (model) all that it sent more than when idle.
 `
 
-// compareTable lays the protocols below one another.
-func compareTable(w io.Writer, reports []report.Report) {
+// reportTable lays the runs below one another.
+func reportTable(w io.Writer, columns []column, reports []report.Report) {
 	var names []string
-	for _, col := range compareColumns {
+	for _, col := range columns {
 		names = append(names, col.name)
 	}
 	row(w, strings.Join(names, "\t"))
 	for i := range reports {
 		var cells []string
-		for _, col := range compareColumns {
+		for _, col := range columns {
 			cells = append(cells, col.cell(&reports[i]))
 		}
 		row(w, strings.Join(cells, "\t"))
 	}
 }
 
-// inPercent rounds to 100 only what is all.
-func inPercent(share float64) float64 {
+// inPercent is a share for so many decimals, of which only all becomes 100.
+func inPercent(share float64, decimals int) float64 {
 	if share == 1 {
 		return 100
 	}
-	return min(100*share, 99.99)
+	return min(100*share, 100-math.Pow10(-decimals))
 }
 
 // ifAny prints figures unless nothing was counted.

@@ -56,7 +56,7 @@ func locateRows(w io.Writer, l report.Locates) {
 		l.DeliveryStretch.P50, l.DeliveryStretch.P90, l.DeliveryStretchOnce.P50, l.DeliveryStretchOnce.P90))
 }
 
-func percent(share float64) string { return fmt.Sprintf("%.2f %%", 100*share) }
+func percent(share float64) string { return fmt.Sprintf("%.2f %%", inPercent(share, 2)) }
 
 func latencies(q report.Quantiles) string {
 	return fmt.Sprintf("%.0f ms (p90 %.0f, p99 %.0f)", q.P50, q.P90, q.P99)

@@ -81,7 +81,7 @@ func (r *run) report() report.Report {
 	s := r.stats
 	out := r.cfg.Blank()
 	out.Lookups = report.Lookups{
-		Total: s.asked, CompletedRatio: ratio(s.completed, s.asked),
+		Total: s.asked, CompletedRatio: ratio(s.completed, s.asked), PromptRatio: ratio(s.completed, s.asked),
 		TrueRatio: ratio(s.right, s.completed), ConsistentRatio: ratio(s.consistent, s.completed),
 		HopsMean: s.hops.mean(), HopsP99: s.hops.sorted().at(0.99), LatencyMs: s.latency.quantiles(),
 		Stretch: s.stretch.quantiles(), HopsHistogram: s.hopsHistogram,

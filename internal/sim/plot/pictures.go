@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/tapestry-dolr/tapestry/internal/sim/report"
 	"gonum.org/v1/plot"
@@ -46,16 +47,34 @@ func named(runs []*report.Report, i int, what string) string {
 	if len(runs) == 1 {
 		return what
 	}
-	name := runs[i].Protocol
+	parts := append([]string{runs[i].Protocol}, apart(runs, i)...)
+	if what != "" {
+		parts = append(parts, what)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// apart is what tells a run from others of its protocol.
+func apart(runs []*report.Report, i int) (parts []string) {
+	single := true
+	var transport, sessions bool
 	for j, r := range runs {
 		if j != i && r.Protocol == runs[i].Protocol {
-			name = fmt.Sprintf("%s, %d nodes, seed %d", runs[i].Protocol, runs[i].Nodes, runs[i].Seed)
+			single = false
+			transport = transport || r.Transport != runs[i].Transport
+			sessions = sessions || r.Sessions() != runs[i].Sessions()
 		}
 	}
-	if what == "" {
-		return name
+	if transport {
+		parts = append(parts, runs[i].Transport)
 	}
-	return name + ", " + what
+	if sessions {
+		parts = append(parts, "sessions "+runs[i].Sessions())
+	}
+	if !single && len(parts) == 0 {
+		parts = append(parts, fmt.Sprintf("%d nodes, seed %d", runs[i].Nodes, runs[i].Seed))
+	}
+	return parts
 }
 
 // overTime cuts a timeline into pieces where value is.

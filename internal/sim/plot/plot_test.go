@@ -1,6 +1,7 @@
 package plot_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -200,5 +201,24 @@ func TestFolderThatCannotBeIsNamed(t *testing.T) {
 	}
 	if err := plot.Write(filepath.Join(file, "dir"), sample("tapestry", 1)); err == nil || !strings.Contains(err.Error(), file) {
 		t.Error(err)
+	}
+}
+
+// TestRunsOfOneProtocolAreToldApart by what they differ in.
+func TestRunsOfOneProtocolAreToldApart(t *testing.T) {
+	a, b, c := sample("tapestry", 1), sample("tapestry", 2), sample("chord", 1)
+	a.Transport, b.Transport, a.SessionMedianS, b.SessionMedianS = "datagram", "stream", 84, 600
+	dir := t.TempDir()
+	if err := plot.Write(dir, a, b, c); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(filepath.Join(dir, "index.html"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"<th>tapestry, datagram, sessions 84 s</th>", "<th>tapestry, stream, sessions 10 min</th>", "<th>chord</th>"} {
+		if !bytes.Contains(page, []byte(name)) {
+			t.Errorf("no %s", name)
+		}
 	}
 }

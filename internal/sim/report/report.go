@@ -7,6 +7,12 @@
 // Layer 7, part of the room internal/sim: imports nothing of the project.
 package report
 
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+)
+
 // Report is one run.
 type Report struct {
 	Protocol    string  `json:"protocol"`
@@ -37,6 +43,19 @@ type Report struct {
 	Timeline   []Window `json:"timeline"`
 }
 
+// Sessions says how long nodes stay, in the words of a table.
+func (r *Report) Sessions() string {
+	switch {
+	case r.ChurnTrace != "":
+		return filepath.Base(r.ChurnTrace)
+	case r.SessionMedianS == 0:
+		return "none"
+	case math.Mod(r.SessionMedianS, 60) == 0:
+		return fmt.Sprintf("%g min", r.SessionMedianS/60)
+	}
+	return fmt.Sprintf("%g s", r.SessionMedianS)
+}
+
 // Quantiles are those of one measure.
 type Quantiles struct {
 	P50 float64 `json:"p50"`
@@ -63,8 +82,9 @@ type Bin struct {
 type Lookups struct {
 	Total           int       `json:"total"`
 	CompletedRatio  float64   `json:"completed_ratio"`
-	TrueRatio       float64   `json:"true_ratio"`       // of the completed: the answerer was the root when it answered
-	ConsistentRatio float64   `json:"consistent_ratio"` // of the completed: the answer was the majority's
+	PromptRatio     float64   `json:"completed_10s_ratio"` // of all: a model may complete later
+	TrueRatio       float64   `json:"true_ratio"`          // of the completed: the answerer was the root when it answered
+	ConsistentRatio float64   `json:"consistent_ratio"`    // of the completed: the answer was the majority's
 	HopsMean        float64   `json:"hops_mean"`
 	HopsP99         float64   `json:"hops_p99"`
 	LatencyMs       Quantiles `json:"latency_ms"` // from the request to its reply

@@ -12,6 +12,9 @@ import (
 // groupSize is how many nodes ask for each key, as in internal/sim.
 const groupSize = 10
 
+// promptly is how long a request of this overlay may take, in internal/sim.
+const promptly = 10 * time.Second
+
 // group is the lookups of one key.
 type group struct {
 	key     idspace.ID
@@ -65,6 +68,9 @@ func (c *contest) lookups() {
 func (c *contest) looked(g *group, o model.Outcome, from model.Addr, took time.Duration) {
 	t := g.tally
 	t.completed++
+	if took <= promptly {
+		t.prompt++
+	}
 	g.answers = append(g.answers, o.Root)
 	if o.Root == g.root || o.Root == c.protocol.Root(c.active(), g.key) {
 		t.right++

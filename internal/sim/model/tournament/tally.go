@@ -17,6 +17,7 @@ const windowLength = 5 * time.Second
 // tally is what the run has shown.
 type tally struct {
 	asked, completed, right, consistent int
+	prompt                              int // of the completed: as soon as this overlay's have to
 	hops, latency, stretch              samples
 	histogram                           []int
 	stretchBins                         binned
@@ -91,7 +92,8 @@ func (c *contest) report() report.Report {
 	out := c.cfg.Blank()
 	out.Events, out.TraceHash = t.events, fmt.Sprintf("%016x", c.stage.Hash())
 	out.Lookups = report.Lookups{
-		Total: t.asked, CompletedRatio: ratio(t.completed, t.asked), TrueRatio: ratio(t.right, t.completed),
+		Total: t.asked, CompletedRatio: ratio(t.completed, t.asked),
+		PromptRatio: ratio(t.prompt, t.asked), TrueRatio: ratio(t.right, t.completed),
 		ConsistentRatio: ratio(t.consistent, t.completed), HopsMean: t.hops.mean(), HopsP99: t.hops.sorted().at(0.99),
 		LatencyMs: t.latency.quantiles(), Stretch: t.stretch.quantiles(), HopsHistogram: t.histogram,
 		LatencyQuantilesMs: t.latency.percents(), StretchByDistance: t.stretchBins.report(),
