@@ -24,7 +24,7 @@ type simulation struct {
 
 // apart are the flags of sim that say where things go, not what is simulated.
 var apart = map[string]bool{"scenario": true, "out": true, "trace": true, "progress": true, "json": true, "protocols": true,
-	"cpuprofile": true, "memprofile": true}
+	"transports": true, "sessions": true, "parallel": true, "cpuprofile": true, "memprofile": true}
 
 func (c *cli) sim() *cobra.Command {
 	s := &simulation{cfg: sim.Default()}
@@ -49,7 +49,7 @@ violation, it is printed and the exit code is 1.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.simulate(cmd, s) },
 	}
 	s.flags(cmd.Flags())
-	cmd.AddCommand(c.simCompare(), c.simDraw(), c.simExplore())
+	cmd.AddCommand(c.simCompare(), c.simChurn(), c.simDraw(), c.simExplore())
 	return cmd
 }
 
@@ -64,11 +64,11 @@ func (s *simulation) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.Coords, "coords", "", "`FILE` of coordinates")
 	f.StringVar(&c.Topology, "topology", c.Topology, "generated network, if no file is given")
 	f.StringVar(&c.Transport, "transport", c.Transport, "stream: what is lost comes late; datagram: it is gone")
-	f.Float64Var(&c.Loss, "loss", 0, "share of packets lost")
+	f.Float64Var(&c.Loss, "loss", c.Loss, "share of packets lost")
 	f.Float64Var(&c.Jitter, "jitter", 0, "a packet takes up to this share of its delay longer")
 	f.Float64Var(&c.Reorder, "reorder", 0, "share of datagrams that take up to twice as long")
 	f.Float64Var(&c.Duplicate, "duplicate", 0, "share of datagrams that come twice")
-	f.Float64Var(&c.Bandwidth, "bandwidth", 0, "of each node's uplink in bit/s, 0: unlimited")
+	f.Float64Var(&c.Bandwidth, "bandwidth", c.Bandwidth, "of each node's uplink in bit/s, 0: unlimited")
 	f.Float64Var(&c.Nontransitive, "nontransitive", 0, "share of pairs that cannot reach each other")
 	f.Var(&c.Stall, "stall", "share of nodes that stop for a while again and again")
 	f.DurationVar(&c.SessionMedian, "session-median", 0, "of all nodes' sessions, which are exponential; 0: nobody comes or goes")
@@ -89,7 +89,7 @@ func (s *simulation) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.Warm, "warm", c.Warm, "always: begin settled, not by joins; never; auto: above 2000 nodes")
 	f.Lookup("warm").NoOptDefVal = "always"
 	f.BoolVar(&c.Check, "check", false, "let the oracles look")
-	f.BoolVar(&c.Fast, "fast", false, "do not encode messages")
+	f.BoolVar(&c.Fast, "fast", c.Fast, "do not encode messages")
 	f.StringVar(&s.scenario, "scenario", "", "YAML `FILE` of any of these flags; those on the command line win")
 	f.StringVar(&s.out, "out", "", "write the report, a page and pictures into `DIR`")
 	f.StringVar(&s.trace, "trace", "", "write a line for every message to `FILE`")
@@ -134,17 +134,28 @@ func (c *cli) simulate(cmd *cobra.Command, s *simulation) error {
 
 // prepare takes what the scenario file says and checks all of it.
 func (s *simulation) prepare(f *pflag.FlagSet) error {
-	if s.scenario != "" {
-		if err := readScenario(s.scenario, f); err != nil {
-			return err
-		}
+	if err := s.read(f); err != nil {
+		return err
 	}
+	return s.settle(f)
+}
+
+// read takes what the scenario file says.
+func (s *simulation) read(f *pflag.FlagSet) error {
+	if s.scenario == "" {
+		return nil
+	}
+	return readScenario(s.scenario, f)
+}
+
+// settle writes the command that repeats the run, and checks what the flags say.
+func (s *simulation) settle(f *pflag.FlagSet) error {
 	if s.progress != "auto" && s.progress != "never" {
 		return fmt.Errorf("--progress %q: want auto or never", s.progress)
 	}
 	words := []string{"tapestry", "sim"}
 	f.Visit(func(flag *pflag.Flag) {
-		if !apart[flag.Name] {
+		if !apart[flag.Name] && flag.Value.String() != "" {
 			for _, v := range strings.Split(flag.Value.String(), ",") {
 				words = append(words, "--"+flag.Name+"="+v)
 			}

@@ -219,6 +219,31 @@ func (r *run) session(s topology.Session) {
 	}
 }
 
+// PaceLookups sets LookupEvery such that each node looks a key up once in each: of the
+// nodes that are up in the measured part on average.
+func (c *Config) PaceLookups(each time.Duration) error {
+	live, err := c.meanLive()
+	c.LookupEvery = time.Duration(float64(groupSize*each) / max(1, live)).Round(time.Microsecond)
+	return err
+}
+
+func (c *Config) meanLive() (float64, error) {
+	if c.ChurnTrace == "" {
+		return float64(c.Nodes), nil
+	}
+	sessions, err := loadSessions(*c)
+	if err != nil {
+		return 0, &FileError{err}
+	}
+	from := float64(c.Warmup) * c.ChurnSpeedup
+	to := from + float64(c.Duration)*c.ChurnSpeedup
+	up := 0.0
+	for _, s := range sessions {
+		up += max(0, min(float64(s.End), to)-max(float64(s.Start), from))
+	}
+	return up / (to - from), nil
+}
+
 // virtual is when something of the trace happens, from when the overlay has settled.
 func (r *run) virtual(t time.Duration) time.Duration {
 	return time.Duration(float64(t) / r.cfg.ChurnSpeedup)

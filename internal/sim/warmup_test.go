@@ -68,3 +68,24 @@ func TestTrafficIsThatOfTheMeasuredPart(t *testing.T) {
 		t.Errorf("trace %s without, %s and %s with", without.TraceHash, with.TraceHash, again.TraceHash)
 	}
 }
+
+// TestLookupsKeepPaceWithThoseThatAreUp in the measured part, by the trace.
+func TestLookupsKeepPaceWithThoseThatAreUp(t *testing.T) {
+	c := small(40)
+	if err := c.PaceLookups(10 * time.Second); err != nil || c.LookupEvery != 2500*time.Millisecond {
+		t.Errorf("%v, %v", c.LookupEvery, err)
+	}
+	c.ChurnTrace, c.Warmup, c.Duration, c.ChurnSpeedup = earlyTrace(t), 6*time.Second, 8*time.Second, 2
+	// From 12 s to 28 s of the trace all forty are up.
+	if err := c.PaceLookups(10 * time.Second); err != nil || c.LookupEvery != 2500*time.Millisecond {
+		t.Errorf("%v, %v", c.LookupEvery, err)
+	}
+	c.Warmup = 14 * time.Second // from 28 s on five are not
+	if err := c.PaceLookups(7 * time.Second); err != nil || c.LookupEvery != 2*time.Second {
+		t.Errorf("%v, %v", c.LookupEvery, err)
+	}
+	c.ChurnTrace = "nowhere.csv"
+	if err := c.PaceLookups(time.Second); err == nil || !strings.Contains(err.Error(), "nowhere.csv") {
+		t.Error(err)
+	}
+}
