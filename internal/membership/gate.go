@@ -136,6 +136,8 @@ func (m *Member) OnVerdict(e env.Env, v *env.Verdict) {
 	}
 	switch {
 	case !asked:
+	case m.phase == Idle:
+		e.Post(&env.Use{Peer: v.Peer}) // this node has left, or given up joining, meanwhile
 	case m.isSeed(v.Peer):
 	case m.partition.verdict(e, v, use):
 	case !v.Alive && !v.By.IsZero():

@@ -49,9 +49,8 @@ func (m *Member) OnJoin(e env.Env, j *env.JoinRequest) {
 // askSeed probes the next seed, or gives up after enough rounds.
 func (m *Member) askSeed(e env.Env) {
 	if m.join.turn >= m.cfg.JoinRounds*len(m.join.seeds) {
-		e.StopTimer(env.TimerKey{Room: env.Membership, What: timerJoin})
-		m.phase = Idle
 		e.Deliver(&env.Outcome{Call: m.join.call, Status: env.NoRoute, Error: "no seed brought the join back"})
+		m.abandon(e)
 		return
 	}
 	strange := m.join.strange
@@ -252,9 +251,21 @@ func (m *Member) activate(e env.Env) {
 // OnCancel ends a join for which nobody waits any more.
 func (m *Member) OnCancel(e env.Env, call env.Call) {
 	if m.phase == Joining && m.join.call == call {
-		e.StopTimer(env.TimerKey{Room: env.Membership, What: timerJoin})
-		m.phase, m.join = Idle, joining{}
+		m.abandon(e)
 	}
+}
+
+// abandon undoes a join that comes to nothing: those who know this node by now must not
+// route to one that cannot answer. It says no goodbye, for it may join again.
+func (m *Member) abandon(e env.Env) {
+	e.StopTimer(env.TimerKey{Room: env.Membership, What: timerJoin})
+	m.router.Defer(e, m.seed()) // passes on what was held, and what still comes
+	m.join = joining{}
+	for _, l := range m.links.All() {
+		e.Send(l.ID, &wire.Unlink{})
+	}
+	e.Post(&env.Departing{})
+	m.forgetAll(e)
 }
 
 var _ routing.Upcall = (*Member)(nil)

@@ -110,6 +110,13 @@ func (m *Member) leaveLate(e env.Env) {
 
 // goodbye ends the departure.
 func (m *Member) goodbye(e env.Env) {
+	m.forgetAll(e)
+	e.Deliver(&env.Outcome{Call: m.leaving.call})
+	m.leaving = leaving{}
+}
+
+// forgetAll empties the tables of a node that is no member any more.
+func (m *Member) forgetAll(e env.Env) {
 	m.phase = Idle
 	for _, u := range m.uses() {
 		m.tables.Map.Remove(u.Peer)
@@ -117,6 +124,4 @@ func (m *Member) goodbye(e env.Env) {
 	}
 	m.settle(e, &env.Changed{})
 	e.Post(&env.Departed{})
-	e.Deliver(&env.Outcome{Call: m.leaving.call})
-	m.leaving = leaving{}
 }

@@ -124,6 +124,35 @@ func TestAJoinSurvivesTheDeathOfItsSurrogate(t *testing.T) {
 	}
 }
 
+// TestAJoinThatIsGivenUpLeavesNobodyBehind cancels a join half-way: soon nobody routes to a
+// node that cannot answer, and it can join after all.
+func TestAJoinThatIsGivenUpLeavesNobodyBehind(t *testing.T) {
+	for _, after := range []time.Duration{30, 60, 90, 120, 140} {
+		n := newNet(t, 26)
+		n.overlay(20)
+		n.run(10 * time.Second)
+		h := n.add()
+		call := env.Call(h.rng.Uint64())
+		h.node.Local(h, &env.JoinRequest{Call: call, Seeds: []idspace.ID{n.hosts[3].id}})
+		n.run(after * time.Millisecond)
+		if h.outcomes[call] != nil {
+			t.Fatalf("after %d ms it is a member already", after)
+		}
+		h.node.Local(h, &env.Cancel{Call: call})
+		n.run(5 * time.Second)
+		for _, o := range n.hosts {
+			if s := o.node.Tables(); s.Map.Has(h.id) || s.Leaves.Has(h.id) || o == h && s.Leaves.Len() > 0 {
+				t.Errorf("after %d ms: %s still holds it, or it the others", after, o.id.Short())
+			}
+		}
+		n.join(h)
+		n.run(30 * time.Second)
+		if wrong, _ := n.wrongRoots(200); wrong > 0 {
+			t.Errorf("after %d ms: %d of 200 walks end at a wrong root", after, wrong)
+		}
+	}
+}
+
 // TestNothingIsLostWhileNodesLeave lets one node after the other take its leave until one
 // is left, with lookups in between: none fails.
 func TestNothingIsLostWhileNodesLeave(t *testing.T) {
