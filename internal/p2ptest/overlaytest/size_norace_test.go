@@ -2,5 +2,8 @@
 
 package overlaytest
 
-// size is how many hosts the large overlays have.
-const size = 100
+// How many hosts the large overlays have, and how many come and go.
+const (
+	size       = 100
+	churnHosts = 60
+)

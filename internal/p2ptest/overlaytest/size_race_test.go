@@ -2,5 +2,9 @@
 
 package overlaytest
 
-// size is how many hosts the large overlays have: the race detector takes ten times as long.
-const size = 24
+// How many hosts the large overlays have, and how many come and go: the race detector
+// takes ten times as long.
+const (
+	size       = 24
+	churnHosts = 21
+)
