@@ -36,7 +36,7 @@ func (m *Monitor) Awake(e env.Env) {
 	started := r.last != 0
 	r.last = now
 	switch {
-	case !started || !m.open:
+	case !started || !m.open || m.cfg.Asleep < 0:
 	case slept > m.cfg.Asleep:
 		m.rouse(e, func(l *links.Link) bool { return l.Mine != wire.Use_USE_NONE })
 		e.Post(&env.Stalled{For: slept})

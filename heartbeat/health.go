@@ -1,6 +1,10 @@
 package heartbeat
 
-import "time"
+import (
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+)
 
 // health is how well this node keeps up, as Lifeguard's local health [5]: 0 is well. What
 // answers late rather than never says that it is this node or its uplink that is slow, and
@@ -34,3 +38,9 @@ func (h *health) suspected() { h.score, h.well = min(h.score+1, h.most), 0 }
 
 // stretch lengthens what this node allows others.
 func (h *health) stretch(d time.Duration) time.Duration { return d * time.Duration(1+h.score) }
+
+// answered notes how long a neighbor took to answer, and has routing wait longer as well.
+func (m *Monitor) answered(id idspace.ID, rtt time.Duration) {
+	m.health.answered(rtt, m.allowed(id))
+	m.links.SetStretch(m.health.score)
+}

@@ -61,7 +61,7 @@ type Config struct {
 	// Untold keeps it from a suspect that it is one (Lifeguard's buddy system tells it).
 	Untold bool
 	// Asleep is for how long this node has not run when it no longer trusts what it believes.
-	// If zero, 15 s (design §7).
+	// If zero, 15 s (design §7); below zero it never notices that it has not run.
 	Asleep time.Duration
 	// GateProbes is how often a stranger is asked before the gate gives up. If zero, 3.
 	GateProbes int
@@ -109,7 +109,7 @@ func (c Config) Validate() error {
 		return fmt.Errorf("heartbeat: ProbeSpacing %v, GateSpacing %v: want positive", c.ProbeSpacing, c.GateSpacing)
 	case c.Fastest < time.Second || c.Slowest < c.Fastest || c.Slowest > maxLife/lives:
 		return fmt.Errorf("heartbeat: Fastest %v, Slowest %v: want 1 s to %v, in order", c.Fastest, c.Slowest, maxLife/lives)
-	case c.Asleep < 2*c.Fastest:
+	case c.Asleep >= 0 && c.Asleep < 2*c.Fastest:
 		return fmt.Errorf("heartbeat: Asleep is %v, want at least twice Fastest, %v", c.Asleep, c.Fastest)
 	case c.Stale <= 0 || c.Stale >= 1:
 		return fmt.Errorf("heartbeat: Stale is %v, want a share between 0 and 1", c.Stale)

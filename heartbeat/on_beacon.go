@@ -16,6 +16,7 @@ func (m *Monitor) OnBeacon(e env.Env, from idspace.ID, b *wire.Beacon) {
 	refused := !m.accept(e, from, b)
 	if b.Suspected {
 		m.health.suspected()
+		m.links.SetStretch(m.health.score)
 	}
 	m.links.Claim(from, wire.CoordIn(b.Coord))
 	e.Send(from, &wire.BeaconAck{
@@ -74,7 +75,7 @@ func (m *Monitor) OnBeaconAck(e env.Env, from idspace.ID, a *wire.BeaconAck) {
 	if w.seq != a.Seq {
 		rtt = e.Now().Sub(w.first.sent)
 	}
-	m.health.answered(rtt, m.allowed(from))
+	m.answered(from, rtt)
 	m.links.Sample(from, rtt)
 	w.sampled = e.Now()
 	coord := wire.CoordIn(a.Coord)

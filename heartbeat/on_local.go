@@ -109,7 +109,7 @@ func (m *Monitor) drop(e env.Env, id idspace.ID) {
 // OnHeard takes the acknowledgement of a routed message: it proves that the neighbor lives.
 func (m *Monitor) OnHeard(e env.Env, h *env.Heard) {
 	if m.links.Linked(h.Peer) {
-		m.health.answered(h.RTT, m.allowed(h.Peer))
+		m.answered(h.Peer, h.RTT)
 	}
 	m.links.Sample(h.Peer, h.RTT)
 	w := m.watches.Of(h.Peer)

@@ -17,8 +17,6 @@ import (
 const (
 	// remembered is how many failures the rate is taken from.
 	remembered = 16
-	// fewest is how many failures in a row make a rate by themselves.
-	fewest = 6
 )
 
 // failures is what this node has seen of its neighbors' dying.
@@ -48,11 +46,15 @@ func (f *failures) rate(now mono.Time, watched int) float64 {
 		begin = f.at[0]
 	}
 	highest := perSecond(len(f.at)+1, now.Sub(begin))
-	for i := 0; i+fewest <= len(f.at); i++ {
+	for i := 0; i+fewest(watched) <= len(f.at); i++ {
 		highest = max(highest, perSecond(len(f.at)-i, now.Sub(f.at[i])))
 	}
 	return highest / float64(max(watched, 1))
 }
+
+// fewest is how many failures in a row make a rate by themselves among so many watched: the
+// highest rate of small samples is far too high, but a node with few neighbors has no large ones.
+func fewest(watched int) int { return min(max(watched/16, 3), 6) }
 
 func perSecond(n int, span time.Duration) float64 {
 	return float64(n) / max(span, time.Millisecond).Seconds()

@@ -46,7 +46,21 @@ func (r *Router) OnRouted(e env.Env, from idspace.ID, m *wire.Routed) {
 		r.again(e, m, known)
 		return
 	}
-	r.request(e, m, from)
+	if !r.copied(e, m) {
+		r.request(e, m, from)
+	}
+}
+
+// copied reports whether a request has come before, by another way or because this node's
+// acknowledgement was late. The first copy is this node's to bring on: when links are full, every
+// hop would else make two of one. Through a node that it excludes it may come again.
+func (r *Router) copied(e env.Env, m *wire.Routed) bool {
+	key := m.Call + uint64(len(m.Excluded))
+	if r.seen.find(key) != nil {
+		return true
+	}
+	r.seen.add(key, e.Now())
+	return false
 }
 
 // request decides about a request at this node: its machine may consume it, else it

@@ -88,6 +88,8 @@ type Router struct {
 	parkAt  mono.Time           // when to look for one, 0 if nothing is parked
 	calls   *calls              // consumed here
 	resent  *calls              // sent more than once from here
+	seen    *calls              // requests that have come from others, see copied
+	budget  budget              // for what is sent again
 	asking  *wire.HopNote       // note of the request whose upcall is running
 }
 
@@ -111,7 +113,7 @@ type transit struct {
 func New(cfg Config, tables *surrogate.Tables, table *links.Table) *Router {
 	return &Router{
 		cfg: cfg, tables: tables, links: table,
-		pending: make(map[uint64]*transit), passed: make(map[uint64]bool), calls: newCalls(cfg.Calls), resent: newCalls(cfg.Calls),
+		pending: make(map[uint64]*transit), passed: make(map[uint64]bool), calls: newCalls(cfg.Calls), resent: newCalls(cfg.Calls), seen: newCalls(cfg.Calls),
 		late: newCalls(cfg.Pending),
 	}
 }
@@ -180,6 +182,9 @@ func (r *Router) Active() bool { return r.active }
 
 // Pending returns how many envelopes wait for an acknowledgement or a verdict.
 func (r *Router) Pending() int { return len(r.pending) + len(r.parked) + len(r.held) }
+
+// Stretched lengthens a wait as long as this node is slow itself (internal/links).
+func (r *Router) Stretched(d time.Duration) time.Duration { return r.links.Stretched(d) }
 
 // Next returns the step that a route to key would take from here.
 func (r *Router) Next(key idspace.ID) surrogate.Hop { return r.tables.Next(key, surrogate.Skip{}) }

@@ -58,7 +58,10 @@ func (r *Router) send(e env.Env, t *transit, hop surrogate.Hop) {
 	}
 	t.to, t.sent = hop.To, e.Now()
 	r.pending[out.Tx] = t
-	patience := r.links.Timeout(hop.To)
+	if t.missed == 0 {
+		r.budget.earn()
+	}
+	patience := t.backOff(r.links.Timeout(hop.To))
 	if t.patience > 0 {
 		e.SendDial(hop.To, out)
 		patience, t.patience = max(patience, t.patience), 0
@@ -74,11 +77,16 @@ func (r *Router) send(e env.Env, t *transit, hop surrogate.Hop) {
 
 // missed sends an envelope another way at once (findings A.4).
 func (r *Router) missed(e env.Env, tx uint64, t *transit) {
+	e.Post(&env.Missed{Peer: t.to})
+	shed := t.shed()
+	if !shed && e.Now().Before(t.deadline) && !r.budget.spend(e.Now()) {
+		e.SetTimer(env.TimerKey{Room: env.Routing, What: timerHop, N: tx}, t.backOff(r.links.Timeout(t.to)))
+		return
+	}
 	r.forget(e, tx)
 	l := r.late.add(tx, e.Now())
 	l.to, l.sent = t.to, t.sent
-	e.Post(&env.Missed{Peer: t.to})
-	if t.shed() {
+	if shed {
 		drop(e, "shed", t.from)
 		return
 	}

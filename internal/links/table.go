@@ -73,6 +73,7 @@ type Table struct {
 	closed uint64   // links forgotten so far
 
 	lifetime time.Duration // see Lifetime
+	stretch  int           // see SetStretch
 
 	place place
 }
@@ -144,12 +145,18 @@ func (t *Table) RTT(id idspace.ID) (time.Duration, bool) {
 // Timeout returns how long to wait for an acknowledgement from id.
 func (t *Table) Timeout(id idspace.ID) time.Duration {
 	if l := t.Link(id); l != nil {
-		return min(t.Patience(id)<<min(l.backoff, 8), t.cfg.MaxTimeout)
+		return min(t.Stretched(t.Patience(id))<<min(l.backoff, 8), t.cfg.MaxTimeout)
 	}
 	return t.cfg.FirstTimeout
 }
 
-// Patience is Timeout without the doubling: how long a probe waits, for probes that
+// SetStretch has this node wait so many times longer than else, because it is slow itself.
+func (t *Table) SetStretch(more int) { t.stretch = more }
+
+// Stretched lengthens a wait as long as this node is slow itself.
+func (t *Table) Stretched(d time.Duration) time.Duration { return d * time.Duration(1+t.stretch) }
+
+// Patience is Timeout without the doubling, and the stretching: how long a probe waits, for probes that
 // double find the dead too late (findings A.3).
 func (t *Table) Patience(id idspace.ID) time.Duration {
 	l := t.Link(id)

@@ -105,11 +105,14 @@ func (p *partition) lose(e env.Env, d *env.Down) {
 		p.lost.drop(d.Peer)
 		p.m.book.avoid(d.Peer, e.Now().Add(p.m.cfg.Forgotten))
 		return
-	case env.Unlinked, env.CutOff:
+	case env.Unlinked:
 		return
 	}
 	if page := p.m.book.find(d.Peer); page != nil {
 		p.lost.add(lostNode{id: d.Peer, record: page.record, at: e.Now()}, p.cfg.Lost)
+	}
+	if d.Why == env.CutOff {
+		return // it lives
 	}
 	p.m.book.bury(d.Peer, e.Now().Add(p.cfg.Buried))
 	if p.m.phase == Active && p.alone() && p.lost.since(e.Now(), p.cfg.Alone) >= fewMembers {

@@ -25,7 +25,8 @@ type PartitionConfig struct {
 	// 20 and 90 min.
 	Lost    int
 	LostFor time.Duration
-	// Buried is how long hearsay of a neighbor found dead is ignored. If zero, 15 min.
+	// Buried is how long hearsay of a neighbor found dead is ignored: by then others know of its
+	// death, and who is named still may have been cut off for a moment. If zero, 1 min.
 	Buried time.Duration
 	// Alone is how long a node that has lost everybody waits for one of them before it
 	// answers as root again. If zero, 60 s.
@@ -41,7 +42,7 @@ func (c PartitionConfig) withDefaults() PartitionConfig {
 		value time.Duration
 	}{
 		{&c.Period, time.Minute}, {&c.Eager, 5 * time.Second}, {&c.EagerFor, time.Minute},
-		{&c.LostFor, 90 * time.Minute}, {&c.Buried, 15 * time.Minute}, {&c.Alone, time.Minute},
+		{&c.LostFor, 90 * time.Minute}, {&c.Buried, time.Minute}, {&c.Alone, time.Minute},
 		{&c.Doubt, 10 * time.Second},
 	} {
 		if *d.field == 0 {

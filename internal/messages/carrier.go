@@ -1,6 +1,8 @@
 package messages
 
 import (
+	"time"
+
 	"fmt"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
@@ -15,6 +17,7 @@ import (
 type Router interface {
 	Route(e env.Env, m *wire.Routed)
 	Answer(e env.Env, request *wire.Routed, body []byte, why wire.Refusal)
+	Stretched(d time.Duration) time.Duration
 }
 
 // Deps are the rooms below that a Carrier uses.

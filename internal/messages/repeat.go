@@ -14,7 +14,7 @@ import (
 // first answer to any of them counts.
 
 // repeatAfter is how long the first attempt is waited for. The wait doubles: what is slow
-// for want of room must not be given more.
+// for want of room must not be given more, and a node that is slow itself waits longer.
 const repeatAfter = 1500 * time.Millisecond
 
 func repeatTimer(call env.Call) env.TimerKey {
@@ -24,7 +24,7 @@ func repeatTimer(call env.Call) env.TimerKey {
 // armRepeat sets the time of the next attempt, if there is to be one.
 func (c *Carrier) armRepeat(e env.Env, s *send) {
 	if s.Repeat && c.sends[s.Call] == s {
-		e.SetTimer(repeatTimer(s.Call), repeatAfter<<s.rounds)
+		e.SetTimer(repeatTimer(s.Call), c.Router.Stretched(repeatAfter)<<s.rounds)
 		s.rounds++
 	}
 }

@@ -52,6 +52,7 @@ type Config struct {
 	Replicas     int
 
 	MaxLinks int // a node takes part in at most
+	Without  Without
 
 	Warm  string // "auto" (above 2 000 nodes), "always" or "never"
 	Check bool   // the oracles look, every 5 s

@@ -83,6 +83,9 @@ func (r *run) judgement(h *world.Host, ev *env.NeighborChanged) {
 	case peer.Down() || r.parted:
 	case ev.State == env.NeighborDead:
 		r.people.disturb(of(h), of(peer))
+		if !of(peer).slow && !r.reborn(peer) {
+			r.stats.wellDeaths++
+		}
 		if r.toBlame(h, peer) {
 			r.stats.falseDeaths++
 		}
@@ -94,8 +97,11 @@ func (r *run) judgement(h *world.Host, ev *env.NeighborChanged) {
 // toBlame reports whether the detector ought not to have judged as it did: neither side
 // stalls, and the neighbor does not mean a life before this one.
 func (r *run) toBlame(h, peer *world.Host) bool {
-	again := peer.Again() && r.world.Now().Sub(peer.Born()) < rebirth
-	return !again && !of(peer).slow && !of(h).slow
+	return !r.reborn(peer) && !of(peer).slow && !of(h).slow
+}
+
+func (r *run) reborn(peer *world.Host) bool {
+	return peer.Again() && r.world.Now().Sub(peer.Born()) < rebirth
 }
 
 // rebirth is how long the death of a node's earlier life may come to be known after it

@@ -139,7 +139,10 @@ func (r *run) network() world.Config {
 	if r.cfg.Fast {
 		c.Codec = world.None
 	}
-	c.Node = func(n *node.Config) { n.Links.Cap, n.LeafSide = r.cfg.MaxLinks, r.cfg.leafSide() }
+	c.Node = func(n *node.Config) {
+		n.Links.Cap, n.LeafSide = r.cfg.MaxLinks, r.cfg.leafSide()
+		r.cfg.Without.apply(&n.Heartbeat)
+	}
 	return c
 }
 

@@ -149,3 +149,19 @@ func TestEveryDisturbanceRuns(t *testing.T) {
 		})
 	}
 }
+
+// TestALoadThatFitsIsCarried: what is late on slow links is not sent again and again until the
+// links are full of it (Bamboo: no positive feedback). Ten lookups for one key at once take
+// longer than a round trip to leave their root.
+func TestALoadThatFitsIsCarried(t *testing.T) {
+	t.Parallel()
+	cfg := small(100)
+	cfg.Warm, cfg.Transport, cfg.Loss, cfg.Bandwidth = "always", "datagram", 0.02, 50e3
+	cfg.Objects, cfg.LocateEvery, cfg.PublishEvery, cfg.LookupEvery = 0, 0, 0, 80*time.Millisecond
+	cfg.Duration = time.Minute
+	r := played(t, cfg)
+	if r.Lookups.CompletedRatio < 0.99 || r.Lookups.TrueRatio < 1 || r.Traffic.BytesPerNodeS > cfg.Bandwidth/8/2 {
+		t.Errorf("lookups %+v\ndetector %+v\n%.0f bytes per node and second", r.Lookups, r.Detector, r.Traffic.BytesPerNodeS)
+	}
+	t.Logf("%.2f %% completed, %.0f bytes per node and second", 100*r.Lookups.CompletedRatio, r.Traffic.BytesPerNodeS)
+}

@@ -45,6 +45,7 @@ type stats struct {
 	from                    traffic // when the measured part began
 
 	deaths, falseDeaths, falseSuspicions int
+	wellDeaths                           int // false ones of nodes that do not stall
 	detection                            samples
 
 	joins   joins
@@ -97,7 +98,7 @@ func (r *run) report() report.Report {
 		FirstAnswerQuantilesMs: s.firstAnswer.percents(), StretchByDistance: s.racedBins.report(),
 	}
 	out.Detector = report.Detector{
-		Deaths: s.deaths, DetectionS: s.detection.ends(), FalseDeaths: s.falseDeaths, FalseSuspicions: s.falseSuspicions,
+		Deaths: s.deaths, DetectionS: s.detection.ends(), FalseDeaths: s.falseDeaths, WellDeaths: s.wellDeaths, FalseSuspicions: s.falseSuspicions,
 	}
 	out.Timeline = r.timeline()
 	out.Publish = r.publishReport()

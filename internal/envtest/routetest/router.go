@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/envtest"
@@ -32,6 +33,9 @@ type Router struct {
 	numbers map[uint64]int // their numbers, by call
 	arrived map[uint64]string
 }
+
+// Stretched is for a node that keeps up.
+func (r *Router) Stretched(d time.Duration) time.Duration { return d }
 
 // New returns a router that is the root of every key.
 func New(e *envtest.Env) *Router {

@@ -143,8 +143,9 @@ type Traffic struct {
 // Detector is how well death was found out.
 type Detector struct {
 	Deaths          int  `json:"deaths"`
-	DetectionS      Ends `json:"detection_s"` // until a neighbor took it for dead
-	FalseDeaths     int  `json:"false_deaths"`
+	DetectionS      Ends `json:"detection_s"`          // until a neighbor took it for dead
+	FalseDeaths     int  `json:"false_deaths"`         // where neither side stalls
+	WellDeaths      int  `json:"false_deaths_of_well"` // of nodes that do not stall, whoever took them for dead
 	FalseSuspicions int  `json:"false_suspicions"`
 }
 
