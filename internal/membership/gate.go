@@ -181,6 +181,7 @@ func (m *Member) admit(e env.Env, v *env.Verdict) {
 	m.partition.admitted(e, v.Peer)
 	e.Emit(&env.NeighborChanged{Peer: v.Peer, State: env.NeighborJoined})
 	m.settle(e, &env.Changed{Added: []idspace.ID{v.Peer}})
+	m.reactToEntry(e, v.Peer)
 }
 
 // put offers a node to both tables and reports whether it is in one of them now.

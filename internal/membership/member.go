@@ -6,6 +6,7 @@
 // join replies only name candidates, heartbeat's verdict admits them, and heartbeat's
 // judgement removes them. No message is sent because a table changed, but for joining
 // and leaving themselves and one rate-limited question about a slot that just emptied.
+// (Reactive, which the simulator can set, is there to show why.)
 //
 // A node is inserted by the root of its own ID, its surrogate, which lends its tables and
 // has internal/multicast tell all that need to know it (insertion); each hands over what
@@ -71,12 +72,15 @@ type Config struct {
 	Insertions int
 	// LeaveTimeout bounds an announced departure. If zero, 4 s.
 	LeaveTimeout time.Duration
+	// Recovery is when tables are exchanged. If zero, Periodic; Reactive is for comparison.
+	Recovery Recovery
 	// Partition says how overlays that have lost each other find together again.
 	Partition PartitionConfig
 }
 
 // WithDefaults returns c with zero fields filled in.
 func (c Config) WithDefaults() Config {
+	c = c.reactiveDefaults()
 	for _, d := range []struct {
 		field *time.Duration
 		value time.Duration
@@ -114,6 +118,9 @@ func (c Config) Validate() error {
 	if min(c.Stretch, c.Eager, c.Probes, c.Known, c.JoinRounds, c.Insertions, c.Improve) < 1 {
 		return fmt.Errorf("membership: Stretch %d, Eager %d, Probes %d, Known %d, JoinRounds %d, Insertions %d, Improve %d: want at least 1",
 			c.Stretch, c.Eager, c.Probes, c.Known, c.JoinRounds, c.Insertions, c.Improve)
+	}
+	if c.Recovery > Reactive {
+		return fmt.Errorf("membership: Recovery %d: want Periodic or Reactive", c.Recovery)
 	}
 	return c.Partition.validate()
 }

@@ -60,7 +60,7 @@ type story struct {
 // writes what the machine says now. Exchanges are driven by hand: the stories' periods
 // are an hour. Commands:
 //
-//	new [side=N] [slot=N]         a node "me"
+//	new [side=N] [slot=N] [reactive]    a node "me", which repairs its tables by the clock or not
 //	join SEEDS | leave | withdrawn | cancel
 //	lent NAMES by=NAME [way=NAME:NAMES] | refused    the join comes back from its surrogate, or not
 //	inserted NAME [failed=N]      the surrogate says how the multicast has ended
@@ -93,6 +93,9 @@ func newStory(t *testing.T, d *datadriven.TestData) *story {
 	cfg := membership.Config{LeafPeriod: time.Hour, RowPeriod: time.Hour, Eager: 1}
 	if !d.HasArg("probes") {
 		cfg.Partition = membership.PartitionConfig{Period: time.Hour, Eager: time.Hour}
+	}
+	if d.HasArg("reactive") {
+		cfg.Recovery = membership.Reactive
 	}
 	cfg = cfg.WithDefaults()
 	s.router = routing.New(routing.Config{}.WithDefaults(), s.tables, s.links)

@@ -215,6 +215,7 @@ func (m *Member) OnDown(e env.Env, d *env.Down) {
 		m.refill(e, d.Peer)
 	}
 	m.hear(e, d.Peer, d.Heirs, nil)
+	m.reactToLoss(e, loss{of: d.Peer, inMap: inMap, inLeaves: inLeaves})
 }
 
 // refill looks for somebody for the slot that gone has left empty: among the nodes it
