@@ -53,6 +53,8 @@ func (s *simulation) alone() error {
 		return nil
 	case s.cfg.Check:
 		return fmt.Errorf("--check: there are no oracles for the model of %s", s.cfg.Protocol)
+	case s.cfg.Recovery != sim.Default().Recovery:
+		return fmt.Errorf("--recovery: the model of %s repairs itself in its own way", s.cfg.Protocol)
 	case s.trace != "":
 		return fmt.Errorf("--trace: the model of %s writes none", s.cfg.Protocol)
 	case s.cfg.CPUProfile != "" || s.cfg.MemProfile != "":

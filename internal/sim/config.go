@@ -54,6 +54,10 @@ type Config struct {
 	MaxLinks int // a node takes part in at most
 	Without  Without
 
+	// Recovery is "periodic", or "reactive" to see what that would come to: tables are
+	// exchanged because they have changed; see membership.Reactive.
+	Recovery string
+
 	Warm  string // "auto" (above 2 000 nodes), "always" or "never"
 	Check bool   // the oracles look, every 5 s
 	Fast  bool   // messages are not encoded
@@ -83,17 +87,21 @@ func Default() Config {
 		Protocol: "tapestry", Nodes: 500, Seed: 1, Duration: time.Minute, Topology: "transit-stub",
 		Transport: "stream", ChurnSpeedup: 1, LookupEvery: 200 * time.Millisecond,
 		LocateEvery: 100 * time.Millisecond, PublishEvery: time.Second,
-		Objects: 100, Replicas: 4, MaxLinks: 160, Warm: "auto",
+		Objects: 100, Replicas: 4, MaxLinks: 160, Recovery: "periodic", Warm: "auto",
 	}
 }
 
 // Blank is the report of a run of which nothing is known yet but its scenario.
 func (c *Config) Blank() report.Report {
-	return report.Report{
+	r := report.Report{
 		Protocol: c.Protocol, Nodes: c.Nodes, Seed: c.Seed, Command: c.Command, Transport: c.Transport,
-		SessionMedianS: c.SessionMedian.Seconds(), ChurnTrace: c.ChurnTrace,
+		SessionMedianS: c.SessionMedian.Seconds(), ChurnTrace: c.ChurnTrace, BandwidthBitS: c.Bandwidth,
 		WarmupS: c.Warmup.Seconds(), VirtualS: c.Duration.Seconds(), Oracles: map[string]int{},
 	}
+	if c.Protocol == Default().Protocol { // a model repairs itself in its own way
+		r.Recovery = c.Recovery
+	}
+	return r
 }
 
 // warmAbove is the number of nodes above which an overlay begins settled by default.
@@ -168,6 +176,8 @@ func (c *Config) validateNames() error {
 		return errors.New("--rtt-matrix and --coords: give one of them")
 	case c.SessionMedian > 0 && c.ChurnTrace != "":
 		return errors.New("--session-median and --churn-trace: give one of them")
+	case c.Recovery != "periodic" && c.Recovery != "reactive":
+		return fmt.Errorf("--recovery %q: want periodic or reactive", c.Recovery)
 	case c.Warm != "auto" && c.Warm != "always" && c.Warm != "never":
 		return fmt.Errorf("--warm %q: want auto, always or never", c.Warm)
 	}

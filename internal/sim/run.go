@@ -7,6 +7,7 @@ import (
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/membership"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/node"
 	"github.com/tapestry-dolr/tapestry/internal/sim/report"
@@ -139,11 +140,17 @@ func (r *run) network() world.Config {
 	if r.cfg.Fast {
 		c.Codec = world.None
 	}
-	c.Node = func(n *node.Config) {
-		n.Links.Cap, n.LeafSide = r.cfg.MaxLinks, r.cfg.leafSide()
-		r.cfg.Without.apply(&n.Heartbeat)
-	}
+	c.Node = r.cfg.node
 	return c
+}
+
+// node is what a node has of the scenario.
+func (c *Config) node(n *node.Config) {
+	n.Links.Cap, n.LeafSide = c.MaxLinks, c.leafSide()
+	if c.Recovery == "reactive" {
+		n.Membership.Recovery = membership.Reactive
+	}
+	c.Without.apply(&n.Heartbeat)
 }
 
 func (r *run) trace(from, to *world.Host, m wire.Message) {

@@ -29,6 +29,8 @@ type Report struct {
 	WarmupS        float64 `json:"warmup_s"`              // of load and churn before the measured part
 	SessionMedianS float64 `json:"session_median_s"`      // of the nodes, 0: nobody comes or goes, or a trace says who
 	ChurnTrace     string  `json:"churn_trace,omitempty"` // whose sessions were played
+	Recovery       string  `json:"recovery,omitempty"`    // "periodic" or "reactive", of a model nothing
+	BandwidthBitS  float64 `json:"bandwidth_bit_s"`       // of each uplink, 0: unlimited
 
 	Lookups  Lookups        `json:"lookups"`
 	Locates  Locates        `json:"locates"`
