@@ -29,6 +29,9 @@ var pictures = []picture{
 		Caption: "Share of lookups that reached the true root, and of locates that found a living server, by the time they began."},
 	{Name: "traffic", Title: "Traffic", draw: traffic,
 		Caption: "Bytes that a node sends per second, packet headers included: mean of the live nodes."},
+	{Name: "recovery", Title: "Recovery", draw: recovery,
+		Caption: "Lookups that reached the true root, and bytes that a node has to send per second, those included that find no room on its uplink: " +
+			"of runs that repair their tables in different ways."},
 	{Name: "nodes", Title: "Live nodes", draw: population,
 		Caption: "Nodes that are up."},
 	{Name: "latency", Title: "Latency", draw: latency,
@@ -57,12 +60,13 @@ func named(runs []*report.Report, i int, what string) string {
 // apart is what tells a run from others of its protocol.
 func apart(runs []*report.Report, i int) (parts []string) {
 	single := true
-	var transport, sessions bool
+	var transport, sessions, recovery bool
 	for j, r := range runs {
 		if j != i && r.Protocol == runs[i].Protocol {
 			single = false
 			transport = transport || r.Transport != runs[i].Transport
 			sessions = sessions || r.Sessions() != runs[i].Sessions()
+			recovery = recovery || r.Recovery != runs[i].Recovery
 		}
 	}
 	if transport {
@@ -70,6 +74,9 @@ func apart(runs []*report.Report, i int) (parts []string) {
 	}
 	if sessions {
 		parts = append(parts, "sessions "+runs[i].Sessions())
+	}
+	if recovery {
+		parts = append(parts, runs[i].Recovery)
 	}
 	if !single && len(parts) == 0 {
 		parts = append(parts, fmt.Sprintf("%d nodes, seed %d", runs[i].Nodes, runs[i].Seed))
@@ -110,7 +117,7 @@ func success(runs []*report.Report) ([]byte, error) {
 	p := canvas(timeAxis, "success")
 	any := false
 	for i, r := range runs {
-		lookups := overTime(r, func(w report.Window) (float64, bool) { return w.LookupSuccess, w.Lookups > 0 })
+		lookups := answering(r)
 		locates := overTime(r, func(w report.Window) (float64, bool) { return w.LocateSuccess, w.Locates > 0 })
 		any = any || len(lookups)+len(locates) > 0
 		second := stroke{color: hue(i), dashed: true}
@@ -133,11 +140,9 @@ func traffic(runs []*report.Report) ([]byte, error) {
 	p := canvas(timeAxis, "sent per node and second")
 	top := 0.0
 	for i, r := range runs {
-		curve(p, named(runs, i, "")+alone(runs, "all traffic"), overTime(r, func(w report.Window) (float64, bool) {
-			v := w.BytesPerS / math.Max(1, float64(w.Live))
-			top = max(top, v)
-			return v, w.Live > 0
-		}), stroke{color: hue(i)})
+		sent, most := sending(r)
+		top = max(top, most)
+		curve(p, named(runs, i, "")+alone(runs, "all traffic"), sent, stroke{color: hue(i)})
 	}
 	if top == 0 {
 		return nil, nil
@@ -146,6 +151,21 @@ func traffic(runs []*report.Report) ([]byte, error) {
 	steps(&p.Y, amount)
 	times(p, runs)
 	return svg(p)
+}
+
+// sending is what a node sends in a second, over time, and the most of it.
+func sending(r *report.Report) (pieces []plotter.XYs, most float64) {
+	pieces = overTime(r, func(w report.Window) (float64, bool) {
+		v := w.BytesPerS / math.Max(1, float64(w.Live))
+		most = max(most, v)
+		return v, w.Live > 0
+	})
+	return pieces, most
+}
+
+// answering is the share of lookups that came to the true root, over time.
+func answering(r *report.Report) []plotter.XYs {
+	return overTime(r, func(w report.Window) (float64, bool) { return w.LookupSuccess, w.Lookups > 0 })
 }
 
 // alone is the text if there is one run.

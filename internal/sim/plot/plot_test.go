@@ -107,6 +107,33 @@ func TestJoiningIsDrawnOverTheSize(t *testing.T) {
 	}
 }
 
+// TestRecoveryIsDrawnWhereItDiffers: with what the uplinks carry, if that is the same for all.
+func TestRecoveryIsDrawnWhereItDiffers(t *testing.T) {
+	periodic, reactive, other := sample("tapestry", 1), sample("tapestry", 4), sample("chord", 1)
+	periodic.Recovery, reactive.Recovery = "periodic", "reactive"
+	periodic.BandwidthBitS, reactive.BandwidthBitS = 8000, 8000
+	const carries = "what an uplink carries"
+	dir := filepath.Join(out(t), "recovery")
+	if err := plot.Write(dir, periodic, reactive, other); err != nil {
+		t.Fatal(err)
+	}
+	svg := read(t, dir, "recovery.svg")
+	if err := wellFormed(svg); err != nil || !strings.Contains(svg, "tapestry, reactive") || !strings.Contains(svg, carries) || strings.Contains(svg, "chord") {
+		t.Errorf("%v, or a legend that ought not to be there", err)
+	}
+	reactive.BandwidthBitS = 9000
+	if err := plot.Write(dir, periodic, reactive); err != nil || strings.Contains(read(t, dir, "recovery.svg"), carries) {
+		t.Errorf("%v, or one line for two bandwidths", err)
+	}
+	dir = t.TempDir()
+	if err := plot.Write(dir, periodic, periodic, other); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "recovery.svg")); err == nil {
+		t.Error("drawn though it does not differ")
+	}
+}
+
 // out is where the pictures go: to $TAPESTRY_PICTURES, to be looked at, if it is set.
 func out(t *testing.T) string {
 	if dir := os.Getenv("TAPESTRY_PICTURES"); dir != "" {

@@ -20,6 +20,8 @@ import (
 const (
 	width  = 7 * vg.Inch
 	height = 3.6 * vg.Inch
+	// stackedHeight is that of each of several below one another.
+	stackedHeight = 2.4 * vg.Inch
 )
 
 // palette can be told apart by everybody (M. Okabe, K. Ito, "Color Universal
@@ -103,19 +105,49 @@ func curve(p *plot.Plot, name string, pieces []plotter.XYs, s stroke) {
 	}
 }
 
-// svg renders p, its legend beside it. The fonts that a viewer may lack have substitutes.
+// svg renders p, its legend beside it.
 func svg(p *plot.Plot) ([]byte, error) {
 	c := vgsvg.NewWith(vgsvg.UseWH(width, height))
-	whole := draw.Crop(draw.New(c), 4, -10, 4, -6)
-	legend := p.Legend
+	whole := margins(c)
+	legend, room := besides(p, whole)
+	p.Draw(draw.Crop(whole, 0, -room, 0, 0))
+	legend.Draw(draw.Crop(whole, whole.Max.X-whole.Min.X-room+10, 0, 0, -4))
+	return written(c)
+}
+
+// stacked renders plots below one another, the legend of the first beside it. Their axes
+// stand in one line.
+func stacked(plots ...*plot.Plot) ([]byte, error) {
+	c := vgsvg.NewWith(vgsvg.UseWH(width, stackedHeight*vg.Length(len(plots))))
+	whole := margins(c)
+	legend, room := besides(plots[0], whole)
+	var rows [][]*plot.Plot
+	for _, p := range plots {
+		rows = append(rows, []*plot.Plot{p})
+	}
+	tiles := draw.Tiles{Rows: len(plots), Cols: 1, PadY: 10}
+	for i, row := range plot.Align(rows, tiles, draw.Crop(whole, 0, -room, 0, 0)) {
+		plots[i].Draw(row[0])
+	}
+	legend.Draw(draw.Crop(whole, whole.Max.X-whole.Min.X-room+10, 0, 0, -4))
+	return written(c)
+}
+
+func margins(c *vgsvg.Canvas) draw.Canvas { return draw.Crop(draw.New(c), 4, -10, 4, -6) }
+
+// besides takes the legend out of p and says how much room it needs beside it.
+func besides(p *plot.Plot, whole draw.Canvas) (legend plot.Legend, room vg.Length) {
+	legend = p.Legend
 	p.Legend = plot.NewLegend()
 	legend.Left, legend.Top = true, true
-	room := vg.Length(0)
 	if r := legend.Rectangle(whole); r.Max.X > r.Min.X+legend.ThumbnailWidth+6 {
 		room = 1.1*(r.Max.X-r.Min.X) + 10 // a substitute font may be wider
 	}
-	p.Draw(draw.Crop(whole, 0, -room, 0, 0))
-	legend.Draw(draw.Crop(whole, whole.Max.X-whole.Min.X-room+10, 0, 0, -4))
+	return legend, room
+}
+
+// written is the text of a picture. The fonts that a viewer may lack have substitutes.
+func written(c *vgsvg.Canvas) ([]byte, error) {
 	var b bytes.Buffer
 	if _, err := c.WriteTo(&b); err != nil {
 		return nil, err
