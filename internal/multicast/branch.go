@@ -136,7 +136,7 @@ func (c *Caster) nextOfSlot(s *spread, b *branch) (to idspace.ID, left bool) {
 	var spare idspace.ID
 	for _, n := range c.Tables.Map.Slot(b.level, b.digit) {
 		switch {
-		case slices.Contains(b.alone, n.ID), s.about(n.ID):
+		case slices.Contains(b.alone, n.ID), s.about(n.ID), s.pinned(n.ID):
 		case slices.Contains(b.tried, n.ID) || n.Suspect:
 			left = true
 		case !c.Tables.Map.Pinned(n.ID):
@@ -146,6 +146,12 @@ func (c *Caster) nextOfSlot(s *spread, b *branch) (to idspace.ID, left bool) {
 		}
 	}
 	return spare, left
+}
+
+// pinned reports whether id has been given a copy for itself: it may have become a member
+// since, but has answered, or will answer, for itself alone.
+func (s *spread) pinned(id idspace.ID) bool {
+	return slices.ContainsFunc(s.branches, func(b *branch) bool { return b.kind == pinned && b.to == id })
 }
 
 // about reports whether s inserts id, which is not told of itself.
@@ -208,7 +214,9 @@ func sum(a, b uint32) uint32 {
 
 // close ends a branch.
 func (c *Caster) close(e env.Env, s *spread, b *branch) {
-	e.StopTimer(branchTimer(s, b))
+	if !b.to.IsZero() { // those that wait for somebody share a timer
+		e.StopTimer(branchTimer(s, b))
+	}
 	b.state = answered
 }
 
