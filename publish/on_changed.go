@@ -87,7 +87,9 @@ func (p *Publisher) redirect(e env.Env, ptr *pointers.Pointer) (pushed int) {
 }
 
 // push sends a pointer that this node holds to the next hop of one of its paths,
-// with what is left of its life. Of a, when to give up and what it is part of count.
+// with what is left of its life. Of a, when to give up and what it is part of count. A root that
+// is no member yet may keep it, whether this node inserts it or not: it has been placed before,
+// and the root becomes one of those who route to it soon.
 func (p *Publisher) push(e env.Env, ptr *pointers.Pointer, path pointers.Path, a attempt) bool {
 	left := uint32(ptr.Expires().Sub(e.Now()) / time.Second)
 	if left == 0 {
@@ -98,7 +100,7 @@ func (p *Publisher) push(e env.Env, ptr *pointers.Pointer, path pointers.Path, a
 		Key: p.salted(ptr.Key, path.Salt, path.Roots),
 		Body: wire.Pack(&wire.Publish{
 			Pointer: ptr.Record, Server: ptr.Server.Record,
-			Salt: uint32(path.Salt), Roots: uint32(path.Roots), LeftS: left, HandOver: a.hand != nil,
+			Salt: uint32(path.Salt), Roots: uint32(path.Roots), LeftS: left, HandOver: true,
 		}),
 		SpentUs: uint64(ptr.Latency.Microseconds()), // the way from the server to here
 	})

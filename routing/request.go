@@ -71,16 +71,15 @@ func (r *Router) request(e env.Env, m *wire.Routed, from idspace.ID) {
 		r.refuse(e, m, from, wire.Refusal_REFUSAL_NO_HANDLER)
 		return
 	}
-	if r.holding && from != r.tables.Self && r.Pending() < r.cfg.Pending {
+	if r.holding && from != r.tables.Self && !r.passed[m.Call] && r.Pending() < r.cfg.Pending {
 		r.held = append(r.held, visit{m, from})
 		return
 	}
 	p := passage{from: from}
 	out := m
-	through := r.asIfNotHere(m, from)
-	if through != nil {
-		out = through
-		p.hop, p.soon = r.standIn(through, nil)
+	through := r.lets(m, from)
+	if through {
+		out, p.hop, p.soon = r.standIn(m)
 	} else {
 		p.hop = r.tables.Next(wire.ID(m.Key), surrogate.Skip{Excluded: wire.IDs(m.Excluded)})
 	}
@@ -112,7 +111,7 @@ func (r *Router) request(e env.Env, m *wire.Routed, from idspace.ID) {
 		drop(e, "hop limit", from)
 		r.refuse(e, m, from, wire.Refusal_REFUSAL_NO_ROUTE)
 	default:
-		if through != nil && len(r.passed) < r.cfg.Pending {
+		if through && len(r.passed) < r.cfg.Pending {
 			r.passed[m.Call] = true
 		}
 		r.forward(e, out, p)
@@ -134,39 +133,50 @@ func (r *Router) consumes(e env.Env, u Upcall, m **wire.Routed, p passage) bool 
 	return verdict == Consumed
 }
 
-// asIfNotHere is m as it goes on when it has reached this node before it is a member, nil
-// if it may end here: this node is passed through, and excluded from there on, for two
+// lets reports whether this node is no member yet and lets m, which has reached it, pass: two
 // nodes that join at once would else wait for each other (design §6, activation at the joiner).
-func (r *Router) asIfNotHere(m *wire.Routed, from idspace.ID) *wire.Routed {
-	excluded := wire.IDs(m.Excluded)
-	if r.active || from == r.tables.Self || len(r.proxies) == 0 || len(excluded) == wire.MaxExclude ||
-		slices.Contains(excluded, r.tables.Self) {
-		return nil
-	}
-	out := copyOf(m)
-	out.Excluded = append(slices.Clone(m.Excluded), r.tables.Self[:]...)
-	return out
+func (r *Router) lets(m *wire.Routed, from idspace.ID) bool {
+	return !r.active && from != r.tables.Self && len(r.proxies) > 0 && !slices.Contains(wire.IDs(m.Excluded), r.tables.Self)
 }
 
-// standIn is where a request goes that passes through this node before it is a member: to
-// a node that its own map knows to be nearer to the key, perhaps one that is being inserted
-// too; else, soon being the root itself, to one of its proxies or, if those are suspected,
-// to who comes next. Without anybody it is this node's to refuse.
-func (r *Router) standIn(m *wire.Routed, tried []idspace.ID) (hop surrogate.Hop, soon bool) {
-	excluded := wire.IDs(m.Excluded)
-	hop = r.tables.Next(wire.ID(m.Key), surrogate.Skip{Excluded: excluded, Tried: tried})
-	if hop.Rule != wire.Rule_RULE_ROOT {
-		return hop, false
+// standIn is where a request goes that passes through this node before it is a member, and as
+// what: to a node that its own map knows to be nearer to the key, perhaps one that is being
+// inserted too; else, soon being the root itself, to somebody who serves it as if this node
+// were not there. Of a request that has no room to say so it is this node's to refuse.
+func (r *Router) standIn(m *wire.Routed) (out *wire.Routed, hop surrogate.Hop, soon bool) {
+	hop = r.tables.Next(wire.ID(m.Key), surrogate.Skip{Excluded: wire.IDs(m.Excluded)})
+	switch {
+	case ByWayOfMembers(m):
+		return m, r.proxy(m, nil), true
+	case hop.Rule != wire.Rule_RULE_ROOT:
+		return m, hop, false
+	case len(m.Excluded) == wire.MaxExclude*idspace.Size:
+		return m, hop, true
 	}
+	out = copyOf(m)
+	out.Excluded = append(slices.Clone(m.Excluded), r.tables.Self[:]...)
+	return out, r.proxy(out, nil), true
+}
+
+// ByWayOfMembers reports whether m is a join that has passed as many nodes which are no members
+// as it has room to exclude: the next member inserts the node, be it the root or not.
+func ByWayOfMembers(m *wire.Routed) bool {
+	return m.BodyKind == wire.BodyKind_BODY_JOIN && len(m.Excluded) == wire.MaxExclude*idspace.Size
+}
+
+// proxy is one of the members that serve what comes here or, if those are suspected, who comes
+// next in order of δ. Without anybody it says root: the request is this node's to refuse.
+func (r *Router) proxy(m *wire.Routed, tried []idspace.ID) surrogate.Hop {
+	excluded := wire.IDs(m.Excluded)
 	heirs := r.tables.Heirs(wire.ID(m.Key), wire.MaxExclude+1)
 	for i, id := range append(slices.Clone(r.proxies), heirs...) {
 		_, met := r.links.RTT(id)
 		asked := i == len(r.proxies)-1 // the seed, which is no neighbor
 		if (met || asked) && !r.links.Suspect(id) && !slices.Contains(excluded, id) && !slices.Contains(tried, id) {
-			return surrogate.Hop{To: id}, true
+			return surrogate.Hop{To: id}
 		}
 	}
-	return hop, true
+	return surrogate.Hop{To: r.tables.Self, Rule: wire.Rule_RULE_ROOT}
 }
 
 func (r *Router) upcall(k wire.BodyKind) Upcall {

@@ -106,6 +106,7 @@ func newStory(_ *testing.T, d *datadriven.TestData) *story {
 	s.router = routing.New(routing.Config{}.WithDefaults(), s.tables, s.links)
 	s.upcall = &serving{story: s}
 	s.router.Serve(wire.BodyKind_BODY_LOCATE, s.upcall)
+	s.router.Serve(wire.BodyKind_BODY_JOIN, s.upcall)
 	if !d.HasArg("inactive") {
 		s.router.OnActivated(s)
 	}
@@ -210,13 +211,21 @@ func (s *story) change(how string, id idspace.ID) {
 
 func (s *story) envelope(t *testing.T, d *datadriven.TestData) {
 	var call uint64
-	var path, from string
+	var path, from, without string
 	hops := 20
 	d.ScanArgs(t, "call", &call)
 	d.MaybeScanArgs(t, "path", &path)
 	d.MaybeScanArgs(t, "from", &from)
 	d.MaybeScanArgs(t, "hops", &hops)
+	d.MaybeScanArgs(t, "without", &without)
 	m := &wire.Routed{Call: call, Tx: 1000 + call, BodyKind: wire.BodyKind_BODY_LOCATE, DeadlineMs: 5000, Explain: d.HasArg("explain")}
+	if d.HasArg("join") {
+		m.BodyKind = wire.BodyKind_BODY_JOIN
+	}
+	for _, name := range strings.Fields(strings.ReplaceAll(without, "+", " ")) {
+		id := s.named(name)
+		m.Excluded = append(m.Excluded, id[:]...)
+	}
 	var last idspace.ID
 	for _, name := range strings.Fields(strings.ReplaceAll(path, "+", " ")) {
 		last = s.named(name)

@@ -123,7 +123,7 @@ func (r *Router) nextOn(e env.Env, t *transit) {
 	skip := surrogate.Skip{Excluded: wire.IDs(t.msg.Excluded), Tried: t.tried}
 	hop := r.tables.Next(wire.ID(t.msg.Key), skip)
 	if hop.Rule == wire.Rule_RULE_ROOT && !r.active && slices.Contains(skip.Excluded, r.tables.Self) {
-		hop, _ = r.standIn(t.msg, t.tried)
+		hop = r.proxy(t.msg, t.tried)
 	}
 	switch {
 	case hop.Wait:

@@ -51,10 +51,8 @@ func (m *Member) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verdict
 	if at.From == m.tables.Self || m.phase != Active {
 		return routing.Continue
 	}
-	if at.Root {
-		reply := &wire.JoinReply{Records: m.closest(id), Lent: b.Lent}
-		m.router.Answer(e, r, wire.Pack(reply), wire.Refusal_REFUSAL_NONE)
-		m.insert(e, id)
+	if at.Root || routing.ByWayOfMembers(r) {
+		m.serve(e, r, b.Lent)
 		return routing.Consumed
 	}
 	if len(b.Lent) < wire.MaxHops {
@@ -62,6 +60,18 @@ func (m *Member) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verdict
 		*at.Body = wire.Pack(b)
 	}
 	return routing.Continue
+}
+
+// serve inserts the joining node that a join is of as its surrogate, if there is room for it.
+func (m *Member) serve(e env.Env, r *wire.Routed, lent []*wire.Loan) {
+	id := wire.ID(r.Key)
+	if !m.hasRoom(id) {
+		m.router.Answer(e, r, nil, wire.Refusal_REFUSAL_BUSY)
+		return
+	}
+	reply := &wire.JoinReply{Records: m.closest(id), Lent: lent}
+	m.router.Answer(e, r, wire.Pack(reply), wire.Refusal_REFUSAL_NONE)
+	m.insert(e, id)
 }
 
 // ahead is how many of the leaf set on each side come with the reply to a join, so that the
@@ -114,9 +124,6 @@ func (m *Member) insert(e env.Env, id idspace.ID) {
 		return
 	}
 	i := m.remember(e, id)
-	if i == nil {
-		return // too many at once: it asks again
-	}
 	i.surrogate = true
 	m.lookAt(e, id, i)
 	if records := m.lend(id); len(records) > 0 {
@@ -129,7 +136,7 @@ func (m *Member) remember(e env.Env, id idspace.ID) *insertion {
 	generation := m.book.find(id).stamp.Generation
 	i := m.inserting[id]
 	switch {
-	case i == nil && (len(m.inserting) >= rememberedInsertions*m.cfg.Insertions || m.crowded(id)):
+	case !m.hasRoom(id):
 		return nil
 	case i == nil || i.generation != generation:
 		m.insertionDone(e, id, unnamed) // it was started anew: the multicast that told of it before missed it
@@ -138,6 +145,11 @@ func (m *Member) remember(e env.Env, id idspace.ID) *insertion {
 	}
 	e.SetTimer(env.TimerKey{Room: env.Membership, What: timerLock, Peer: id}, lockTime)
 	return i
+}
+
+// hasRoom reports whether this node can look after a joining one, or does already.
+func (m *Member) hasRoom(id idspace.ID) bool {
+	return m.inserting[id] != nil || len(m.inserting) < rememberedInsertions*m.cfg.Insertions && !m.crowded(id)
 }
 
 // crowded reports whether as many nodes, or as many of id's network, are being inserted as
@@ -192,10 +204,20 @@ func (m *Member) OnInserting(e env.Env, x *env.Inserting) {
 	case err != nil || m.phase == Idle:
 		e.Post(&env.InsertingDone{Spread: x.Spread, Failed: true})
 	case id == m.tables.Self || m.phase == Leaving || !m.holds(id) && m.want(id) < wire.Use_USE_SOLE:
+		if m.phase == Active && m.nearer(id, x.Insertion.Holes) {
+			m.fill(e, id, x.Insertion.Holes)
+		}
 		e.Post(&env.InsertingDone{Spread: x.Spread}) // it is not needed here
 	default:
 		m.makeKnown(e, id, x)
 	}
+}
+
+// nearer reports whether this node shares more digits with a joining one than its surrogate,
+// which has given its own holes up to the level that it shares. So it can be if the surrogate is
+// not the root (docs/protocol.md §5.7): then that one does not know who lives below that level.
+func (m *Member) nearer(joiner idspace.ID, holes []byte) bool {
+	return len(holes) > 0 && 2*m.tables.Space.CommonPrefix(m.tables.Self, joiner) >= len(holes)
 }
 
 func (m *Member) makeKnown(e env.Env, id idspace.ID, x *env.Inserting) {
@@ -336,14 +358,15 @@ func (m *Member) holes(level int) (masks []byte) {
 }
 
 // fill tells a joining node of those here that would fill its holes, the watch list of
-// P2PSIM, and of those that are being inserted as near to it as this node is.
+// P2PSIM, and of those that are being inserted as near to it as this node is. All below the
+// level that its surrogate shares are holes, for the surrogate could lend nobody there.
 func (m *Member) fill(e env.Env, joiner idspace.ID, holes []byte) {
 	s := m.tables.Space
 	var refs []byte
 	fits := func(id idspace.ID) bool {
 		l := s.CommonPrefix(id, joiner)
-		return id != joiner && 2*l+2 <= len(holes) && l < s.Digits() &&
-			binary.BigEndian.Uint16(holes[2*l:])&(1<<s.Digit(id, l)) != 0
+		return id != joiner && l < s.Digits() && len(holes) > 0 &&
+			(2*l+2 > len(holes) || binary.BigEndian.Uint16(holes[2*l:])&(1<<s.Digit(id, l)) != 0)
 	}
 	for _, id := range m.tables.Map.Pins() {
 		if id != joiner && s.CommonPrefix(id, joiner) >= s.CommonPrefix(m.tables.Self, joiner) {

@@ -64,8 +64,9 @@ func (m *Member) askSeed(e env.Env) {
 }
 
 // maxStrange is how many surrogates a join goes past because they and this node cannot
-// reach each other: the next one on the ring inserts it then.
-const maxStrange = 4
+// reach each other: the next one on the ring inserts it then, or after so many whatever member
+// the join comes to, which is the seed.
+const maxStrange = wire.MaxExclude - 1
 
 // request asks the seed to route the join, in the same packet as the probe: the timer takes
 // care of one that does not answer, so that a dead seed is not asked in a tight loop.

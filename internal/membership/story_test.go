@@ -2,6 +2,7 @@ package membership_test
 
 import (
 	"encoding/hex"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -237,8 +238,14 @@ func (s *story) asks(t *testing.T, d *datadriven.TestData, name string) {
 	}
 	id := s.ID(name)
 	s.asked++
+	excluded, without := slices.Clone(id[:]), ""
+	d.MaybeScanArgs(t, "without", &without)
+	for _, passed := range names(without) {
+		other := s.ID(passed)
+		excluded = append(excluded, other[:]...)
+	}
 	request := &wire.Routed{
-		Call: s.asked, Key: id[:], BodyKind: wire.BodyKind_BODY_JOIN, Path: packed, Excluded: id[:],
+		Call: s.asked, Key: id[:], BodyKind: wire.BodyKind_BODY_JOIN, Path: packed, Excluded: excluded,
 		Body: wire.Pack(&wire.Join{Record: s.records(name)[0]}),
 	}
 	var onward []byte

@@ -51,6 +51,20 @@ func TestAThirdJoinsAtOnce(t *testing.T) {
 	}
 }
 
+// TestManyJoinByOneFounder has an overlay of one grow to sixty within the same second: whole slots
+// have nobody but joining nodes in them, whose joins must not wait for each other.
+func TestManyJoinByOneFounder(t *testing.T) {
+	t.Parallel()
+	c := small(1)
+	c.Seed, c.Warm, c.Check, c.Objects, c.Replicas = 6, "never", true, 20, 1
+	c.Join, c.Duration = Moments{{59, 5 * time.Second}}, 40*time.Second
+	r := played(t, c)
+	demandFlawless(t, r)
+	if r.Joins.Total != 59 || r.Joins.Failed > 0 || r.Joins.Ms.P99 > 6000 {
+		t.Errorf("joins %+v", r.Joins)
+	}
+}
+
 // TestNodesLeaveOneByOne lets one node a second take its leave until one is left.
 func TestNodesLeaveOneByOne(t *testing.T) {
 	t.Parallel()

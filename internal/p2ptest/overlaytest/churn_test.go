@@ -214,6 +214,26 @@ func TestLocatesUnderChurn(t *testing.T) {
 	})
 }
 
+// TestManyHostsJoinAtOnce has all hosts but one join within a moment by way of that one: soon
+// all are members, and what each of them publishes meanwhile is acknowledged.
+func TestManyHostsJoinAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newChurn(t, 4, atOnce)
+		c.enter(0)
+		c.work.Wait()
+		began := time.Now()
+		for place := range c.places[1:] {
+			c.enter(place + 1)
+		}
+		c.work.Wait()
+		within := time.Since(began)
+		t.Logf("%d hosts joined and published within %v", atOnce, within)
+		if len(c.members) != atOnce || within > 15*time.Second {
+			t.Errorf("%d members after %v, want %d within 15 s", len(c.members), within, atOnce)
+		}
+	})
+}
+
 // run lets hosts come and go, while members look for what others serve.
 func (c *churn) run() {
 	survives := math.Exp2(-churnTick.Seconds() / churnMedian.Seconds())
