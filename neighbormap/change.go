@@ -23,23 +23,31 @@ func (m *Map) Insert(n Neighbor) (evicted idspace.ID, ok bool) {
 	if !m.Wants(n.ID, n.RTT) {
 		return idspace.ID{}, false
 	}
+	if slot, _ := m.find(n.ID); len(slot) >= m.bound {
+		evicted = slot[len(slot)-1].ID
+		m.Remove(evicted)
+	}
+	m.insert(n)
+	return evicted, true
+}
+
+// Replace puts n, which is not there, into its slot in the place of another of that slot.
+func (m *Map) Replace(old idspace.ID, n Neighbor) {
+	m.Remove(old)
+	m.insert(n)
+}
+
+func (m *Map) insert(n Neighbor) {
 	level, d, _ := m.place(n.ID)
 	for len(m.rows) <= level {
 		m.rows = append(m.rows, make([][]Neighbor, m.space.Radix()))
 	}
-	slot := m.rows[level][d]
-	if len(slot) >= m.bound {
-		evicted = slot[len(slot)-1].ID
-		m.note(evicted)
-		slot = slot[:len(slot)-1]
-		m.count--
-	}
 	m.changes++
+	slot := m.rows[level][d]
 	at, _ := slices.BinarySearchFunc(slot, n, compare)
 	m.rows[level][d] = slices.Insert(slot, at, n)
 	m.count++
 	m.noteAll(m.rows[level][d])
-	return evicted, true
 }
 
 // Remove takes id out and reports whether it was there; a backup moves up.

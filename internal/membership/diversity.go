@@ -116,7 +116,8 @@ func (m *Member) enterSlot(n neighbormap.Neighbor) bool {
 		return false
 	}
 	if rival, contested := m.rival(n.ID); contested {
-		m.tables.Map.Remove(rival.ID)
+		m.tables.Map.Replace(rival.ID, n)
+		return true
 	}
 	_, ok := m.tables.Map.Insert(n)
 	return ok

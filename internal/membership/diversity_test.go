@@ -186,3 +186,30 @@ func TestLabelsChangeNothingWhereThereIsNoChoice(t *testing.T) {
 		}
 	})
 }
+
+// TestASlotThatTakesFewerNowKeepsItsTables: slots with more than they would take, in an overlay
+// whose neighbors no longer last, give one for each that is nearer, and heartbeat is told.
+func TestASlotThatTakesFewerNowKeepsItsTables(t *testing.T) {
+	c := newCrowd(t, networkOf)
+	rng := rand.New(rand.NewPCG(2, 2))
+	for i := range 200 {
+		c.arrive(fmt.Sprintf("net%d.node%d", i%7, i), time.Duration(50+rng.IntN(50))*time.Millisecond)
+	}
+	full := c.tables.Map.Len()
+	c.tables.Map.Bound(1)
+	for i := range 400 {
+		name := fmt.Sprintf("net%d.later%d", i%3, i)
+		id, rtt := c.ID(name), time.Duration(1+rng.IntN(80))*time.Millisecond
+		c.links.Open(id).Mine = wire.Use_USE_SPARE
+		c.links.Sample(id, rtt)
+		c.member.OnNamed(c, &env.Named{Record: envtest.Node(name, 1)})
+		c.member.OnVerdict(c, &env.Verdict{Peer: id, For: env.Membership, Alive: true, RTT: rtt})
+		c.Drain()
+		if err := c.member.Check(); err != nil {
+			t.Fatalf("after %d: %v", i, err)
+		}
+	}
+	if n := c.tables.Map.Len(); n < full {
+		t.Errorf("%d neighbors of %d are left, and nobody has gone", n, full)
+	}
+}
