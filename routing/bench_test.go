@@ -45,6 +45,14 @@ func (s *sink) Sign(wire.RecordKind, []byte) (none *wire.SignedRecord) { return 
 func (s *sink) SetTimer(env.TimerKey, time.Duration)                   {}
 func (s *sink) StopTimer(env.TimerKey)                                 {}
 
+// mustHaveSent fails unless each round has acknowledged one envelope and sent one on.
+func (s *sink) mustHaveSent(b *testing.B) {
+	b.Helper()
+	if s.sent != 2*b.N {
+		b.Fatalf("%d messages sent in %d rounds", s.sent, b.N)
+	}
+}
+
 // passing is an upcall that lets everything pass.
 type passing struct{}
 
@@ -96,10 +104,12 @@ func BenchmarkForward(b *testing.B) {
 	ack := new(wire.Ack)
 	b.ReportAllocs()
 	for b.Loop() {
+		m.Call++ // a copy would go nowhere
 		r.OnRouted(e, from, m)
 		ack.Tx = e.tx
 		r.OnAck(e, next, ack)
 	}
+	e.mustHaveSent(b)
 }
 
 // BenchmarkForwardFrame is the same from frame to frame: decoded, routed, encoded.
@@ -118,8 +128,12 @@ func BenchmarkForwardFrame(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		r.OnRouted(e, from, in.(*wire.Routed))
+		routed := in.(*wire.Routed)
+		m.Call++
+		routed.Call = m.Call // a copy would go nowhere
+		r.OnRouted(e, from, routed)
 		ack.Tx = e.tx
 		r.OnAck(e, next, ack)
 	}
+	e.mustHaveSent(b)
 }
