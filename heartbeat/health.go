@@ -36,11 +36,15 @@ func (h *health) answered(rtt, patience time.Duration) {
 // the network lost something.
 func (h *health) suspected() { h.score, h.well = min(h.score+1, h.most), 0 }
 
-// stretch lengthens what this node allows others.
-func (h *health) stretch(d time.Duration) time.Duration { return d * time.Duration(1+h.score) }
-
-// answered notes how long a neighbor took to answer, and has routing wait longer as well.
+// answered notes how long a neighbor took to answer. As much longer as it is slow itself this
+// node waits for others, in routing too.
 func (m *Monitor) answered(id idspace.ID, rtt time.Duration) {
 	m.health.answered(rtt, m.allowed(id))
+	m.links.SetStretch(m.health.score)
+}
+
+// suspected notes that a neighbor has told this node that it is a suspect.
+func (m *Monitor) suspected() {
+	m.health.suspected()
 	m.links.SetStretch(m.health.score)
 }

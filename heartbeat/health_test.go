@@ -11,18 +11,18 @@ func TestLateAnswersMakeANodePatient(t *testing.T) {
 	for range 20 {
 		h.answered(2*time.Second, time.Second)
 	}
-	if d := h.stretch(time.Second); d != 8*time.Second {
-		t.Errorf("after many late answers it waits %v, want 8 s", d)
+	if h.score != 7 {
+		t.Errorf("after many late answers its score is %d, want 7", h.score)
 	}
 	for range 7 * recovery {
 		h.answered(time.Second, time.Second)
 	}
-	if d := h.stretch(time.Second); d != time.Second {
-		t.Errorf("after as many in time it waits %v", d)
+	if h.score != 0 {
+		t.Errorf("after as many in time it is %d", h.score)
 	}
 	never := health{}
 	never.answered(2*time.Second, time.Second)
-	if d := never.stretch(time.Second); d != time.Second {
-		t.Errorf("switched off, it waits %v", d)
+	if never.score != 0 {
+		t.Errorf("switched off, it is %d", never.score)
 	}
 }

@@ -15,8 +15,7 @@ const maxLife = 10 * time.Minute
 func (m *Monitor) OnBeacon(e env.Env, from idspace.ID, b *wire.Beacon) {
 	refused := !m.accept(e, from, b)
 	if b.Suspected {
-		m.health.suspected()
-		m.links.SetStretch(m.health.score)
+		m.suspected()
 	}
 	m.links.Claim(from, wire.CoordIn(b.Coord))
 	e.Send(from, &wire.BeaconAck{

@@ -79,7 +79,7 @@ func (m *Monitor) patience(id idspace.ID, w *watch) time.Duration {
 	if _, known := m.links.RTT(id); !known && len(w.asks) > 0 {
 		return m.cfg.GateSpacing
 	}
-	return m.health.stretch(m.allowed(id))
+	return m.links.Stretched(m.allowed(id))
 }
 
 // allowed is patience with a neighbor for a node that keeps up.

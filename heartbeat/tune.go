@@ -14,10 +14,8 @@ import (
 // after half a period on average, so that with failure rate µ per neighbor a share
 // p = µ·T/2 of them is dead unnoticed. T = 2·p/µ holds that share at p.
 
-const (
-	// remembered is how many failures the rate is taken from.
-	remembered = 16
-)
+// remembered is how many failures the rate is taken from.
+const remembered = 16
 
 // failures is what this node has seen of its neighbors' dying.
 //

@@ -151,13 +151,14 @@ func (t *Table) Timeout(id idspace.ID) time.Duration {
 }
 
 // SetStretch has this node wait so many times longer than else, because it is slow itself.
+// Heartbeat knows by its local health (Lifeguard [5]).
 func (t *Table) SetStretch(more int) { t.stretch = more }
 
 // Stretched lengthens a wait as long as this node is slow itself.
 func (t *Table) Stretched(d time.Duration) time.Duration { return d * time.Duration(1+t.stretch) }
 
-// Patience is Timeout without the doubling, and the stretching: how long a probe waits, for probes that
-// double find the dead too late (findings A.3).
+// Patience is Timeout without the doubling and the stretching: how long a probe of a node that
+// keeps up waits, for probes that double find the dead too late (findings A.3).
 func (t *Table) Patience(id idspace.ID) time.Duration {
 	l := t.Link(id)
 	switch {
