@@ -65,10 +65,10 @@ func (r *Router) barred(e env.Env, m *wire.Routed) bar {
 
 // relayed is m as it goes on through a node that reaches the root, which this one does not: by
 // one hop, from where it is routed as if this node were not there (design §5). It is nil if
-// there is no such node, or no room to say so.
+// there is no such node any more, or no room to say so.
 func (r *Router) relayed(m *wire.Routed, b bar) *wire.Routed {
 	excluded := wire.IDs(m.Excluded)
-	if b.by.IsZero() || len(excluded) == wire.MaxExclude || slices.Contains(excluded, r.tables.Self) {
+	if b.by.IsZero() || !r.links.Linked(b.by) || len(excluded) == wire.MaxExclude || slices.Contains(excluded, r.tables.Self) {
 		return nil
 	}
 	out := copyOf(m)

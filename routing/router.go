@@ -113,8 +113,8 @@ type transit struct {
 func New(cfg Config, tables *surrogate.Tables, table *links.Table) *Router {
 	return &Router{
 		cfg: cfg, tables: tables, links: table,
-		pending: make(map[uint64]*transit), passed: make(map[uint64]bool), calls: newCalls(cfg.Calls), resent: newCalls(cfg.Calls), seen: newCalls(cfg.Calls),
-		late: newCalls(cfg.Pending),
+		pending: make(map[uint64]*transit), passed: make(map[uint64]bool), late: newCalls(cfg.Pending),
+		calls: newCalls(cfg.Calls), resent: newCalls(cfg.Calls), seen: newCalls(cfg.Calls),
 	}
 }
 

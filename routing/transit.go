@@ -75,7 +75,8 @@ func (r *Router) send(e env.Env, t *transit, hop surrogate.Hop) {
 	})
 }
 
-// missed sends an envelope another way at once (findings A.4).
+// missed sends an envelope another way at once (findings A.4), or waits on where it is if there
+// is no budget for that.
 func (r *Router) missed(e env.Env, tx uint64, t *transit) {
 	e.Post(&env.Missed{Peer: t.to})
 	shed := t.shed()

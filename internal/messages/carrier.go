@@ -1,9 +1,8 @@
 package messages
 
 import (
-	"time"
-
 	"fmt"
+	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"

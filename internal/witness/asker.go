@@ -61,13 +61,14 @@ func New(cfg Config, tables *surrogate.Tables, record func(idspace.ID) *wire.Sig
 func (a *Asker) Judge(e env.Env, key idspace.ID, excluded []idspace.ID) (worst routing.Standing, by idspace.ID) {
 	a.holes = a.tables.Holes(a.holes[:0], key)
 	for _, h := range a.holes {
-		s, reached := a.judge(e, h)
+		s := a.judge(e, h)
 		if s == routing.Relayed {
-			if slices.Contains(excluded, reached.id) {
+			via := a.about(h).via
+			if slices.Contains(excluded, via.id) {
 				continue
 			}
 			if by.IsZero() { // the first is the nearest to the key
-				by = reached.by
+				by = via.by
 			}
 		}
 		worst = max(worst, s)
@@ -75,11 +76,11 @@ func (a *Asker) Judge(e env.Env, key idspace.ID, excluded []idspace.ID) (worst r
 	return worst, by
 }
 
-func (a *Asker) judge(e env.Env, h surrogate.Hole) (s routing.Standing, via relay) {
+func (a *Asker) judge(e env.Env, h surrogate.Hole) routing.Standing {
 	q := a.about(h)
 	if q == nil {
 		if len(a.questions) >= a.cfg.Holes && !a.forget() {
-			return routing.Unsure, via
+			return routing.Unsure
 		}
 		q = &question{hole: h, state: silent}
 		a.questions = append(a.questions, q)
@@ -90,13 +91,13 @@ func (a *Asker) judge(e env.Env, h surrogate.Hole) (s routing.Standing, via rela
 	}
 	switch q.state {
 	case asking, judging:
-		return routing.Waiting, via
+		return routing.Waiting
 	case empty:
-		return routing.Sure, via
+		return routing.Sure
 	case relayed:
-		return routing.Relayed, q.via
+		return routing.Relayed
 	}
-	return routing.Unsure, via
+	return routing.Unsure
 }
 
 func (a *Asker) about(h surrogate.Hole) *question {

@@ -39,7 +39,7 @@ func (s *story) Send(to idspace.ID, m wire.Message) {
 //	vouched                           somebody vouches for the whole leaf set
 //	judge KEY                         may it answer as root?
 //	reply FROM [names=A+B] [call=N]   the answer to the latest question, or to call N
-//	judged NODE alive|dead            by the gate
+//	judged NODE alive|dead|by OTHER   by the gate; OTHER reaches it, and this node does not
 //	question FROM PREFIX path=A+B [hops=N]   a question that FROM sends
 //	back FROM path=A+B                an answer on its way back
 //	add|remove|suspect NODE | strangers | advance DURATION
