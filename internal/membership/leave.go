@@ -122,6 +122,8 @@ func (m *Member) forgetAll(e env.Env) {
 		m.tables.Map.Remove(u.Peer)
 		m.tables.Leaves.Remove(u.Peer)
 	}
+	clear(m.away)
+	m.tables.Away = nil
 	m.settle(e, &env.Changed{})
 	e.Post(&env.Departed{})
 }

@@ -192,7 +192,8 @@ type Deps struct {
 func New(cfg Config, d Deps) (*Member, error) {
 	m := &Member{
 		cfg: cfg, tables: d.Tables, links: d.Links, router: d.Router, group: d.Group,
-		book: newBook(cfg.Known, d.Same), swaps: make(map[idspace.ID]*[lists]swap), away: make(map[idspace.ID]away), inserting: make(map[idspace.ID]*insertion),
+		book: newBook(cfg.Known, d.Same), swaps: make(map[idspace.ID]*[lists]swap),
+		away: make(map[idspace.ID]away), inserting: make(map[idspace.ID]*insertion),
 		gate: gate{probing: make(map[idspace.ID]wire.Use), named: make(map[idspace.ID]bool)},
 	}
 	m.partition = newPartition(m, cfg.Partition)
