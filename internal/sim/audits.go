@@ -17,7 +17,7 @@ func (a *auditor) roots(m *member) {
 		root := a.run.people.root(key)
 		hop := m.host.Node().NextHop(key)
 		claims := hop.Rule == wire.Rule_RULE_ROOT
-		if claims && id != root && !m.leaving && a.inReach(m, root) {
+		if claims && id != root && !m.leaving && !a.relays(m, root) {
 			a.found(finding{oneRoot, m.host.Number(), key}, whereof{host: m, about: []idspace.ID{root}},
 				fmt.Sprintf("takes itself for the root of %s, which is %s", key.Short(), root.Short()))
 		} else if !claims && id == root {
@@ -64,6 +64,12 @@ func (a *auditor) leaves(m *member) {
 			a.found(finding{ring, m.host.Number(), id}, whereof{host: m, about: []idspace.ID{id}}, fmt.Sprintf("keeps %s in its leaf set, which is down", id.Short()))
 		}
 	}
+}
+
+// relays reports whether a node knows that it cannot reach another, so that requests of which
+// that is the root go by way of somebody who can.
+func (a *auditor) relays(m *member, root idspace.ID) bool {
+	return !a.inReach(m, root) && slices.Contains(m.host.Node().Tables().Away, root)
 }
 
 // inReach reports whether there is a way from one node to another, which links need not have:
