@@ -284,7 +284,6 @@ func (m *Member) OnHello(e env.Env, from idspace.ID, h *wire.Hello) {
 	case h.Record != nil:
 		m.learn(e, []*wire.SignedRecord{h.Record})
 	case p != nil:
-		m.rank(e, []*page{p})
 		m.consider(e, from)
 	}
 }

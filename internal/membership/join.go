@@ -206,8 +206,8 @@ func (m *Member) OnDrained(e env.Env) {
 	}
 }
 
-// confirmed reports whether those next to this node on the ring point at it. Candidates that
-// are being probed may be next to it; the dead ones take too long to be waited for.
+// confirmed reports whether those next to this node on the ring point at it. Candidates at
+// the gate, or before it, may be next to it; the dead ones take too long to be waited for.
 func (m *Member) confirmed() bool {
 	nearest := leafset.New(m.tables.Self, confirmers)
 	for _, id := range m.tables.Leaves.All() {
@@ -215,6 +215,9 @@ func (m *Member) confirmed() bool {
 	}
 	if !m.join.late {
 		for id := range m.gate.probing { // a set: order does not matter
+			nearest.Insert(id)
+		}
+		for _, id := range m.gate.queue {
 			nearest.Insert(id)
 		}
 	}

@@ -75,31 +75,57 @@ func (m *Member) far(e env.Env, p *page) time.Duration {
 	return unknownRTT
 }
 
-// rank orders candidates: the most useful first, of those the nearest.
+// merit is what speaks for a candidate.
+type merit struct {
+	use  wire.Use
+	ring idspace.ID // how far it is from this node on the ring, if it is for the leaf set
+	far  time.Duration
+}
+
+func (m *Member) merit(e env.Env, p *page) merit {
+	has := merit{use: m.want(p.id), far: m.far(e, p)}
+	if has.use == wire.Use_USE_LEAF {
+		has.ring = m.ringDistance(p.id)
+	}
+	return has
+}
+
+func (m *Member) ringDistance(id idspace.ID) idspace.ID {
+	up, down := idspace.Clockwise(m.tables.Self, id), idspace.Clockwise(id, m.tables.Self)
+	if idspace.Compare(down, up) < 0 {
+		return down
+	}
+	return up
+}
+
+// before orders merits: the most useful first. Of those for the leaf set the next on the ring
+// come first, for a joining node has room for everybody in it and waits only for these; of
+// others, the nearest.
+func (a merit) before(b merit) int {
+	return cmp.Or(cmp.Compare(b.use, a.use), idspace.Compare(a.ring, b.ring), cmp.Compare(a.far, b.far))
+}
+
+// rank orders candidates, the best first.
 func (m *Member) rank(e env.Env, candidates []*page) {
-	slices.SortStableFunc(candidates, func(a, b *page) int {
-		return cmp.Or(cmp.Compare(m.want(b.id), m.want(a.id)), cmp.Compare(m.far(e, a), m.far(e, b)))
-	})
+	merits := make(map[*page]merit, len(candidates))
+	for _, p := range candidates {
+		merits[p] = m.merit(e, p)
+	}
+	slices.SortStableFunc(candidates, func(a, b *page) int { return merits[a].before(merits[b]) })
 }
 
 // first takes the candidate out of the queue that rank would put first.
 func (m *Member) first(e env.Env) idspace.ID {
-	best, bestUse, bestFar := 0, wire.Use_USE_NONE, unknownRTT
+	at, best := 0, merit{far: unknownRTT}
 	for i, id := range m.gate.queue {
-		p := m.book.find(id)
-		if p == nil {
-			continue
-		}
-		use := m.want(id)
-		if use < bestUse {
-			continue
-		}
-		if far := m.far(e, p); use > bestUse || far < bestFar {
-			best, bestUse, bestFar = i, use, far
+		if p := m.book.find(id); p != nil {
+			if has := m.merit(e, p); has.before(best) < 0 {
+				at, best = i, has
+			}
 		}
 	}
-	id := m.gate.queue[best]
-	m.gate.queue = slices.Delete(m.gate.queue, best, best+1)
+	id := m.gate.queue[at]
+	m.gate.queue = slices.Delete(m.gate.queue, at, at+1)
 	return id
 }
 

@@ -61,7 +61,7 @@ type story struct {
 // writes what the machine says now. Exchanges are driven by hand: the stories' periods
 // are an hour. Commands:
 //
-//	new [side=N] [slot=N] [reactive]    a node "me", which repairs its tables by the clock or not
+//	new [side=N] [slot=N] [gate=N] [reactive]    a node "me", which repairs its tables by the clock or not
 //	join SEEDS | leave | withdrawn | cancel
 //	lent NAMES by=NAME [way=NAME:NAMES] | refused    the join comes back from its surrogate, or not
 //	inserted NAME [failed=N]      the surrogate says how the multicast has ended
@@ -95,6 +95,7 @@ func newStory(t *testing.T, d *datadriven.TestData) *story {
 	if !d.HasArg("probes") {
 		cfg.Partition = membership.PartitionConfig{Period: time.Hour, Eager: time.Hour}
 	}
+	d.MaybeScanArgs(t, "gate", &cfg.Probes)
 	if d.HasArg("reactive") {
 		cfg.Recovery = membership.Reactive
 	}
