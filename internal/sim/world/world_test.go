@@ -68,7 +68,8 @@ func grown(t testing.TB, cfg world.Config, nodes int) *world.World {
 	return w
 }
 
-// wrongRoots counts walks of random keys that do not end at the brute-force root.
+// wrongRoots counts walks of random keys that do not end at the brute-force root. A walk waits
+// where only suspects stand between it and the root, as requests do.
 func wrongRoots(w *world.World, keys int) (wrong int) {
 	var live []*world.Host
 	var ids []idspace.ID
@@ -83,7 +84,11 @@ func wrongRoots(w *world.World, keys int) (wrong int) {
 		h := live[rng.IntN(len(live))]
 		for range wire.MaxHops {
 			hop := h.Node().NextHop(key)
-			if hop.Rule == wire.Rule_RULE_ROOT || hop.Wait || w.Host(hop.To).Down() {
+			if hop.Wait {
+				w.Run(time.Second)
+				continue
+			}
+			if hop.Rule == wire.Rule_RULE_ROOT || w.Host(hop.To).Down() {
 				break
 			}
 			h = w.Host(hop.To)
