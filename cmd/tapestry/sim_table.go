@@ -28,6 +28,10 @@ func simTable(w io.Writer, r report.Report) {
 		row(w, "publish", fmt.Sprintf("%.1f messages, %.0f bytes and %.1f pointers per copy; seen after %.0f ms, gone after %.0f ms",
 			p.MessagesPerObject, p.BytesPerObject, p.PointersPerObject, p.VisibleMs.P50, p.GoneMs.P50))
 	}
+	if j := r.Joins; j.Total+j.Failed > 0 {
+		row(w, "joins", fmt.Sprintf("%d, %d given up, %.2f s (p90 %.2f, p99 %.2f), %.0f bytes each",
+			j.Total, j.Failed, j.Ms.P50/1000, j.Ms.P90/1000, j.Ms.P99/1000, j.BytesMean))
+	}
 	row(w, "traffic", fmt.Sprintf("%.0f bytes and %.1f messages per node and second", r.Traffic.BytesPerNodeS, r.Traffic.MessagesPerNodeS))
 	if d := r.Detector; d.Deaths+d.FalseDeaths+d.WellDeaths+d.FalseSuspicions > 0 {
 		row(w, "deaths", fmt.Sprintf("%d, known after %.1f s (p99 %.1f s); %d false, %d of nodes that do not stall; %d false suspicions",
