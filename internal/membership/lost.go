@@ -152,6 +152,6 @@ func (p *partition) admitted(e env.Env, id idspace.ID) {
 	p.lost.drop(id)
 	p.endLoneliness(e)
 	if now := e.Now(); p.merging(now) && now.Sub(p.met) > p.cfg.Doubt && now.Sub(p.sent) > p.cfg.Doubt/10 {
-		p.ask(e, id, p.m.tables.Self[:]) // he knows this node already
+		p.askPast(e, id) // he knows this node already
 	}
 }

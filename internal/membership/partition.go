@@ -82,6 +82,7 @@ type partition struct {
 	call uint64     // the request on its way
 	sent mono.Time  // when it left
 	near bool       // it went by way of a neighbor
+	past bool       // it goes past this node
 	met  mono.Time  // when a request last came to strangers
 	keen mono.Time  // until when to look for others eagerly
 
@@ -198,7 +199,7 @@ func (p *partition) verdict(e env.Env, v *env.Verdict, use wire.Use) bool {
 		return use == wire.Use_USE_NONE
 	}
 	p.lost.drop(v.Peer)
-	p.ask(e, v.Peer, nil)
+	p.ask(e, v.Peer)
 	if use != wire.Use_USE_NONE {
 		return false
 	}
@@ -207,10 +208,18 @@ func (p *partition) verdict(e env.Env, v *env.Verdict, use wire.Use) bool {
 }
 
 // ask sends the request by way of a node that has just answered.
-func (p *partition) ask(e env.Env, via idspace.ID, excluded []byte) {
-	p.call, p.sent, p.near = e.Rand().Uint64(), e.Now(), p.knows(via)
+func (p *partition) ask(e env.Env, via idspace.ID) { p.send(e, via, p.m.tables.Self, nil) }
+
+// askPast sends it as if this node did not exist.
+func (p *partition) askPast(e env.Env, via idspace.ID) {
+	p.send(e, via, p.m.tables.Self, p.m.tables.Self[:])
+	p.past = true
+}
+
+func (p *partition) send(e env.Env, via, key idspace.ID, excluded []byte) {
+	p.call, p.sent, p.near, p.past = e.Rand().Uint64(), e.Now(), p.knows(via), false
 	p.m.router.RouteVia(e, &wire.Routed{
-		Call: p.call, Key: p.m.tables.Self[:], BodyKind: wire.BodyKind_BODY_SELF_PROBE,
+		Call: p.call, Key: key[:], BodyKind: wire.BodyKind_BODY_SELF_PROBE,
 		Body: wire.Pack(&wire.SelfProbe{Record: p.m.Record(p.m.tables.Self)}), Excluded: excluded,
 	}, via)
 }
@@ -219,33 +228,33 @@ func (p *partition) ask(e env.Env, via idspace.ID, excluded []byte) {
 // to, that says little: he may have got to know this node a moment ago, when it dialed him.
 // Then the others there are asked, as if this node did not exist.
 func (p *partition) home(e env.Env, r *wire.Routed) {
-	if path := wire.IDs(r.Path); r.Call == p.call && len(path) == 2 && len(r.Excluded) == 0 && !p.near {
-		p.ask(e, path[1], p.m.tables.Self[:])
+	if path := wire.IDs(r.Path); r.Call == p.call && len(path) == 2 && !p.past && !p.near {
+		p.askPast(e, path[1])
 	}
 }
 
 // OnHop answers a probe at the node that takes itself for the root, unless that is the
 // node which asks: then it has come home.
 func (p *partition) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verdict {
-	if wire.ID(r.Key) == p.m.tables.Self {
-		p.home(e, r)
-		return routing.Consumed
-	}
 	b, err := wire.Unpack(r.Body, new(wire.SelfProbe))
 	if err != nil {
 		e.Emit(&env.Dropped{Why: "self-probe: " + err.Error(), Peer: at.From})
 		return routing.Continue
 	}
-	if id, err := p.m.note(e, b.Record); err != nil || id != wire.ID(r.Key) {
+	asker, err := p.m.note(e, b.Record)
+	switch path := wire.IDs(r.Path); {
+	case err != nil || len(path) == 0 || asker != path[0]:
 		e.Emit(&env.Dropped{Why: "self-probe: record of another node", Peer: at.From})
 		return routing.Continue
-	}
-	if !at.Root {
+	case asker == p.m.tables.Self:
+		p.home(e, r)
+		return routing.Consumed
+	case !at.Root:
 		return routing.Continue
 	}
-	p.m.router.Answer(e, r, wire.Pack(p.reply(wire.ID(r.Key))), wire.Refusal_REFUSAL_NONE)
-	p.m.book.unbury(wire.ID(r.Key)) // it asks, so the gate may see whether it lives
-	p.m.consider(e, wire.ID(r.Key))
+	p.m.router.Answer(e, r, wire.Pack(p.reply(asker)), wire.Refusal_REFUSAL_NONE)
+	p.m.book.unbury(asker) // it asks, so the gate may see whether it lives
+	p.m.consider(e, asker)
 	return routing.Consumed
 }
 
@@ -284,8 +293,8 @@ func (p *partition) neighborhood(asker idspace.ID) *wire.SelfProbeReply {
 	return reply
 }
 
-// OnReply takes the tables of another root of this node's ID. In the same overlay its
-// neighbors on the ring are this node's too.
+// OnReply takes the tables of another root of this node's ID, or of a neighbor's. In the same
+// overlay its neighbors on the ring are this node's too.
 func (p *partition) OnReply(e env.Env, r *wire.Routed) {
 	if p.call == 0 || r.Call != p.call || r.Refusal != wire.Refusal_REFUSAL_NONE || p.m.phase != Active {
 		return
@@ -297,13 +306,29 @@ func (p *partition) OnReply(e env.Env, r *wire.Routed) {
 		return
 	}
 	if strange := p.strange(b.Leaves); 2*strange > len(b.Leaves) {
+		if p.past && p.askElsewhere(e, wire.IDs(r.Trail)) {
+			return
+		}
 		p.met, p.keen = e.Now(), e.Now().Add(p.cfg.EagerFor)
 		p.meet(e, slices.Concat(b.Leaves, b.Rows))
-		if trail := wire.IDs(r.Trail); len(trail) > 1 {
+		if trail := wire.IDs(r.Trail); len(trail) > 1 && !p.knows(trail[1]) {
 			p.tell(e, trail[1:2]) // it has a link to this node, and is of the other overlay
 		}
 	}
 	p.m.learn(e, slices.Concat(b.Leaves, b.Rows))
+}
+
+// askElsewhere asks the same node for the place of one of this node's neighbors, if it has any:
+// who goes past this node may find the slot empty of which it is the only one, and come to a
+// root far from it on the ring. A root of the neighbor's that is as strange is no such mistake.
+func (p *partition) askElsewhere(e env.Env, trail []idspace.ID) bool {
+	for _, id := range p.m.tables.Leaves.All() {
+		if len(trail) > 1 && id != trail[1] && !p.m.tables.Leaves.Suspected(id) {
+			p.send(e, trail[1], id, nil)
+			return true
+		}
+	}
+	return false
 }
 
 // strange counts the records of nodes that are in no table of this node.

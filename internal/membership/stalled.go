@@ -32,7 +32,7 @@ func (m *Member) OnStalled(e env.Env, _ *env.Stalled) {
 	m.router.Doubt()
 	m.regain(e)
 	if next := m.tables.Leaves.Nearest(1); len(next) > 0 {
-		m.partition.ask(e, next[0], m.tables.Self[:])
+		m.partition.askPast(e, next[0])
 	}
 }
 
