@@ -36,19 +36,27 @@ func (f *failures) add(now mono.Time) {
 
 // rate estimates the failures per second and neighbor among so many watched. All that is
 // remembered counts, with one more now, which makes the rate of a calm overlay sink as
-// time passes; and so do the latest few by themselves, so that the change from calm to
-// churn is not averaged away: the highest of these is the rate.
+// time passes. So that the change from calm to churn is not averaged away, the latest few by
+// themselves make the rate if theirs is clearly higher: the highest of many samples always is
+// somewhat.
 func (f *failures) rate(now mono.Time, watched int) float64 {
 	begin := f.since
 	if len(f.at) == remembered {
 		begin = f.at[0]
 	}
-	highest := perSecond(len(f.at)+1, now.Sub(begin))
+	all := perSecond(len(f.at)+1, now.Sub(begin))
+	highest := all
 	for i := 0; i+fewest(watched) <= len(f.at); i++ {
 		highest = max(highest, perSecond(len(f.at)-i, now.Sub(f.at[i])))
 	}
+	if highest < clearly*all {
+		highest = all
+	}
 	return highest / float64(max(watched, 1))
 }
+
+// clearly is how many times higher the rate of the latest failures must be to count.
+const clearly = 2
 
 // fewest is how many failures in a row make a rate by themselves among so many watched: the
 // highest rate of small samples is far too high, but a node with few neighbors has no large ones.

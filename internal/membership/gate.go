@@ -60,16 +60,30 @@ func (m *Member) consider(e env.Env, id idspace.ID) {
 	m.probe(e, id, use)
 }
 
-// spokenFor reports whether as many are at the gate already as id's slot has room for beside
-// its primary: all but the first would find the place taken. Who is turned away here will
-// be named again.
+// atOnce is how many candidates for an empty slot are at the gate at the same time: one of
+// them may be dead.
+const atOnce = 2
+
+// spokenFor reports whether as many are at the gate already as id's slot has room for: all
+// but the first would find the place taken. Who is turned away here comes to the gate if they
+// turn out dead (see fillSlot), or will be named again. Where this node would be a wrong root
+// requests wait for the gate, and nobody is turned away.
 func (m *Member) spokenFor(id idspace.ID) bool {
-	room := m.tables.Map.Room(id)
-	if room == 0 || m.want(id) != wire.Use_USE_SPARE {
+	want, room := m.want(id), 0
+	switch want {
+	case wire.Use_USE_SOLE:
+		if !m.standsIn(id) {
+			room = atOnce
+		}
+	case wire.Use_USE_SPARE:
+		room = m.tables.Map.Room(id)
+	}
+	if room == 0 {
 		return false
 	}
 	for at, use := range m.gate.probing { // a count has no order
-		if use == wire.Use_USE_SPARE && m.sameSlot(id, at) {
+		rival := use == want || want == wire.Use_USE_SOLE && use > want
+		if rival && m.sameSlot(id, at) {
 			if room--; room == 0 {
 				return true
 			}
@@ -145,6 +159,7 @@ func (m *Member) OnVerdict(e env.Env, v *env.Verdict) {
 	case !v.Alive:
 		m.back(v.Peer)
 		m.book.bury(v.Peer, e.Now().Add(m.cfg.Forgotten))
+		m.fillSlot(e, v.Peer)
 	case v.Refused && m.tables.Map.FillsHole(v.Peer) && m.standsIn(v.Peer):
 		m.book.refuse(e, v.Peer, m.cfg.Refused/urgency)
 	case v.Refused:

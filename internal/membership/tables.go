@@ -221,11 +221,7 @@ func (m *Member) OnDown(e env.Env, d *env.Down) {
 // refill looks for somebody for the slot that gone has left empty: among the nodes it
 // has heard of, and with one question to a neighbor of the same prefix.
 func (m *Member) refill(e env.Env, gone idspace.ID) {
-	for _, p := range slices.Clone(m.book.order) {
-		if p.id != gone && m.tables.Map.FillsHole(p.id) && m.sameSlot(p.id, gone) {
-			m.consider(e, p.id)
-		}
-	}
+	m.fillSlot(e, gone)
 	if m.asked != 0 && e.Now().Sub(m.asked) < m.cfg.LeafPeriod/4 {
 		return
 	}
@@ -233,6 +229,15 @@ func (m *Member) refill(e env.Env, gone idspace.ID) {
 	level := m.tables.Space.CommonPrefix(m.tables.Self, gone)
 	if to, ok := m.randomOf(e, m.tables.Map.Row(level)); ok {
 		m.sendRow(e, to, rowOf{level: level, ask: true})
+	}
+}
+
+// fillSlot considers whoever it has heard of for the slot of one that is dead, if that is empty.
+func (m *Member) fillSlot(e env.Env, dead idspace.ID) {
+	for _, p := range slices.Clone(m.book.order) {
+		if p.id != dead && m.tables.Map.FillsHole(p.id) && m.sameSlot(p.id, dead) {
+			m.consider(e, p.id)
+		}
 	}
 }
 
