@@ -39,14 +39,13 @@ type bar struct {
 }
 
 // barred says whether this node must not answer as root now. Only who looks for its own ID is
-// answered by a node that doubts itself.
+// answered by a node that doubts itself, though never across a slot that may not be empty: it would
+// take the neighbors of a wrong root for strangers.
 func (r *Router) barred(e env.Env, m *wire.Routed) bar {
 	switch {
 	case !r.active:
 		return bar{why: wire.Refusal_REFUSAL_NOT_JOINED}
-	case m.BodyKind == wire.BodyKind_BODY_SELF_PROBE:
-		return bar{}
-	case r.unsure:
+	case r.unsure && m.BodyKind != wire.BodyKind_BODY_SELF_PROBE:
 		return bar{why: wire.Refusal_REFUSAL_UNSURE}
 	case r.guard == nil:
 		return bar{}
