@@ -13,20 +13,36 @@ import (
 // Route begins a request. The caller sets Call, Key, BodyKind, Body and, if it wants,
 // Exact, Excluded, Explain and DeadlineMs; m belongs to the router from now on.
 func (r *Router) Route(e env.Env, m *wire.Routed) {
+	r.begin(m)
+	r.request(e, m, r.tables.Self)
+}
+
+// RouteAround begins a request that was begun before, by another first hop than those of then
+// if there is one that is closer to the key. It returns its first hop, zero if it has none yet.
+func (r *Router) RouteAround(e env.Env, m *wire.Routed, tried []idspace.ID) idspace.ID {
+	usual := r.tables.Next(wire.ID(m.Key), surrogate.Skip{Excluded: wire.IDs(m.Excluded)})
+	hop := r.tables.Next(wire.ID(m.Key), surrogate.Skip{Excluded: wire.IDs(m.Excluded), Tried: tried})
+	if !r.active || hop == usual || hop.Wait || hop.Rule == wire.Rule_RULE_ROOT {
+		r.Route(e, m)
+		return usual.To
+	}
+	r.begin(m)
+	r.forward(e, m, passage{from: r.tables.Self, hop: hop, note: r.note(m, hop)})
+	return hop.To
+}
+
+// begin gives a request the hops and the time that it has.
+func (r *Router) begin(m *wire.Routed) {
 	m.HopsLeft = wire.MaxHops
 	if m.DeadlineMs == 0 {
 		m.DeadlineMs = uint32(r.cfg.Life / time.Millisecond)
 	}
-	r.request(e, m, r.tables.Self)
 }
 
 // RouteVia begins a request at another node, which need not be a neighbor and is dialed if
 // there is no link to it: how a joining node asks its seed.
 func (r *Router) RouteVia(e env.Env, m *wire.Routed, first idspace.ID) {
-	m.HopsLeft = wire.MaxHops
-	if m.DeadlineMs == 0 {
-		m.DeadlineMs = uint32(r.cfg.Life / time.Millisecond)
-	}
+	r.begin(m)
 	r.forward(e, m, passage{from: r.tables.Self, hop: surrogate.Hop{To: first, Rule: wire.Rule_RULE_NONE}, patience: r.cfg.Dial})
 }
 

@@ -81,7 +81,7 @@ func (s *story) Judge(_ env.Env, key idspace.ID, _ []idspace.ID) (routing.Standi
 //	new [inactive]                          the node, a member unless inactive
 //	neighbor DIGITS [rtt=D]                 is in the map, linked
 //	suspect|alive|remove DIGITS             membership changes the map and tells
-//	route KEY call=N [explain]              a request of this node
+//	route KEY call=N [explain] [around=A+B] a request of this node, by another first hop than those
 //	request KEY call=N path=A+B [hops=N] [from=X] one of A that B sends, or X
 //	reply BODY|refuse                       answer the oldest request consumed
 //	returned call=N path=A+B from=X         a reply on its way back
@@ -209,15 +209,29 @@ func (s *story) change(how string, id idspace.ID) {
 	s.router.OnChanged(s.world, c)
 }
 
+// route begins a request, around the first hops that were tried if there are any.
+func (s *story) route(m *wire.Routed, around string) {
+	if around == "" {
+		s.router.Route(s.world, m)
+		return
+	}
+	var tried []idspace.ID
+	for _, name := range strings.Split(around, "+") {
+		tried = append(tried, s.named(name))
+	}
+	s.Line("first hop %s", s.Of(s.router.RouteAround(s.world, m, tried)))
+}
+
 func (s *story) envelope(t *testing.T, d *datadriven.TestData) {
 	var call uint64
-	var path, from, without string
+	var path, from, without, around string
 	hops := 20
 	d.ScanArgs(t, "call", &call)
 	d.MaybeScanArgs(t, "path", &path)
 	d.MaybeScanArgs(t, "from", &from)
 	d.MaybeScanArgs(t, "hops", &hops)
 	d.MaybeScanArgs(t, "without", &without)
+	d.MaybeScanArgs(t, "around", &around)
 	m := &wire.Routed{Call: call, Tx: 1000 + call, BodyKind: wire.BodyKind_BODY_LOCATE, DeadlineMs: 5000, Explain: d.HasArg("explain")}
 	if d.HasArg("join") {
 		m.BodyKind = wire.BodyKind_BODY_JOIN
@@ -235,7 +249,7 @@ func (s *story) envelope(t *testing.T, d *datadriven.TestData) {
 	case "route":
 		key := s.named(d.CmdArgs[0].Key)
 		m.Key = key[:]
-		s.router.Route(s.world, m)
+		s.route(m, around)
 	case "request":
 		key := s.named(d.CmdArgs[0].Key)
 		m.Key, m.HopsLeft = key[:], uint32(hops)

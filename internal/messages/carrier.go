@@ -14,7 +14,7 @@ import (
 
 // Router is what a Carrier asks of routing.
 type Router interface {
-	Route(e env.Env, m *wire.Routed)
+	RouteAround(e env.Env, m *wire.Routed, tried []idspace.ID) (first idspace.ID)
 	Answer(e env.Env, request *wire.Routed, body []byte, why wire.Refusal)
 	Stretched(d time.Duration) time.Duration
 }
@@ -58,7 +58,8 @@ type send struct {
 	to     env.Replica
 	routed mono.Time // when it left
 
-	earlier []attempt // attempts that were repeated, and may be answered yet
+	earlier []attempt    // attempts that were repeated, and may be answered yet
+	firsts  []idspace.ID // the first hops of the attempts towards Key
 }
 
 // attempt is a routed call.

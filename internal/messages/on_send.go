@@ -127,8 +127,8 @@ func (c *Carrier) attemptReplica(e env.Env, s *send, r env.Replica) {
 	c.attempt(e, s, r.Server)
 }
 
-// attempt sends the message towards key. Nothing may be done with s afterwards: it
-// may have ended.
+// attempt sends the message towards key, by another first hop than before: somebody beyond that
+// may hold it up. Nothing may be decided by s afterwards: it may have ended.
 func (c *Carrier) attempt(e env.Env, s *send, key idspace.ID) {
 	s.call = env.Call(e.Rand().Uint64())
 	s.routed = e.Now()
@@ -140,14 +140,21 @@ func (c *Carrier) attempt(e env.Env, s *send, key idspace.ID) {
 	if s.Signed {
 		body.Origin = c.sign(e, s, key)
 	}
-	c.Router.Route(e, &wire.Routed{
+	tried := s.firsts
+	if s.Object {
+		tried = nil // each attempt has another key
+	}
+	first := c.Router.RouteAround(e, &wire.Routed{
 		Call:       uint64(s.call),
 		Key:        key[:],
 		BodyKind:   wire.BodyKind_BODY_MESSAGE,
 		Body:       wire.Pack(body),
 		Exact:      s.Exact || s.Object,
 		DeadlineMs: uint32(max(s.Deadline.Sub(e.Now()), minLeft).Milliseconds()),
-	})
+	}, tried)
+	if !s.Object && !first.IsZero() {
+		s.firsts = append(s.firsts, first)
+	}
 }
 
 func (c *Carrier) sign(e env.Env, s *send, key idspace.ID) *wire.SignedRecord {

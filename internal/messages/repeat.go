@@ -10,7 +10,7 @@ import (
 
 // A message to a bare key that may be delivered more than once is sent again while no
 // answer comes (design §7, end-to-end retry): who took it may have died before it answered,
-// or somebody on the way back. Each attempt is a call of its own, delivered at most once; the
+// or somebody on the way back. It goes by another first hop each time, if there is one. Each attempt is a call of its own, delivered at most once; the
 // first answer to any of them counts.
 
 // repeatAfter is how long the first attempt is waited for. The wait doubles: what is slow

@@ -59,12 +59,19 @@ func (r *Router) Course(key idspace.ID) surrogate.Hop {
 }
 
 // Route begins a request.
-func (r *Router) Route(e env.Env, m *wire.Routed) {
-	n := len(r.begun)
+func (r *Router) Route(e env.Env, m *wire.Routed) { r.RouteAround(e, m, nil) }
+
+// RouteAround begins a request again, though the script has one first hop for each key.
+func (r *Router) RouteAround(e env.Env, m *wire.Routed, tried []idspace.ID) (first idspace.ID) {
+	n, around := len(r.begun), ""
 	r.begun = append(r.begun, m)
 	r.numbers[m.Call] = n
-	r.Env.Line("route #%d %s", n, r.Describe(m))
+	if len(tried) > 0 {
+		around = " around " + r.Env.List(tried)
+	}
+	r.Env.Line("route #%d %s%s", n, r.Describe(m), around)
 	r.hop(e, m, r.Env.Self)
+	return r.Course(wire.ID(m.Key)).To
 }
 
 // RouteVia begins a request at another node.
