@@ -60,7 +60,7 @@ func (r *Router) reply(e env.Env, m *wire.Routed, from idspace.ID) {
 		m = copyOf(m)
 		m.Resent = true
 	}
-	if r.passed[m.Call] {
+	if r.awaits(m.Call) {
 		delete(r.passed, m.Call)
 		r.drained(e)
 	}

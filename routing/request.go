@@ -87,7 +87,7 @@ func (r *Router) request(e env.Env, m *wire.Routed, from idspace.ID) {
 		r.refuse(e, m, from, wire.Refusal_REFUSAL_NO_HANDLER)
 		return
 	}
-	if r.holding && from != r.tables.Self && !r.passed[m.Call] && r.Pending() < r.cfg.Pending {
+	if r.holding && from != r.tables.Self && !r.awaits(m.Call) && r.Pending() < r.cfg.Pending {
 		r.held = append(r.held, visit{m, from})
 		return
 	}
@@ -128,7 +128,7 @@ func (r *Router) request(e env.Env, m *wire.Routed, from idspace.ID) {
 		r.refuse(e, m, from, wire.Refusal_REFUSAL_NO_ROUTE)
 	default:
 		if through && len(r.passed) < r.cfg.Pending {
-			r.passed[m.Call] = true
+			r.passed[m.Call] = r.deadline(e, m)
 		}
 		r.forward(e, out, p)
 	}

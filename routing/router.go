@@ -2,6 +2,7 @@ package routing
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
@@ -74,13 +75,13 @@ type Router struct {
 	tables  *surrogate.Tables
 	links   *links.Table
 	upcalls [wire.BodyKind_BODY_SELF_PROBE + 1]Upcall
-	guard   Guard           // asked before this node answers as root; nil if nobody is
-	active  bool            // a member, so that it may answer as root
-	unsure  bool            // it has lost everybody: it may not
-	proxies []idspace.ID    // members that serve what comes here before that, the best first
-	passed  map[uint64]bool // calls that went to them and are not answered yet
-	holding bool            // nothing more goes to them: this node is a member in a moment
-	held    []visit         // what has come since
+	guard   Guard                // asked before this node answers as root; nil if nobody is
+	active  bool                 // a member, so that it may answer as root
+	unsure  bool                 // it has lost everybody: it may not
+	proxies []idspace.ID         // members that serve what comes here before that, the best first
+	passed  map[uint64]mono.Time // calls that went to them and are not answered yet, and until when they may be
+	holding bool                 // nothing more goes to them: this node is a member in a moment
+	held    []visit              // what has come since
 	lastTx  uint64
 	pending map[uint64]*transit // what waits for an acknowledgement, by transmission
 	late    *calls              // transmissions that were given up, by number
@@ -113,7 +114,7 @@ type transit struct {
 func New(cfg Config, tables *surrogate.Tables, table *links.Table) *Router {
 	return &Router{
 		cfg: cfg, tables: tables, links: table,
-		pending: make(map[uint64]*transit), passed: make(map[uint64]bool), late: newCalls(cfg.Pending),
+		pending: make(map[uint64]*transit), passed: make(map[uint64]mono.Time), late: newCalls(cfg.Pending),
 		calls: newCalls(cfg.Calls), resent: newCalls(cfg.Calls), seen: newCalls(cfg.Calls),
 	}
 }
@@ -130,6 +131,7 @@ type visit struct {
 // OnActivated lets this node answer as root from now on, first of all what it has held.
 func (r *Router) OnActivated(e env.Env) {
 	r.active = true
+	clear(r.passed)
 	r.release(e)
 }
 
@@ -149,15 +151,21 @@ func (r *Router) Hold(e env.Env) {
 }
 
 func (r *Router) drained(e env.Env) {
+	maps.DeleteFunc(r.passed, func(_ uint64, until mono.Time) bool { return until < e.Now() })
 	if r.holding && len(r.passed) == 0 {
 		e.Post(&env.Drained{})
 	}
 }
 
+// awaits reports whether a call was passed on and not answered yet.
+func (r *Router) awaits(call uint64) bool {
+	_, passed := r.passed[call]
+	return passed
+}
+
 func (r *Router) release(e env.Env) {
 	held := r.held
 	r.holding, r.held = false, nil
-	clear(r.passed)
 	for _, v := range held {
 		r.request(e, v.msg, v.from)
 	}
