@@ -65,7 +65,8 @@ type Config struct {
 	Asleep time.Duration
 	// GateProbes is how often a stranger is asked before the gate gives up. If zero, 3.
 	GateProbes int
-	// GateSpacing is the time between those, dialing included. If zero, 1500 ms.
+	// GateSpacing is the longest time between those, dialing included; it is less where all known
+	// nodes are near. If zero, 1500 ms.
 	GateSpacing time.Duration
 }
 

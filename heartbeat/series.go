@@ -1,6 +1,7 @@
 package heartbeat
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
@@ -77,9 +78,29 @@ func (m *Monitor) use(id idspace.ID) wire.Use {
 // patience is how long one beacon of the series waits for its answer.
 func (m *Monitor) patience(id idspace.ID, w *watch) time.Duration {
 	if _, known := m.links.RTT(id); !known && len(w.asks) > 0 {
-		return m.cfg.GateSpacing
+		return m.dialing()
 	}
 	return m.links.Stretched(m.allowed(id))
+}
+
+// enoughKnown is how many round trips must be known to tell how far strangers may be.
+const enoughKnown = 8
+
+// dialing is how long a stranger may take to be dialed and to answer: three round trips to the
+// farther ones of those this node knows. Requests wait while it finds out whether somebody lives
+// without whom it would be a wrong root.
+func (m *Monitor) dialing() time.Duration {
+	var known []time.Duration
+	for _, l := range m.links.All() {
+		if rtt, ok := m.links.RTT(l.ID); ok {
+			known = append(known, rtt)
+		}
+	}
+	if len(known) < enoughKnown {
+		return m.cfg.GateSpacing
+	}
+	slices.Sort(known)
+	return min(max(3*known[len(known)*9/10], m.cfg.GateSpacing/3), m.cfg.GateSpacing)
 }
 
 // allowed is patience with a neighbor for a node that keeps up.
