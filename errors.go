@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/p2p"
@@ -26,7 +27,8 @@ var (
 	ErrClosed = errors.New("node closed")
 	// ErrPayloadTooLarge: the payload is larger than MaxPayload; use OpenStream.
 	ErrPayloadTooLarge = errors.New("payload too large")
-	// ErrBusy: too much is under way, here or at the node asked; try again later.
+	// ErrBusy: too much is under way, here or at the node asked; try again later. A
+	// *BusyError says when, if that is known.
 	ErrBusy = errors.New("busy")
 	// ErrNoHandler: the message reached a node where nobody handles its AppID.
 	ErrNoHandler = errors.New("no handler for the application")
@@ -46,6 +48,19 @@ type HandlerError string
 
 // Error is the handler's text, marked as the other side's.
 func (e HandlerError) Error() string { return "handler: " + string(e) }
+
+// BusyError is ErrBusy by a node that says when to try again: errors.Is(err, ErrBusy) holds.
+type BusyError struct {
+	RetryAfter time.Duration // drawn at random, so that not all who were refused come back at once
+}
+
+// Error says when to try again.
+func (e *BusyError) Error() string {
+	return fmt.Sprintf("%v, try again in %v", ErrBusy, e.RetryAfter.Round(time.Millisecond))
+}
+
+// Unwrap returns ErrBusy.
+func (e *BusyError) Unwrap() error { return ErrBusy }
 
 // OpError says which verb failed, and for what.
 type OpError struct {
@@ -88,13 +103,16 @@ var statusErrors = map[env.Status]error{
 	env.Limit:          ErrLimit,
 }
 
-// statusError is nil for env.OK, else the error that stands for s.
-func statusError(s env.Status) error {
-	if s == env.OK {
+// outcomeError is nil if o is env.OK, else the error that stands for its status.
+func outcomeError(o *env.Outcome) error {
+	if o.Status == env.OK {
 		return nil
 	}
-	if err, ok := statusErrors[s]; ok {
+	if o.Status == env.Busy && o.RetryAfter > 0 {
+		return &BusyError{o.RetryAfter}
+	}
+	if err, ok := statusErrors[o.Status]; ok {
 		return err
 	}
-	return fmt.Errorf("ended with status %v", s)
+	return fmt.Errorf("ended with status %v", o.Status)
 }

@@ -161,7 +161,7 @@ func (n *Node) ended(op string, id ID, run func() (*env.Outcome, error)) (*env.O
 	case errors.Is(err, p2p.ErrClosed):
 		err = ErrClosed
 	case err == nil:
-		err = statusError(out.Status)
+		err = outcomeError(out)
 	}
 	if err != nil {
 		return out, &OpError{Op: op, ID: id, Err: err}

@@ -220,7 +220,11 @@ func (l *Locator) answer(e env.Env, a *ask, status env.Status) {
 		}
 	}
 	if a.For == env.Face {
-		e.Deliver(&env.Outcome{Call: a.Call, Status: status, Replicas: replicas, Notes: notes})
+		o := &env.Outcome{Call: a.Call, Status: status, Replicas: replicas, Notes: notes}
+		if status == env.Busy {
+			o.RetryAfter = l.Router.RetryAfter(e)
+		}
+		e.Deliver(o)
 	} else {
 		e.Post(&env.Located{Call: a.Call, Status: status, Replicas: replicas, Notes: notes})
 	}

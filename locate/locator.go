@@ -15,6 +15,7 @@ import (
 type Router interface {
 	Route(e env.Env, m *wire.Routed)
 	Answer(e env.Env, request *wire.Routed, body []byte, why wire.Refusal)
+	RetryAfter(e env.Env) time.Duration
 }
 
 // Links knows how far away the neighbors are.

@@ -23,6 +23,9 @@ func (r *Router) Answer(e env.Env, request *wire.Routed, body []byte, why wire.R
 		Trail: append(slices.Clone(request.Path), r.tables.Self[:]...), Explain: request.Explain, Notes: request.Notes,
 		Resent: request.Resent,
 	}
+	if why == wire.Refusal_REFUSAL_BUSY {
+		c.reply.RetryAfterMs = uint32(r.RetryAfter(e) / time.Millisecond)
+	}
 	if c.note != nil {
 		if c.note.Rule != wire.Rule_RULE_ROOT {
 			c.note.Rule = wire.Rule_RULE_POINTER
@@ -32,6 +35,13 @@ func (r *Router) Answer(e env.Env, request *wire.Routed, body []byte, why wire.R
 	}
 	r.sendBack(e, c.reply, request)
 }
+
+// pause is the mean time after which whoever was refused as busy may try again.
+const pause = time.Second
+
+// RetryAfter draws when to try again what this node has no room for: those who were refused
+// together should not come back together, nor soon to a node that is slow.
+func (r *Router) RetryAfter(e env.Env) time.Duration { return env.Jitter(e, r.Stretched(pause)) }
 
 // again answers a duplicate of a call that was consumed here, if it has been answered.
 func (r *Router) again(e env.Env, duplicate *wire.Routed, c *call) {

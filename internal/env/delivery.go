@@ -77,6 +77,8 @@ type Outcome struct {
 	Error    string            // send: the handler's own error
 	Notes    [][]*wire.HopNote // explain: one list of hops per root
 	Spread   Spread            // multicast
+
+	RetryAfter time.Duration // if Status is Busy: when to try again, 0 if that is not known
 }
 
 // Spread is how far a multicast has come.

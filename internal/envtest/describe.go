@@ -126,6 +126,9 @@ func (e *Env) describeOutcome(o *env.Outcome) string {
 	if o.Error != "" {
 		fmt.Fprintf(&b, " error=%q", o.Error)
 	}
+	if o.RetryAfter > 0 {
+		fmt.Fprintf(&b, " again=%v", o.RetryAfter)
+	}
 	return b.String() + e.notes(o.Notes)
 }
 

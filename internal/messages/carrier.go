@@ -17,6 +17,7 @@ type Router interface {
 	RouteAround(e env.Env, m *wire.Routed, tried []idspace.ID) (first idspace.ID)
 	Answer(e env.Env, request *wire.Routed, body []byte, why wire.Refusal)
 	Stretched(d time.Duration) time.Duration
+	RetryAfter(e env.Env) time.Duration
 }
 
 // Deps are the rooms below that a Carrier uses.
@@ -53,6 +54,8 @@ type send struct {
 	tried    []idspace.ID
 	rounds   int          // locates begun
 	last     wire.Refusal // of the last attempt
+
+	retryAfter time.Duration // what the last who was busy has said
 
 	call   env.Call // of the attempt under way, zero if none is
 	to     env.Replica

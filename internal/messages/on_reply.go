@@ -1,10 +1,15 @@
 package messages
 
 import (
+	"time"
+
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
+
+// mostPause bounds what a peer can make a caller wait.
+const mostPause = time.Minute
 
 // OnReply takes the application's reply, or a refusal, upon which the next server is
 // tried.
@@ -14,6 +19,7 @@ func (c *Carrier) OnReply(e env.Env, r *wire.Routed) {
 		return // too late: the caller was told
 	}
 	if r.Refusal != wire.Refusal_REFUSAL_NONE {
+		s.retryAfter = min(time.Duration(r.RetryAfterMs)*time.Millisecond, mostPause)
 		if c.repealed(s, env.Call(r.Call), r.Refusal) {
 			return
 		}

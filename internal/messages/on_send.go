@@ -26,6 +26,7 @@ func (c *Carrier) OnSend(e env.Env, m *env.SendRequest) {
 		c.deliver(e, s, env.TooLarge)
 		return
 	case len(c.sends) >= c.cfg.Sends || c.sends[m.Call] != nil:
+		s.retryAfter = c.Router.RetryAfter(e)
 		c.deliver(e, s, env.Busy)
 		return
 	}
@@ -204,5 +205,9 @@ func (c *Carrier) forget(e env.Env, s *send) {
 }
 
 func (c *Carrier) deliver(e env.Env, s *send, status env.Status) {
-	e.Deliver(&env.Outcome{Call: s.Call, Status: status, Replica: s.to})
+	o := &env.Outcome{Call: s.Call, Status: status, Replica: s.to}
+	if status == env.Busy {
+		o.RetryAfter = s.retryAfter
+	}
+	e.Deliver(o)
 }

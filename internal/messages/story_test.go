@@ -21,7 +21,7 @@ import (
 //
 //	send CALL KEY [object] [exact] [signed] [repeat] [payload=hi] [size=N] [deadline=5s]     cancel CALL
 //	located CALL [status=absent] [SERVER=10ms …]
-//	reply KEY by=NODE [payload=yes] [error=…] [refused=stale] [garbage]     lost KEY why=no-route
+//	reply KEY by=NODE [payload=yes] [error=…] [refused=stale [again=1s]] [garbage]     lost KEY why=no-route
 //	arrive LABEL KEY [guid=OBJECT] [exact] [payload=hi] [signed[=wrong]] [deadline=5s] [from=NODE] [garbage]
 //	handled TICKET [payload=yes] [size=N] [error=…] [refused=no-handler]
 //	serve OBJECT          hop KEY=NODE … | hop all=NODE          stop, pass: what Forward says
@@ -137,6 +137,9 @@ func (s *story) reply(d *datadriven.TestData) {
 	m := &wire.Routed{}
 	if why := arg(d, "refused", ""); why != "" {
 		m.Refusal = s.refusal(why)
+	}
+	if d.HasArg("again") {
+		m.RetryAfterMs = uint32(s.duration(arg(d, "again", "")).Milliseconds())
 	}
 	m.Body = wire.Pack(&wire.AppReply{Payload: []byte(arg(d, "payload", "yes")), Error: arg(d, "error", "")})
 	if d.HasArg("garbage") {

@@ -25,6 +25,7 @@ type Links interface {
 // Router knows whether this node is a member yet.
 type Router interface {
 	Active() bool
+	RetryAfter(e env.Env) time.Duration
 }
 
 // Deps are the rooms below that a Caster uses.

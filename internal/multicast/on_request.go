@@ -34,7 +34,7 @@ func (c *Caster) OnRequest(e env.Env, r *env.MulticastRequest) {
 		s.deadline = min(s.deadline, r.Deadline)
 	}
 	if !c.take(s) {
-		e.Deliver(&env.Outcome{Call: r.Call, Status: env.Busy})
+		e.Deliver(&env.Outcome{Call: r.Call, Status: env.Busy, RetryAfter: c.Router.RetryAfter(e)})
 		return
 	}
 	c.begin(e, s)

@@ -26,6 +26,7 @@ type story struct {
 }
 
 func (s *story) Active() bool                     { return s.member }
+func (s *story) RetryAfter(env.Env) time.Duration { return time.Second }
 func (s *story) Timeout(idspace.ID) time.Duration { return 100 * time.Millisecond }
 
 func (s *story) Send(to idspace.ID, m wire.Message) {

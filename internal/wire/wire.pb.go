@@ -2296,7 +2296,9 @@ type Routed struct {
 	// Requests: sum of the round-trip times of the links passed so far.
 	SpentUs uint64 `protobuf:"varint,16,opt,name=spent_us,json=spentUs,proto3" json:"spent_us,omitempty"`
 	// A copy of this call was sent before and not acknowledged: a refusal does not prove that nothing was delivered.
-	Resent        bool `protobuf:"varint,17,opt,name=resent,proto3" json:"resent,omitempty"`
+	Resent bool `protobuf:"varint,17,opt,name=resent,proto3" json:"resent,omitempty"`
+	// Replies that refuse as busy: in how many milliseconds to try again.
+	RetryAfterMs  uint32 `protobuf:"varint,18,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2448,6 +2450,13 @@ func (x *Routed) GetResent() bool {
 		return x.Resent
 	}
 	return false
+}
+
+func (x *Routed) GetRetryAfterMs() uint32 {
+	if x != nil {
+		return x.RetryAfterMs
+	}
+	return 0
 }
 
 type Ack struct {
@@ -3486,7 +3495,7 @@ const file_wire_proto_rawDesc = "" +
 	"\x06target\x18\x02 \x01(\fR\x06target\"T\n" +
 	"\vIndirectAck\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x06R\x03seq\x123\n" +
-	"\afinding\x18\x02 \x01(\x0e2\x19.tapestry.wire.v1.FindingR\afinding\"\xee\x03\n" +
+	"\afinding\x18\x02 \x01(\x0e2\x19.tapestry.wire.v1.FindingR\afinding\"\x94\x04\n" +
 	"\x06Routed\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\x06R\x04call\x12\x0e\n" +
 	"\x02tx\x18\x02 \x01(\x06R\x02tx\x12\x10\n" +
@@ -3506,7 +3515,8 @@ const file_wire_proto_rawDesc = "" +
 	"\x05trail\x18\x0e \x01(\fR\x05trail\x123\n" +
 	"\arefusal\x18\x0f \x01(\x0e2\x19.tapestry.wire.v1.RefusalR\arefusal\x12\x19\n" +
 	"\bspent_us\x18\x10 \x01(\x04R\aspentUs\x12\x16\n" +
-	"\x06resent\x18\x11 \x01(\bR\x06resent\"\x15\n" +
+	"\x06resent\x18\x11 \x01(\bR\x06resent\x12$\n" +
+	"\x0eretry_after_ms\x18\x12 \x01(\rR\fretryAfterMs\"\x15\n" +
 	"\x03Ack\x12\x0e\n" +
 	"\x02tx\x18\x01 \x01(\x06R\x02tx\"\xc1\x01\n" +
 	"\aHopNote\x12\x12\n" +

@@ -136,6 +136,18 @@ func TestErrorsKeepTheirCodeAcrossTheSocket(t *testing.T) {
 	}
 }
 
+func TestABusyDaemonSaysWhenToTryAgain(t *testing.T) {
+	api := &fake{fail: &tapestry.OpError{Op: "locate", Err: &tapestry.BusyError{RetryAfter: 1200 * time.Millisecond}}}
+	w := httptest.NewRecorder()
+	control.Serve(api).ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/v1/locate", strings.NewReader("{}")))
+	if got := w.Header().Get("Retry-After"); w.Code != http.StatusServiceUnavailable || got != "2" {
+		t.Errorf("status %d, Retry-After %q: want 503, 2 (seconds)", w.Code, got)
+	}
+	if !strings.Contains(w.Body.String(), "try again in 1.2s") {
+		t.Errorf("it says %s", w.Body)
+	}
+}
+
 func TestADaemonThatIsNotThereHasACodeOfItsOwn(t *testing.T) {
 	c := control.NewClient(filepath.Join(t.TempDir(), "none"), 0)
 	if _, err := c.Status(t.Context(), control.StatusRequest{}); control.CodeOf(err) != control.NoDaemon {

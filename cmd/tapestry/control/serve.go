@@ -3,9 +3,12 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/tapestry-dolr/tapestry"
@@ -112,6 +115,10 @@ type refusal struct {
 
 func refuse(w http.ResponseWriter, err error) {
 	code := CodeOf(err)
+	var busy *tapestry.BusyError
+	if errors.As(err, &busy) {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(busy.RetryAfter.Seconds()))))
+	}
 	answer(w, code.status(), refusal{Error{code, err.Error()}})
 }
 

@@ -37,6 +37,9 @@ type Router struct {
 // Stretched is for a node that keeps up.
 func (r *Router) Stretched(d time.Duration) time.Duration { return d }
 
+// RetryAfter is what a router says that is busy.
+func (r *Router) RetryAfter(env.Env) time.Duration { return time.Second }
+
 // New returns a router that is the root of every key.
 func New(e *envtest.Env) *Router {
 	return &Router{
