@@ -147,6 +147,7 @@ type watch struct {
 	seq    uint64    // of the beacon that waits for its acknowledgement, 0 if none does
 	sent   mono.Time // when it left
 	tries  int       // beacons sent in this series
+	since  mono.Time // when it began
 	first  beaten    // the first of them: a late answer proves life as well
 	closed bool      // the connection has gone: probing has to dial
 	asks   []env.Probe

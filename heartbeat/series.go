@@ -47,6 +47,9 @@ func (m *Monitor) pace(l *links.Link) time.Duration {
 
 // try sends the next beacon of id's series and sets the time by which it must be answered.
 func (m *Monitor) try(e env.Env, id idspace.ID, w *watch) {
+	if w.seq == 0 {
+		w.since = e.Now()
+	}
 	w.seq = e.Rand().Uint64() | 1
 	w.sent = e.Now()
 	if w.tries++; w.tries == 1 {
@@ -172,7 +175,10 @@ func (m *Monitor) clear(e env.Env, id idspace.ID) {
 func (m *Monitor) dead(e env.Env, id idspace.ID, how env.Down) {
 	w := m.watches.Of(id)
 	known := false
-	if l := m.links.Link(id); l != nil {
+	found := how.Why == env.Dead || how.Why == env.CutOff // by this node, not said by the other
+	if l := m.links.Link(id); l != nil && found && calls(l, w) {
+		l.Asked = wire.Use_USE_NONE
+	} else if l != nil {
 		known = (l.Mine | l.Theirs) != wire.Use_USE_NONE
 		watched := l.Mine != wire.Use_USE_NONE
 		m.drop(e, id)
@@ -196,6 +202,13 @@ func (m *Monitor) dead(e env.Env, id idspace.ID, how env.Down) {
 	m.tellAll(e, w, finding)
 	m.verdict(e, id, w, env.Verdict{By: how.By})
 	m.rest(e, id)
+}
+
+// calls reports whether a candidate that did not answer at the gate points at this node and has
+// been heard meanwhile: packets pass in one direction only. It is not dead, and was no neighbor
+// before: nothing has changed.
+func calls(l *links.Link, w *watch) bool {
+	return w != nil && len(w.asks) > 0 && l.Mine == wire.Use_USE_NONE && l.Theirs != wire.Use_USE_NONE && !l.Heard.Before(w.since)
 }
 
 // bury takes the death of a neighbor into account.

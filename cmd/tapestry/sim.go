@@ -74,6 +74,7 @@ func (s *simulation) flags(f *pflag.FlagSet) {
 	f.DurationVar(&c.SessionMedian, "session-median", 0, "of all nodes' sessions, which are exponential; 0: nobody comes or goes")
 	f.StringVar(&c.ChurnTrace, "churn-trace", "", "`FILE` of measured sessions, of whose nodes the first --nodes take part")
 	f.Float64Var(&c.ChurnSpeedup, "churn-speedup", c.ChurnSpeedup, "how much faster than measured they come and go")
+	f.Var(&c.OneWay, "one-way", "a share of the pairs loses all that goes in one direction, for a while (may be repeated)")
 	f.DurationVar(&c.JoinEvery, "join-every", c.JoinEvery, "one new node joins every so often")
 	f.DurationVar(&c.LeaveEvery, "leave-every", c.LeaveEvery, "one node takes its leave every so often, until one is left")
 	f.Var(&c.Kill, "kill", "a share of the nodes crashes at once (may be repeated)")

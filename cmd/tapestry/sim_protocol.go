@@ -39,8 +39,8 @@ func validScenario(cfg sim.Config) error {
 	if err := knownProtocol("protocol", cfg.Protocol); err != nil {
 		return err
 	}
-	if cfg.Protocol != ours && (cfg.Reorder > 0 || cfg.Duplicate > 0) {
-		return fmt.Errorf("--reorder and --duplicate: the network under the models, %s among them, does neither", cfg.Protocol)
+	if cfg.Protocol != ours && (cfg.Reorder > 0 || cfg.Duplicate > 0 || len(cfg.OneWay) > 0) {
+		return fmt.Errorf("--reorder, --duplicate and --one-way: the network under the models, %s among them, does none of these", cfg.Protocol)
 	}
 	cfg.Protocol = ours // what sim.Config demands; the rest is the same for the models
 	return cfg.Validate()

@@ -34,8 +34,8 @@ func simTable(w io.Writer, r report.Report) {
 	}
 	row(w, "traffic", fmt.Sprintf("%.0f bytes and %.1f messages per node and second", r.Traffic.BytesPerNodeS, r.Traffic.MessagesPerNodeS))
 	if d := r.Detector; d.Deaths+d.FalseDeaths+d.WellDeaths+d.FalseSuspicions > 0 {
-		row(w, "deaths", fmt.Sprintf("%d, known after %.1f s (p99 %.1f s); %d false, %d of nodes that do not stall; %d false suspicions",
-			d.Deaths, d.DetectionS.P50, d.DetectionS.P99, d.FalseDeaths, d.WellDeaths, d.FalseSuspicions))
+		row(w, "deaths", fmt.Sprintf("%d, known after %.1f s (p99 %.1f s); %d false, %d of nodes that do not stall; %d false suspicions, %s",
+			d.Deaths, d.DetectionS.P50, d.DetectionS.P99, d.FalseDeaths, d.WellDeaths, d.FalseSuspicions, count(d.Flaps, "flap")))
 	}
 	row(w, "state", fmt.Sprintf("%.0f links (p99 %.0f, most %d), %.0f bytes of heap per node",
 		r.State.LinksMean, r.State.LinksP99, r.State.LinksMax, r.State.HeapBytesPerNode))

@@ -33,6 +33,9 @@ func (r *run) disturb() {
 	for _, p := range r.cfg.Partition {
 		r.partition(p)
 	}
+	for _, p := range r.cfg.OneWay {
+		r.loseOneWay(p)
+	}
 	if r.cfg.LeaveEvery > 0 {
 		r.world.After(r.cfg.LeaveEvery, r.leaveOneByOne)
 	}
@@ -168,6 +171,16 @@ func (r *run) partition(p Span) {
 		r.people.changed, r.people.healed = r.world.Now(), r.world.Now()
 		r.parted = false
 	})
+}
+
+// loseOneWay has links of a share of the pairs lose all that goes in one direction, for a time.
+func (r *run) loseOneWay(p Span) {
+	for at, share := range map[time.Duration]float64{p.From: p.Share, p.To: 0} { // in any order
+		r.world.After(r.cfg.Warmup+at, func() {
+			r.world.LoseOneWay(share)
+			r.people.changed = r.world.Now()
+		})
+	}
 }
 
 // stalls lets a share of the nodes stop again and again.

@@ -42,6 +42,7 @@ type Config struct {
 	Kill, Join    Moments
 	Leave         Moments
 	Partition     Spans
+	OneWay        Spans         // a share of the pairs loses what goes in one direction
 	JoinEvery     time.Duration // a new node joins every so often, 0: none does
 	LeaveEvery    time.Duration // a node takes its leave every so often, until one is left
 

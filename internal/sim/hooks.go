@@ -68,14 +68,19 @@ func (r *run) forwarded(ev *env.Forwarded) {
 
 // judgement compares what a node believes of a neighbor with what is true.
 func (r *run) judgement(h *world.Host, ev *env.NeighborChanged) {
-	if ev.State != env.NeighborDead && ev.State != env.NeighborSuspected {
+	dropped := ev.State == env.NeighborDead || ev.State == env.NeighborCutOff
+	if !dropped && ev.State != env.NeighborSuspected {
 		return
 	}
 	peer := r.world.Host(ev.Peer)
 	if peer == nil {
 		return
 	}
+	if dropped && !peer.Down() {
+		r.flapped(h, peer)
+	}
 	switch {
+	case ev.State == env.NeighborCutOff:
 	case peer.Down() && ev.State == env.NeighborDead:
 		if !peer.Died().Before(r.began) { // else it is a death of the warm-up
 			r.stats.detection.add(r.world.Now().Sub(peer.Died()).Seconds())
@@ -92,6 +97,18 @@ func (r *run) judgement(h *world.Host, ev *env.NeighborChanged) {
 	case r.toBlame(h, peer):
 		r.stats.falseSuspicions++
 	}
+}
+
+// flapSpan is how long a neighbor that was dropped and came back should stay, if only a link is bad.
+const flapSpan = time.Minute
+
+// flapped counts how often a node drops a neighbor that lives, and has taken it back, too soon.
+func (r *run) flapped(h, peer *world.Host) {
+	pair, now := [2]int{h.Number(), peer.Number()}, r.world.Now()
+	if last, known := r.dropped[pair]; known && now.Sub(last) < flapSpan && r.loading {
+		r.stats.flaps++
+	}
+	r.dropped[pair] = now
 }
 
 // toBlame reports whether the detector ought not to have judged as it did: neither side

@@ -37,9 +37,10 @@ type run struct {
 
 	loading bool // new requests and newcomers come
 	parted  bool
-	began   mono.Time // when the measured part begins; known when the warm-up does
-	stats   *stats    // of what is asked now; a request keeps those under which it began
-	kinds   traffic   // since the beginning
+	dropped map[[2]int]mono.Time // when a host last dropped a living other one, by their numbers
+	began   mono.Time            // when the measured part begins; known when the warm-up does
+	stats   *stats               // of what is asked now; a request keeps those under which it began
+	kinds   traffic              // since the beginning
 	// What the network had counted at both ends of the measured part.
 	measured       traffic
 	packets, bytes uint64
@@ -62,7 +63,7 @@ func Run(cfg Config) (report.Report, error) {
 // prepare reads the files that the scenario names and builds an empty network.
 func prepare(cfg Config) (*run, error) {
 	r := &run{
-		cfg: cfg, operations: make(map[env.Call]operation), routes: make(map[env.Call]*search),
+		cfg: cfg, operations: make(map[env.Call]operation), routes: make(map[env.Call]*search), dropped: make(map[[2]int]mono.Time),
 		byTrace: make(map[int]*member), stats: newStats(cfg.Duration),
 	}
 	places := 2*cfg.Nodes + 64

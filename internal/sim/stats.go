@@ -45,8 +45,10 @@ type stats struct {
 	from                    traffic // when the measured part began
 
 	deaths, falseDeaths, falseSuspicions int
-	wellDeaths                           int // false ones of nodes that do not stall
-	detection                            samples
+
+	flaps      int
+	wellDeaths int // false ones of nodes that do not stall
+	detection  samples
 
 	joins   joins
 	windows []window
@@ -99,6 +101,7 @@ func (r *run) report() report.Report {
 	}
 	out.Detector = report.Detector{
 		Deaths: s.deaths, DetectionS: s.detection.ends(), FalseDeaths: s.falseDeaths, WellDeaths: s.wellDeaths, FalseSuspicions: s.falseSuspicions,
+		Flaps: s.flaps,
 	}
 	out.Timeline = r.timeline()
 	out.Publish = r.publishReport()

@@ -149,6 +149,7 @@ type Detector struct {
 	FalseDeaths     int  `json:"false_deaths"`         // where neither side stalls
 	WellDeaths      int  `json:"false_deaths_of_well"` // of nodes that do not stall, whoever took them for dead
 	FalseSuspicions int  `json:"false_suspicions"`
+	Flaps           int  `json:"flaps"` // a node dropped a living neighbor twice within a minute
 }
 
 // State is what a node keeps.

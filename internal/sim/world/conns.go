@@ -127,7 +127,7 @@ func (h *Host) SendDial(to idspace.ID, m wire.Message) {
 	}
 	c := &conn{peer: peer, queued: &[]wire.Message{m}}
 	h.conns.set(c)
-	if peer == h || peer.down || !w.reachable(h, peer) {
+	if peer == h || peer.down || !w.Reachable(h, peer) {
 		w.After(dialTimeout, func() { h.unreachable(to, c) })
 		return
 	}
@@ -148,7 +148,7 @@ func (h *Host) dialed(to idspace.ID, c *conn) {
 	switch {
 	case h.down || h.conns.of(to) != c || c.open:
 		return
-	case c.peer.down || !h.world.reachable(h, c.peer):
+	case c.peer.down || !h.world.Reachable(h, c.peer):
 		h.unreachable(to, c)
 		return
 	}
@@ -241,23 +241,39 @@ func (h *Host) idle(c *conn) {
 }
 
 // Reachable reports whether two hosts could talk.
-func (w *World) Reachable(a, b *Host) bool { return w.reachable(a, b) }
+func (w *World) Reachable(a, b *Host) bool { return w.passes(a, b) && w.passes(b, a) }
 
-// reachable reports whether packets pass between two hosts. The first place is one that
+// passes reports whether packets pass from one host to another. The first place is one that
 // everybody reaches: an overlay has to begin somewhere.
-func (w *World) reachable(a, b *Host) bool {
-	if w.side(a) != w.side(b) {
+func (w *World) passes(from, to *Host) bool {
+	switch {
+	case w.side(from) != w.side(to):
 		return false
-	}
-	if w.cfg.Nontransitive == 0 || a.place == 0 || b.place == 0 {
+	case from.place == 0 || to.place == 0:
 		return true
 	}
-	low, high := uint64(min(a.place, b.place)), uint64(max(a.place, b.place))
-	x := (w.cfg.Seed ^ low<<32 ^ high) * 0x9e3779b97f4a7c15
+	low, high := uint64(min(from.place, to.place)), uint64(max(from.place, to.place))
+	if w.cfg.Nontransitive > 0 && w.drawn(low<<32^high) < w.cfg.Nontransitive {
+		return false
+	}
+	if w.oneWayLost > 0 {
+		pair := w.drawn(^(low<<32 ^ high))
+		return pair >= w.oneWayLost || (pair < w.oneWayLost/2) == (from.place < to.place)
+	}
+	return true
+}
+
+// drawn is the number from 0 to below 1 that the seed has for x.
+func (w *World) drawn(x uint64) float64 {
+	x = (w.cfg.Seed ^ x) * 0x9e3779b97f4a7c15
 	x ^= x >> 32
 	x *= 0xff51afd7ed558ccd
-	return float64(x>>11)/(1<<53) >= w.cfg.Nontransitive
+	return float64(x>>11) / (1 << 53)
 }
+
+// LoseOneWay has a share of the pairs of hosts lose, from now on, whatever goes from one of the two to
+// the other. Their connections stay open, but none can be opened.
+func (w *World) LoseOneWay(share float64) { w.oneWayLost = share }
 
 // side is where a host is while the net is cut: who came since is with the many.
 func (w *World) side(h *Host) uint8 {

@@ -126,7 +126,7 @@ func (w *World) transmit(c *conn, number int32) {
 	w.totals.Packets++
 	w.totals.Bytes += uint64(p.size)
 	leaves, ok := w.depart(p)
-	if !ok || !w.reachable(p.from, p.to) {
+	if !ok || !w.passes(p.from, p.to) {
 		w.totals.Lost++
 		w.drop(number)
 		return

@@ -113,10 +113,12 @@ type World struct {
 	actions   []func()
 	freeAct   []int32
 
-	cut    []uint8 // side of each place while the network is partitioned, nil if it is not
-	events uint64
-	hash   uint64
-	totals Totals
+	cut []uint8 // side of each place while the network is partitioned, nil if it is not
+
+	oneWayLost float64 // see LoseOneWay
+	events     uint64
+	hash       uint64
+	totals     Totals
 }
 
 // Totals count since the beginning.
