@@ -81,6 +81,7 @@ func (r *run) judgement(h *world.Host, ev *env.NeighborChanged) {
 	}
 	switch {
 	case ev.State == env.NeighborCutOff:
+		r.people.disturb(of(h), of(peer))
 	case peer.Down() && ev.State == env.NeighborDead:
 		if !peer.Died().Before(r.began) { // else it is a death of the warm-up
 			r.stats.detection.add(r.world.Now().Sub(peer.Died()).Seconds())
