@@ -83,8 +83,11 @@ type partition struct {
 	sent mono.Time  // when it left
 	near bool       // it went by way of a neighbor
 	past bool       // it goes past this node
-	met  mono.Time  // when a request last came to strangers
-	keen mono.Time  // until when to look for others eagerly
+
+	doubted []*wire.SignedRecord // strangers whom askElsewhere asks about, see there
+
+	met  mono.Time // when a request last came to strangers
+	keen mono.Time // until when to look for others eagerly
 
 	lonely bool     // this node has lost everybody
 	doubt  doubting // of what is absent
@@ -217,7 +220,7 @@ func (p *partition) askPast(e env.Env, via idspace.ID) {
 }
 
 func (p *partition) send(e env.Env, via, key idspace.ID, excluded []byte) {
-	p.call, p.sent, p.near, p.past = e.Rand().Uint64(), e.Now(), p.knows(via), false
+	p.call, p.sent, p.near, p.past, p.doubted = e.Rand().Uint64(), e.Now(), p.knows(via), false, nil
 	p.m.router.RouteVia(e, &wire.Routed{
 		Call: p.call, Key: key[:], BodyKind: wire.BodyKind_BODY_SELF_PROBE,
 		Body: wire.Pack(&wire.SelfProbe{Record: p.m.Record(p.m.tables.Self)}), Excluded: excluded,
@@ -228,7 +231,13 @@ func (p *partition) send(e env.Env, via, key idspace.ID, excluded []byte) {
 // to, that says little: he may have got to know this node a moment ago, when it dialed him.
 // Then the others there are asked, as if this node did not exist.
 func (p *partition) home(e env.Env, r *wire.Routed) {
-	if path := wire.IDs(r.Path); r.Call == p.call && len(path) == 2 && !p.past && !p.near {
+	path := wire.IDs(r.Path)
+	switch {
+	case r.Call != p.call:
+	case wire.ID(r.Key) != p.m.tables.Self:
+		p.call = 0
+		p.believe(e, p.doubted, path) // who looks for a neighbor here knows none of them
+	case len(path) == 2 && !p.past && !p.near:
 		p.askPast(e, path[1])
 	}
 }
@@ -305,22 +314,31 @@ func (p *partition) OnReply(e env.Env, r *wire.Routed) {
 		e.Emit(&env.Dropped{Why: "self-probe reply: " + err.Error()})
 		return
 	}
-	if strange := p.strange(b.Leaves); 2*strange > len(b.Leaves) {
-		if p.past && p.askElsewhere(e, wire.IDs(r.Trail)) {
-			return
-		}
-		p.met, p.keen = e.Now(), e.Now().Add(p.cfg.EagerFor)
-		p.meet(e, slices.Concat(b.Leaves, b.Rows))
-		if trail := wire.IDs(r.Trail); len(trail) > 1 && !p.knows(trail[1]) {
-			p.tell(e, trail[1:2]) // it has a link to this node, and is of the other overlay
-		}
+	records, trail := slices.Concat(b.Leaves, b.Rows), wire.IDs(r.Trail)
+	switch {
+	case 2*p.strange(b.Leaves) <= len(b.Leaves):
+		p.m.learn(e, records)
+	case p.past && p.askElsewhere(e, trail):
+		p.doubted = records
+	default:
+		p.believe(e, records, trail)
 	}
-	p.m.learn(e, slices.Concat(b.Leaves, b.Rows))
+}
+
+// believe takes records for those of strangers. The way to them, after this node, begins with one.
+func (p *partition) believe(e env.Env, records []*wire.SignedRecord, way []idspace.ID) {
+	p.met, p.keen, p.doubted = e.Now(), e.Now().Add(p.cfg.EagerFor), nil
+	p.meet(e, records)
+	if len(way) > 1 && !p.knows(way[1]) {
+		p.tell(e, way[1:2]) // it has a link to this node
+	}
+	p.m.learn(e, records)
 }
 
 // askElsewhere asks the same node for the place of one of this node's neighbors, if it has any:
 // who goes past this node may find the slot empty of which it is the only one, and come to a
-// root far from it on the ring. A root of the neighbor's that is as strange is no such mistake.
+// root far from it on the ring. A root of the neighbor's that is as strange is no such mistake;
+// nor is it one if the request comes by this node, which may be known there since it dialed.
 func (p *partition) askElsewhere(e env.Env, trail []idspace.ID) bool {
 	for _, id := range p.m.tables.Leaves.All() {
 		if len(trail) > 1 && id != trail[1] && !p.m.tables.Leaves.Suspected(id) {

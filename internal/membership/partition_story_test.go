@@ -18,7 +18,8 @@ import (
 //	known NAMES                   they open links, point here and pass the gate
 //	seeds NAMES                   the world has found these
 //	answered NAME leaves=NAMES [rows=NAMES]   NAME is root of this node's ID elsewhere
-//	came NAME from=NAMES          a self-probe of NAME, whose root this node is; NAME me: its own
+//	came NAME from=NAMES [key=NAME]   a self-probe of NAME, whose root this node is; NAME me: its own,
+//	                              which may be for the place of a neighbor
 //	strangers NAME DURATION       NAME says that strangers are there
 //	refused by=NAMES              none of those whom the join has come to is a member
 //	root NAME                     what becomes of a locate of which this node is the root
@@ -118,7 +119,9 @@ func (s *story) answered(d *datadriven.TestData, name string) {
 func (s *story) came(t *testing.T, d *datadriven.TestData, name string) {
 	from := ""
 	d.ScanArgs(t, "from", &from)
-	id, call := s.ID(name), uint64(77)
+	key := name
+	d.MaybeScanArgs(t, "key", &key)
+	id, call := s.ID(key), uint64(77)
 	if name == "me" {
 		call = s.probeCall
 	}
