@@ -57,21 +57,12 @@ func (m *Monitor) helpers(id idspace.ID) (ids []idspace.ID) {
 		return l.ID == id || l.Suspect || l.Mutual() == wire.Use_USE_NONE
 	})
 	slices.SortStableFunc(able, func(a, b *links.Link) int {
-		return idspace.Compare(apart(a.ID, id), apart(b.ID, id))
+		return idspace.Compare(idspace.Apart(a.ID, id), idspace.Apart(b.ID, id))
 	})
 	for _, l := range able[:min(len(able), m.cfg.Helpers)] {
 		ids = append(ids, l.ID)
 	}
 	return ids
-}
-
-// apart is how far two nodes are from each other on the ring.
-func apart(a, b idspace.ID) idspace.ID {
-	there, back := idspace.Clockwise(a, b), idspace.Clockwise(b, a)
-	if idspace.Compare(back, there) < 0 {
-		return back
-	}
-	return there
 }
 
 // detour is how much longer the last beacon of a series waits, for the word of those who were

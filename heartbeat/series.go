@@ -90,8 +90,8 @@ func (m *Monitor) patience(id idspace.ID, w *watch) time.Duration {
 const enoughKnown = 8
 
 // dialing is how long a stranger may take to be dialed and to answer: three round trips to the
-// farther ones of those this node knows. Requests wait while it finds out whether somebody lives
-// without whom it would be a wrong root.
+// farther ones of those this node knows, longer if it is slow itself. Requests wait while it finds
+// out whether somebody lives without whom it would be a wrong root.
 func (m *Monitor) dialing() time.Duration {
 	var known []time.Duration
 	for _, l := range m.links.All() {
@@ -103,7 +103,7 @@ func (m *Monitor) dialing() time.Duration {
 		return m.cfg.GateSpacing
 	}
 	slices.Sort(known)
-	return min(max(3*known[len(known)*9/10], m.cfg.GateSpacing/3), m.cfg.GateSpacing)
+	return min(m.links.Stretched(max(3*known[len(known)*9/10], m.cfg.GateSpacing/3)), m.cfg.GateSpacing)
 }
 
 // allowed is patience with a neighbor for a node that keeps up.

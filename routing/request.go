@@ -13,22 +13,30 @@ import (
 // Route begins a request. The caller sets Call, Key, BodyKind, Body and, if it wants,
 // Exact, Excluded, Explain and DeadlineMs; m belongs to the router from now on.
 func (r *Router) Route(e env.Env, m *wire.Routed) {
-	r.begin(m)
-	r.request(e, m, r.tables.Self)
+	r.RouteAround(e, m, nil)
 }
 
 // RouteAround begins a request that was begun before, by another first hop than those of then
 // if there is one that is closer to the key. It returns its first hop, zero if it has none yet.
-func (r *Router) RouteAround(e env.Env, m *wire.Routed, tried []idspace.ID) idspace.ID {
-	usual := r.tables.Next(wire.ID(m.Key), surrogate.Skip{Excluded: wire.IDs(m.Excluded)})
-	hop := r.tables.Next(wire.ID(m.Key), surrogate.Skip{Excluded: wire.IDs(m.Excluded), Tried: tried})
-	if !r.active || hop == usual || hop.Wait || hop.Rule == wire.Rule_RULE_ROOT {
-		r.Route(e, m)
-		return usual.To
-	}
+func (r *Router) RouteAround(e env.Env, m *wire.Routed, tried []idspace.ID) (first idspace.ID) {
 	r.begin(m)
-	r.forward(e, m, passage{from: r.tables.Self, hop: hop, note: r.note(m, hop)})
-	return hop.To
+	first = r.around(m, tried).To
+	r.decide(e, visit{msg: m, from: r.tables.Self, tried: tried})
+	return first
+}
+
+// around is the next hop of a request, by another than those that were tried if there is one.
+func (r *Router) around(m *wire.Routed, tried []idspace.ID) surrogate.Hop {
+	skip := surrogate.Skip{Excluded: wire.IDs(m.Excluded)}
+	usual := r.tables.Next(wire.ID(m.Key), skip)
+	if len(tried) == 0 || usual.Rule == wire.Rule_RULE_ROOT {
+		return usual
+	}
+	skip.Tried = tried
+	if hop := r.tables.Next(wire.ID(m.Key), skip); !hop.Wait && hop.Rule != wire.Rule_RULE_ROOT {
+		return hop
+	}
+	return usual
 }
 
 // begin gives a request the hops and the time that it has.
@@ -82,13 +90,18 @@ func (r *Router) copied(e env.Env, m *wire.Routed) bool {
 // request decides about a request at this node: its machine may consume it, else it
 // goes on, or ends here.
 func (r *Router) request(e env.Env, m *wire.Routed, from idspace.ID) {
+	r.decide(e, visit{msg: m, from: from})
+}
+
+func (r *Router) decide(e env.Env, v visit) {
+	m, from := v.msg, v.from
 	u := r.upcall(m.BodyKind)
 	if u == nil {
 		r.refuse(e, m, from, wire.Refusal_REFUSAL_NO_HANDLER)
 		return
 	}
 	if r.holding && from != r.tables.Self && !r.awaits(m.Call) && r.Pending() < r.cfg.Pending {
-		r.held = append(r.held, visit{m, from})
+		r.held = append(r.held, v)
 		return
 	}
 	p := passage{from: from}
@@ -97,7 +110,7 @@ func (r *Router) request(e env.Env, m *wire.Routed, from idspace.ID) {
 	if through {
 		out, p.hop, p.soon = r.standIn(m)
 	} else {
-		p.hop = r.tables.Next(wire.ID(m.Key), surrogate.Skip{Excluded: wire.IDs(m.Excluded)})
+		p.hop = r.around(m, v.tried)
 	}
 	root := p.hop.Rule == wire.Rule_RULE_ROOT
 	if root {

@@ -122,10 +122,11 @@ func New(cfg Config, tables *surrogate.Tables, table *links.Table) *Router {
 // Serve names the machine that serves bodies of kind k. Called once per kind, by node.
 func (r *Router) Serve(k wire.BodyKind, u Upcall) { r.upcalls[k] = u }
 
-// visit is a request that has come from a neighbor.
+// visit is a request that has come to this node.
 type visit struct {
-	msg  *wire.Routed
-	from idspace.ID
+	msg   *wire.Routed
+	from  idspace.ID   // the hop before; Self if it began here
+	tried []idspace.ID // next hops that it should not take if there are others
 }
 
 // OnActivated lets this node answer as root from now on, first of all what it has held.
@@ -167,7 +168,7 @@ func (r *Router) release(e env.Env) {
 	held := r.held
 	r.holding, r.held = false, nil
 	for _, v := range held {
-		r.request(e, v.msg, v.from)
+		r.decide(e, v)
 	}
 }
 

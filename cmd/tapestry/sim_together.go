@@ -14,49 +14,61 @@ import (
 )
 
 // playTogether plays simulations, some of them beside each other, and returns the
-// reports in their order: of those that came to an end, if one fails. A run does not hear
-// of it when the user has had enough, so that nobody waits for it then.
+// reports in their order: of those that came to an end, if one fails or the user has had
+// enough. A run does not hear of that, and nobody waits for it then.
 func (c *cli) playTogether(ctx context.Context, all []*simulation, parallel int) ([]report.Report, error) {
 	m := newMeter(c.bar(), all)
 	defer m.clear()
-	type end struct {
-		reports []report.Report
-		err     error
-	}
-	ended := make(chan end, 1)
-	go func() {
-		reports, err := playAll(ctx, all, parallel, m)
-		ended <- end{reports, err}
-	}()
+	played := &takes{reports: make([]report.Report, len(all))}
+	ended := make(chan error, 1)
+	go func() { ended <- playAll(ctx, all, parallel, played, m) }()
 	select {
-	case e := <-ended:
-		return e.reports, e.err
+	case err := <-ended:
+		return played.ended(), err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return played.ended(), ctx.Err()
 	}
 }
 
-func playAll(ctx context.Context, all []*simulation, parallel int, m *meter) ([]report.Report, error) {
-	played := make([]report.Report, len(all))
+// takes are the reports of simulations that are played at the same time.
+type takes struct {
+	mu      sync.Mutex
+	reports []report.Report // blank until it has come to its end
+}
+
+func (t *takes) set(i int, r report.Report) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.reports[i] = r
+}
+
+// ended are those that have come to their end by now.
+func (t *takes) ended() []report.Report {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(t.reports), func(r report.Report) bool { return r.Protocol == "" })
+}
+
+func playAll(ctx context.Context, all []*simulation, parallel int, played *takes, m *meter) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
 	for i, s := range all {
 		if s.progress == "auto" {
 			s.cfg.Progress = func(p sim.Progress) { m.advance(i, s, p) }
 		}
-		g.Go(func() (err error) {
+		g.Go(func() error {
 			if ctx.Err() != nil { // another one has failed
 				return ctx.Err()
 			}
-			played[i], err = s.run()
+			r, err := s.run()
 			if parallel > 1 { // what is in use is that of all together
-				played[i].State.HeapBytesPerNode = 0
+				r.State.HeapBytesPerNode = 0
 			}
+			played.set(i, r)
 			return s.failed(err)
 		})
 	}
-	err := g.Wait()
-	return slices.DeleteFunc(played, func(r report.Report) bool { return r.Protocol == "" }), err
+	return g.Wait()
 }
 
 // failed says which simulation an error is of.

@@ -85,3 +85,12 @@ func Clockwise(a, b ID) ID {
 	binary.BigEndian.PutUint32(d[:], x-y-uint32(borrow))
 	return d
 }
+
+// Apart returns how far two nodes are from each other on the ring, whichever way is shorter.
+func Apart(a, b ID) ID {
+	up, down := Clockwise(a, b), Clockwise(b, a)
+	if Compare(down, up) < 0 {
+		return down
+	}
+	return up
+}

@@ -2,6 +2,7 @@ package idspace_test
 
 import (
 	"math/big"
+	"slices"
 	"testing"
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
@@ -79,6 +80,16 @@ func TestClockwiseIsSubtractionOnTheRing(t *testing.T) {
 		d := idspace.Clockwise(a, b)
 		if new(big.Int).SetBytes(d[:]).Cmp(want) != 0 {
 			t.Fatalf("got %v, want %x", d, want)
+		}
+	})
+}
+
+func TestApartIsTheShorterWay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := anyID(idspace.Hex).Draw(t, "a"), anyID(idspace.Hex).Draw(t, "b")
+		ways := []idspace.ID{idspace.Clockwise(a, b), idspace.Clockwise(b, a)}
+		if d := idspace.Apart(a, b); d != slices.MinFunc(ways, idspace.Compare) || d != idspace.Apart(b, a) {
+			t.Fatalf("%v and %v are %v apart, the ways are %v", a, b, d, ways)
 		}
 	})
 }

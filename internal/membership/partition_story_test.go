@@ -18,8 +18,8 @@ import (
 //	known NAMES                   they open links, point here and pass the gate
 //	seeds NAMES                   the world has found these
 //	answered NAME leaves=NAMES [rows=NAMES]   NAME is root of this node's ID elsewhere
-//	came NAME from=NAMES [key=NAME]   a self-probe of NAME, whose root this node is; NAME me: its own,
-//	                              which may be for the place of a neighbor
+//	came NAME from=NAMES [key=NAME] [forged]   a self-probe of NAME, whose root this node is; NAME me:
+//	                              its own, perhaps for the place of a neighbor, or said to be
 //	strangers NAME DURATION       NAME says that strangers are there
 //	refused by=NAMES              none of those whom the join has come to is a member
 //	root NAME                     what becomes of a locate of which this node is the root
@@ -124,6 +124,9 @@ func (s *story) came(t *testing.T, d *datadriven.TestData, name string) {
 	id, call := s.ID(key), uint64(77)
 	if name == "me" {
 		call = s.probeCall
+	}
+	if d.HasArg("forged") {
+		call = 0
 	}
 	request := &wire.Routed{
 		Call: call, Key: id[:], BodyKind: wire.BodyKind_BODY_SELF_PROBE, Path: s.path(name + "+" + from),

@@ -85,17 +85,9 @@ type merit struct {
 func (m *Member) merit(e env.Env, p *page) merit {
 	has := merit{use: m.want(p.id), far: m.far(e, p)}
 	if has.use == wire.Use_USE_LEAF {
-		has.ring = m.ringDistance(p.id)
+		has.ring = idspace.Apart(m.tables.Self, p.id)
 	}
 	return has
-}
-
-func (m *Member) ringDistance(id idspace.ID) idspace.ID {
-	up, down := idspace.Clockwise(m.tables.Self, id), idspace.Clockwise(id, m.tables.Self)
-	if idspace.Compare(down, up) < 0 {
-		return down
-	}
-	return up
 }
 
 // before orders merits: the most useful first. Of those for the leaf set the next on the ring

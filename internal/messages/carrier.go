@@ -63,6 +63,7 @@ type send struct {
 
 	earlier []attempt    // attempts that were repeated, and may be answered yet
 	firsts  []idspace.ID // the first hops of the attempts towards Key
+	due     mono.Time    // when it is repeated next
 }
 
 // attempt is a routed call.

@@ -20,7 +20,7 @@ func (c *Carrier) OnReply(e env.Env, r *wire.Routed) {
 	}
 	if r.Refusal != wire.Refusal_REFUSAL_NONE {
 		s.retryAfter = min(time.Duration(r.RetryAfterMs)*time.Millisecond, mostPause)
-		if c.repealed(s, env.Call(r.Call), r.Refusal) {
+		if c.repealed(e, s, env.Call(r.Call), r.Refusal) {
 			return
 		}
 		if r.Resent && !c.byTarget(s, r) {
@@ -76,7 +76,7 @@ func (c *Carrier) OnLost(e env.Env, r *wire.Routed, why wire.Refusal) {
 	case s == nil:
 	case why == wire.Refusal_REFUSAL_NOT_JOINED:
 		c.end(e, s, env.NotJoined)
-	case c.repealed(s, env.Call(r.Call), why):
+	case c.repealed(e, s, env.Call(r.Call), why):
 	default:
 		c.refused(e, s, why)
 	}

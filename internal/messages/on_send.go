@@ -1,6 +1,7 @@
 package messages
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -26,7 +27,6 @@ func (c *Carrier) OnSend(e env.Env, m *env.SendRequest) {
 		c.deliver(e, s, env.TooLarge)
 		return
 	case len(c.sends) >= c.cfg.Sends || c.sends[m.Call] != nil:
-		s.retryAfter = c.Router.RetryAfter(e)
 		c.deliver(e, s, env.Busy)
 		return
 	}
@@ -207,7 +207,7 @@ func (c *Carrier) forget(e env.Env, s *send) {
 func (c *Carrier) deliver(e env.Env, s *send, status env.Status) {
 	o := &env.Outcome{Call: s.Call, Status: status, Replica: s.to}
 	if status == env.Busy {
-		o.RetryAfter = s.retryAfter
+		o.RetryAfter = cmp.Or(s.retryAfter, c.Router.RetryAfter(e))
 	}
 	e.Deliver(o)
 }

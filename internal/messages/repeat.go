@@ -10,8 +10,8 @@ import (
 
 // A message to a bare key that may be delivered more than once is sent again while no
 // answer comes (design §7, end-to-end retry): who took it may have died before it answered,
-// or somebody on the way back. It goes by another first hop each time, if there is one. Each attempt is a call of its own, delivered at most once; the
-// first answer to any of them counts.
+// or somebody on the way back. It goes by another first hop each time, if there is one. Each
+// attempt is a call of its own, delivered at most once; the first answer to any of them counts.
 
 // repeatAfter is how long the first attempt is waited for. The wait doubles: what is slow
 // for want of room must not be given more, and a node that is slow itself waits longer.
@@ -24,9 +24,14 @@ func repeatTimer(call env.Call) env.TimerKey {
 // armRepeat sets the time of the next attempt, if there is to be one.
 func (c *Carrier) armRepeat(e env.Env, s *send) {
 	if s.Repeat && c.sends[s.Call] == s {
-		e.SetTimer(repeatTimer(s.Call), c.Router.Stretched(repeatAfter)<<s.rounds)
+		c.repeatIn(e, s, c.Router.Stretched(repeatAfter)<<s.rounds)
 		s.rounds++
 	}
+}
+
+func (c *Carrier) repeatIn(e env.Env, s *send, d time.Duration) {
+	s.due = e.Now().Add(d)
+	e.SetTimer(repeatTimer(s.Call), d)
 }
 
 // repeat sends a message again.
@@ -43,8 +48,8 @@ func (c *Carrier) repeat(e env.Env, call env.Call) {
 }
 
 // repealed reports whether a refusal of an attempt does not end s, since the message is, or
-// was, sent again.
-func (c *Carrier) repealed(s *send, call env.Call, why wire.Refusal) bool {
+// was, sent again: not before whoever is busy wants it.
+func (c *Carrier) repealed(e env.Env, s *send, call env.Call, why wire.Refusal) bool {
 	if !s.Repeat || final(why) {
 		return false
 	}
@@ -54,6 +59,10 @@ func (c *Carrier) repealed(s *send, call env.Call, why wire.Refusal) bool {
 		s.call = 0
 	}
 	s.last = why
+	// At most half of what is left: who lies must not be the last one asked.
+	if pause := min(s.retryAfter, s.Deadline.Sub(e.Now())/2); e.Now().Add(pause) > s.due {
+		c.repeatIn(e, s, pause)
+	}
 	return true
 }
 

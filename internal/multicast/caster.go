@@ -22,7 +22,7 @@ type Links interface {
 	Timeout(id idspace.ID) time.Duration
 }
 
-// Router knows whether this node is a member yet.
+// Router knows whether this node is a member yet, and when one that is busy has room again.
 type Router interface {
 	Active() bool
 	RetryAfter(e env.Env) time.Duration

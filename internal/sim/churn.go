@@ -175,12 +175,14 @@ func (r *run) partition(p Span) {
 
 // loseOneWay has links of a share of the pairs lose all that goes in one direction, for a time.
 func (r *run) loseOneWay(p Span) {
-	for at, share := range map[time.Duration]float64{p.From: p.Share, p.To: 0} { // in any order
+	lose := func(at time.Duration, share float64) {
 		r.world.After(r.cfg.Warmup+at, func() {
 			r.world.LoseOneWay(share)
 			r.people.changed = r.world.Now()
 		})
 	}
+	lose(p.From, p.Share)
+	lose(p.To, 0)
 }
 
 // stalls lets a share of the nodes stop again and again.

@@ -63,8 +63,8 @@ func Run(cfg Config) (report.Report, error) {
 // prepare reads the files that the scenario names and builds an empty network.
 func prepare(cfg Config) (*run, error) {
 	r := &run{
-		cfg: cfg, operations: make(map[env.Call]operation), routes: make(map[env.Call]*search), dropped: make(map[[2]int]mono.Time),
-		byTrace: make(map[int]*member), stats: newStats(cfg.Duration),
+		cfg: cfg, operations: make(map[env.Call]operation), routes: make(map[env.Call]*search),
+		dropped: make(map[[2]int]mono.Time), byTrace: make(map[int]*member), stats: newStats(cfg.Duration),
 	}
 	places := 2*cfg.Nodes + 64
 	for _, j := range cfg.Join {

@@ -44,11 +44,9 @@ type stats struct {
 	began, laid             traffic // before and after the first objects were published
 	from                    traffic // when the measured part began
 
-	deaths, falseDeaths, falseSuspicions int
-
-	flaps      int
-	wellDeaths int // false ones of nodes that do not stall
-	detection  samples
+	deaths, falseDeaths, falseSuspicions, flaps int
+	wellDeaths                                  int // false ones of nodes that do not stall
+	detection                                   samples
 
 	joins   joins
 	windows []window

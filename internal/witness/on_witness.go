@@ -96,6 +96,7 @@ func (a *Asker) OnJudged(e env.Env, j *env.Judged) {
 		case q.lives:
 			a.end(e, q, taken)
 		default:
+			e.StopTimer(q.timer())
 			a.ask(e, q) // who names only the dead does not know that nobody lives
 		}
 	}
