@@ -6,22 +6,16 @@ import (
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
-	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
-	"github.com/tapestry-dolr/tapestry/internal/pointers"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
-// attempt is one publish request under way: of a lay of this node, or of a pointer
-// that is pushed to a new next hop.
+// attempt is one publish request under way.
 type attempt struct {
-	lay         *lay // nil for a push
-	key         pointers.Key
-	server      idspace.ID
+	lay         *lay
 	salt, roots int
 	until       mono.Time
-	tries       int       // how often it was sent
-	hand        *handOver // what the push is part of, nil if of none
+	tries       int // how often it was sent
 }
 
 // retry is when to look whether an attempt was answered.
@@ -41,10 +35,6 @@ func (p *Publisher) route(e env.Env, a attempt, m *wire.Routed) {
 	m.Call = uint64(call)
 	m.BodyKind = wire.BodyKind_BODY_PUBLISH
 	m.DeadlineMs = uint32(max(a.until.Sub(e.Now()), minLeft).Milliseconds())
-	if a.hand != nil && a.hand.to.IsZero() {
-		p.toHeir(e, m)
-		return
-	}
 	p.Router.Route(e, m)
 }
 
@@ -54,22 +44,11 @@ const maxDoublings = 3
 
 // expect waits for the answer to an attempt.
 func (p *Publisher) expect(e env.Env, call env.Call, a attempt) {
-	if a.lay == nil {
-		p.pace.open++
-	}
 	p.attempts[call] = a
 	due := e.Now().Add(p.cfg.Retry << min(max(a.tries-1, 0), maxDoublings))
 	at, _ := slices.BinarySearchFunc(p.retries, due+1, func(r retry, t mono.Time) int { return cmp.Compare(r.due, t) })
 	p.retries = slices.Insert(p.retries, at, retry{due, call})
 	p.arm(e, timerRetry, due)
-}
-
-// drop takes an attempt off the list of what is waited for.
-func (p *Publisher) drop(call env.Call, a attempt) {
-	delete(p.attempts, call)
-	if a.lay == nil {
-		p.pace.open--
-	}
 }
 
 // onRetry repeats the attempts that had no answer in time.
@@ -80,18 +59,12 @@ func (p *Publisher) onRetry(e env.Env) {
 	}
 	due := slices.Clone(p.retries[:n])
 	p.retries = slices.Delete(p.retries, 0, n)
-	late := false
 	for _, r := range due {
 		if a, ok := p.attempts[r.call]; ok {
-			p.drop(r.call, a)
-			late = late || a.lay == nil && a.tries == 1
+			delete(p.attempts, r.call)
 			p.again(e, a)
 		}
 	}
-	if late {
-		p.pace.late()
-	}
-	p.resume(e)
 	if len(p.retries) > 0 {
 		p.arm(e, timerRetry, p.retries[0].due)
 	}
@@ -99,29 +72,12 @@ func (p *Publisher) onRetry(e env.Env) {
 
 // again repeats an attempt if it still matters.
 func (p *Publisher) again(e env.Env, a attempt) {
-	late := a.until <= e.Now()
 	switch {
-	case a.lay == nil && (late || !p.pushAgain(e, a)):
-		p.settled(e, a)
-	case a.lay == nil || p.lays[a.lay.key] != a.lay || a.lay.roots[a.salt].state != waiting:
-	case late:
+	case p.lays[a.lay.key] != a.lay || a.lay.roots[a.salt].state != waiting:
+	case a.until <= e.Now():
 		p.forget(a.lay)
 		p.parted(e, a.lay)
 	default:
 		p.try(e, a)
-	}
-}
-
-// resume goes on with what has waited for room to push.
-func (p *Publisher) resume(e env.Env) {
-	if !p.pace.waits || !p.pace.room() {
-		return
-	}
-	p.pace.waits = false
-	if slices.ContainsFunc(p.handOvers, func(h *handOver) bool { return h.left > 0 }) {
-		p.arm(e, timerHandOver, e.Now())
-	}
-	if p.sweep.left > 0 {
-		p.arm(e, timerSweep, e.Now().Add(step))
 	}
 }

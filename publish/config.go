@@ -21,14 +21,12 @@ type Config struct {
 	Roots int // salted roots of an object; default 4
 	Acks  int // roots that must acknowledge; default 3, at most Roots
 
-	Period  time.Duration // mean time between two lays of an object; default 30 s
-	Life    time.Duration // life of a record, whole seconds; default 75 s = 2.5 periods
-	MaxLife time.Duration // longest life granted to a record of others; default 10 min
+	Period  time.Duration // mean time between two signatures of an object; default 30 min
+	Life    time.Duration // life of a record, whole seconds; default 1 h
 	Retry   time.Duration // wait for an acknowledgement before asking again; default 1.5 s
 	GiveUp  time.Duration // how long a lay nobody waits for is retried; default 10 s
 	Leave   time.Duration // longest wait for the roots when this node leaves; default 2 s
-	Settle  time.Duration // from a change of the tables to looking for new next hops; default 20 ms
-	Portion int           // pointers looked at in one step; default 256
+	Portion int           // objects laid again, or withdrawn, in one step; default 256
 }
 
 // Validate names the first field that makes no sense.
@@ -45,8 +43,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("publish: Roots is %d, want 1 to %d", d.Roots, wire.MaxRoots)
 	case d.Acks < 1 || d.Acks > d.Roots:
 		return fmt.Errorf("publish: Acks is %d, want 1 to Roots = %d", d.Acks, d.Roots)
-	case d.Life < d.Period || d.Life > d.MaxLife || d.Life%time.Second != 0:
-		return fmt.Errorf("publish: Life is %v, want whole seconds from Period = %v to MaxLife = %v", d.Life, d.Period, d.MaxLife)
+	case d.Life < d.Period || d.Life%time.Second != 0:
+		return fmt.Errorf("publish: Life is %v, want whole seconds, at least Period = %v", d.Life, d.Period)
 	case d.Portion < 1:
 		return fmt.Errorf("publish: Portion is %d", d.Portion)
 	}
@@ -84,12 +82,10 @@ type durationField struct {
 
 func (c *Config) durations() []durationField {
 	return []durationField{
-		{"Period", &c.Period, 30 * time.Second},
-		{"Life", &c.Life, 75 * time.Second},
-		{"MaxLife", &c.MaxLife, 10 * time.Minute},
+		{"Period", &c.Period, 30 * time.Minute},
+		{"Life", &c.Life, time.Hour},
 		{"Retry", &c.Retry, 1500 * time.Millisecond},
 		{"GiveUp", &c.GiveUp, 10 * time.Second},
 		{"Leave", &c.Leave, 2 * time.Second},
-		{"Settle", &c.Settle, 20 * time.Millisecond},
 	}
 }

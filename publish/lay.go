@@ -122,8 +122,8 @@ func (p *Publisher) try(e env.Env, a attempt) {
 	p.route(e, a, &wire.Routed{
 		Key: p.salted(l.key, a.salt, a.roots),
 		Body: wire.Pack(&wire.Publish{
-			Pointer: l.record, Server: p.cfg.Record,
-			Salt: uint32(a.salt), Roots: uint32(a.roots), LeftS: uint32(p.cfg.Life.Seconds()),
+			Pointer: l.record, Server: p.cfg.Record, Salt: uint32(a.salt), Roots: uint32(a.roots),
+			LeftS: uint32(p.cfg.Life.Seconds()), Pulse: p.Tree.Pulse(e.Now()),
 		}),
 		Explain: l.explains(),
 	})

@@ -27,13 +27,8 @@ func (p *Publisher) OnReply(e env.Env, r *wire.Routed) {
 			return
 		}
 	}
-	p.drop(call, a)
-	if a.lay == nil {
-		p.pace.acked(a)
-	}
-	p.settled(e, a)
-	p.resume(e)
-	if l := a.lay; l != nil && p.lays[l.key] == l && l.roots[a.salt].state == waiting {
+	delete(p.attempts, call)
+	if l := a.lay; p.lays[l.key] == l && l.roots[a.salt].state == waiting {
 		p.answered(e, a, r, pointers.Sequence{Generation: reply.HeldGeneration, Counter: reply.HeldCounter})
 	}
 }
@@ -96,10 +91,10 @@ func (p *Publisher) goAbove(e env.Env, a attempt, held pointers.Sequence) {
 // is due, unless this node is no member: then nothing can be placed.
 func (p *Publisher) OnLost(e env.Env, r *wire.Routed, why wire.Refusal) {
 	a, ok := p.attempts[env.Call(r.Call)]
-	if !ok || why != wire.Refusal_REFUSAL_NOT_JOINED || a.lay == nil {
+	if !ok || why != wire.Refusal_REFUSAL_NOT_JOINED {
 		return
 	}
-	p.drop(env.Call(r.Call), a)
+	delete(p.attempts, env.Call(r.Call))
 	l := a.lay
 	if p.lays[l.key] != l {
 		return

@@ -12,11 +12,8 @@ import (
 const (
 	timerRetry    uint8 = iota // the oldest attempt is due
 	timerRelay                 // an object is to be laid again
-	timerExpire                // a pointer runs out
-	timerSweep                 // next hops are to be looked at
 	timerFarewell              // the next portion of withdrawals
 	timerLeft                  // nobody waits for the roots any longer
-	timerHandOver              // the next portion of hand-overs
 	timerKinds
 
 	timerDeadline // of the job N
@@ -35,16 +32,10 @@ func (p *Publisher) OnTimer(e env.Env, k env.TimerKey) {
 		p.onRetry(e)
 	case timerRelay:
 		p.onRelay(e)
-	case timerExpire:
-		p.onExpire(e)
-	case timerSweep:
-		p.onSweep(e)
 	case timerFarewell:
 		p.onFarewell(e)
 	case timerLeft:
 		p.endFarewell(e)
-	case timerHandOver:
-		p.onHandOver(e)
 	case timerDeadline:
 		p.onDeadline(e, env.Call(k.N))
 	default:
@@ -66,19 +57,4 @@ func (p *Publisher) arm(e env.Env, what uint8, at mono.Time) {
 func (p *Publisher) disarm(e env.Env, what uint8) {
 	p.armed[what] = 0
 	e.StopTimer(env.TimerKey{Room: env.Publish, What: what})
-}
-
-// onExpire forgets pointers whose life is over.
-func (p *Publisher) onExpire(e env.Env) {
-	for _, gone := range p.Store.Expire(e.Now(), p.cfg.Portion) {
-		e.Emit(&env.Removed{GUID: gone.GUID, Server: gone.Server.ID, Why: "expired"})
-	}
-	p.armExpiry(e, step)
-}
-
-// armExpiry has onExpire called when the next pointer runs out, no sooner than after pause.
-func (p *Publisher) armExpiry(e env.Env, pause time.Duration) {
-	if at, ok := p.Store.NextExpiry(); ok {
-		p.arm(e, timerExpire, max(at, e.Now().Add(pause)))
-	}
 }

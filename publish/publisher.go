@@ -1,35 +1,30 @@
 package publish
 
 import (
-	"time"
-
 	"github.com/tapestry-dolr/tapestry/internal/env"
-	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
+	"github.com/tapestry-dolr/tapestry/internal/tree"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 	"github.com/tapestry-dolr/tapestry/routing"
-	"github.com/tapestry-dolr/tapestry/surrogate"
 )
 
 // Router is what a Publisher asks of routing.
 type Router interface {
 	Route(e env.Env, m *wire.Routed)
-	RouteVia(e env.Env, m *wire.Routed, first idspace.ID)
 	Answer(e env.Env, request *wire.Routed, body []byte, why wire.Refusal)
-	Course(key idspace.ID) surrogate.Hop
-	Heirs(key idspace.ID, k int) []idspace.ID
 }
 
-// Links knows how far away the neighbors are.
-type Links interface {
-	RTT(id idspace.ID) (time.Duration, bool)
+// Tree takes what is laid here, and speaks for this node's lease.
+type Tree interface {
+	Arrive(e env.Env, a tree.Arrival) (pointers.Result, error)
+	Pulse(now mono.Time) *wire.Pulse
 }
 
 // Deps are the rooms below that a Publisher uses.
 type Deps struct {
 	Router Router
-	Links  Links
+	Tree   Tree
 	Store  *pointers.Store
 	Served *pointers.Served
 }
@@ -45,12 +40,9 @@ type Publisher struct {
 	attempts map[env.Call]attempt // what may still be acknowledged
 	retries  []retry              // when to look at an attempt again; in order of due
 
-	pace      pace
-	sweep     sweep
-	handOvers []*handOver
-	leaving   *farewell
-	left      bool // everything was withdrawn; until this node is a member again
-	armed     [timerKinds]mono.Time
+	leaving *farewell
+	left    bool // everything was withdrawn; until this node is a member again
+	armed   [timerKinds]mono.Time
 }
 
 var _ routing.Upcall = (*Publisher)(nil)
@@ -64,7 +56,6 @@ func New(cfg Config, deps Deps) *Publisher {
 		lays:     make(map[pointers.Key]*lay),
 		jobs:     make(map[env.Call]*job),
 		attempts: make(map[env.Call]attempt),
-		pace:     newPace(),
 	}
 }
 
@@ -72,19 +63,8 @@ func New(cfg Config, deps Deps) *Publisher {
 // requests of the face wait for one.
 func (p *Publisher) Outstanding() (lays, jobs int) { return len(p.lays), len(p.jobs) }
 
-// OnSelf takes this node's new record. What is served is laid again soon, spread over
-// a sixth of a period: whoever finds it should not dial addresses of yesterday.
-func (p *Publisher) OnSelf(e env.Env, m *env.SelfChanged) {
-	p.cfg.Record = m.Record
-	for _, o := range p.Served.Sorted() {
-		if in := p.random(e, p.cfg.Period/6); e.Now().Add(in).Before(o.Due()) {
-			p.schedule(e, o, in)
-		}
-	}
-}
+// OnSelf takes this node's new record.
+func (p *Publisher) OnSelf(m *env.SelfChanged) { p.cfg.Record = m.Record }
 
 // OnActivated is told when this node has become a member.
-func (p *Publisher) OnActivated(e env.Env) {
-	p.left = false
-	p.startSweep(e)
-}
+func (p *Publisher) OnActivated() { p.left = false }

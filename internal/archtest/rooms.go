@@ -37,6 +37,7 @@ const TopPure = 6
 var rooms = []Room{
 	{Path: "internal/idspace", Layer: 0},
 	{Path: "internal/mono", Layer: 0},
+	{Path: "internal/lease", Layer: 0},
 	{Path: "internal/wire", Layer: 1},
 	{Path: "internal/env", Layer: 1},
 	{Path: "neighbormap", Layer: 2},
@@ -45,6 +46,7 @@ var rooms = []Room{
 	{Path: "internal/links", Layer: 2},
 	{Path: "surrogate", Layer: 3},
 	{Path: "routing", Layer: 4},
+	{Path: "internal/tree", Layer: 4},
 	{Path: "publish", Layer: 5},
 	{Path: "locate", Layer: 5},
 	{Path: "heartbeat", Layer: 5},

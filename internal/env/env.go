@@ -67,6 +67,7 @@ const (
 	Messages
 	Multicast
 	Witness
+	Tree
 )
 
 // TimerKey names a timer. It comes back to OnTimer as it was set.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/lease"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
@@ -27,9 +28,10 @@ type LinkOpened struct {
 // LinkClosed: the connection to Peer has gone.
 type LinkClosed struct{ Peer idspace.ID }
 
-// SelfChanged: this node's own record is new (its addresses, its version).
+// SelfChanged: this node's own record is new (its addresses, its version, its lease).
 type SelfChanged struct {
 	Record *wire.SignedRecord
+	Lease  *lease.Chain // that the record names, if it is another one
 }
 
 // ---- from the face; Call names the answer, which comes back as an Outcome ----

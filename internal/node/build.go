@@ -5,6 +5,7 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/membership"
 	"github.com/tapestry-dolr/tapestry/internal/messages"
 	"github.com/tapestry-dolr/tapestry/internal/multicast"
+	"github.com/tapestry-dolr/tapestry/internal/tree"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 	"github.com/tapestry-dolr/tapestry/internal/witness"
 	"github.com/tapestry-dolr/tapestry/locate"
@@ -22,9 +23,8 @@ func (n *Node) build() (err error) {
 	if err != nil {
 		return err
 	}
-	n.publish = publish.New(n.cfg.Publish, publish.Deps{
-		Router: n.router, Links: n.links, Store: n.store, Served: n.served,
-	})
+	n.tree = tree.New(n.cfg.Tree, tree.Deps{Router: n.router, Tables: n.tables, Links: n.links, Store: n.store})
+	n.publish = publish.New(n.cfg.Publish, publish.Deps{Router: n.router, Tree: n.tree, Store: n.store, Served: n.served})
 	n.locate = locate.New(n.cfg.Locate, locate.Deps{Router: n.router, Links: n.links, Store: n.store})
 	n.messages = messages.New(n.cfg.Messages, messages.Deps{Router: n.router, Served: n.served})
 	n.multicast = multicast.New(n.cfg.Multicast, multicast.Deps{Tables: n.tables, Links: n.links, Router: n.router})

@@ -6,11 +6,13 @@ import (
 	"github.com/tapestry-dolr/tapestry/heartbeat"
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/lease"
 	"github.com/tapestry-dolr/tapestry/internal/links"
 	"github.com/tapestry-dolr/tapestry/internal/membership"
 	"github.com/tapestry-dolr/tapestry/internal/messages"
 	"github.com/tapestry-dolr/tapestry/internal/multicast"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
+	"github.com/tapestry-dolr/tapestry/internal/tree"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 	"github.com/tapestry-dolr/tapestry/internal/witness"
 	"github.com/tapestry-dolr/tapestry/locate"
@@ -30,6 +32,8 @@ type Config struct {
 	Record *wire.SignedRecord
 	// Generation grows at every restart; at least the Unix second of the start (design §6).
 	Generation uint64
+	// Lease is the chain of which Record names the anchor; without it this node publishes nothing.
+	Lease *lease.Chain
 
 	// PerSlot is how many neighbors a slot of the map holds: the primary and its backups.
 	// If zero, 3 (JSAC).
@@ -56,6 +60,7 @@ type Config struct {
 	Routing    routing.Config
 	Membership membership.Config
 	Pointers   pointers.Limits
+	Tree       tree.Config
 	Publish    publish.Config
 	Locate     locate.Config
 	Messages   messages.Config
@@ -94,6 +99,8 @@ func (c Config) share() Config {
 	c.Publish.Space, c.Publish.Self, c.Publish.Network = c.Space, c.Self, c.Network
 	c.Publish.Generation, c.Publish.Record = c.Generation, c.Record
 	c.Publish.Roots, c.Publish.Acks = c.Roots, c.Acks
+	c.Tree.Space, c.Tree.Self, c.Tree.Network = c.Space, c.Self, c.Network
+	c.Tree.Record, c.Tree.Lease = c.Record, c.Lease
 	c.Locate.Space, c.Locate.Self, c.Locate.Network = c.Space, c.Self, c.Network
 	c.Locate.Roots, c.Locate.Acks = c.Roots, c.Acks
 	c.Multicast.Self, c.Multicast.Network = c.Self, c.Network
@@ -115,7 +122,7 @@ func (c Config) validate() error {
 		return fmt.Errorf("node: Acks is %d, want 1 to Roots, which is %d", c.Acks, c.Roots)
 	}
 	for _, v := range []interface{ Validate() error }{
-		c.Links, c.Heartbeat, c.Routing, c.Membership, c.Pointers, c.Publish, c.Locate, c.Messages, c.Multicast, c.Witness,
+		c.Links, c.Heartbeat, c.Routing, c.Membership, c.Pointers, c.Tree, c.Publish, c.Locate, c.Messages, c.Multicast, c.Witness,
 	} {
 		if err := v.Validate(); err != nil {
 			return err

@@ -49,6 +49,16 @@ func (n *Node) dispatch(e env.Env, from idspace.ID, m wire.Message) {
 		n.heartbeat.OnIndirectProbe(e, from, m)
 	case *wire.IndirectAck:
 		n.heartbeat.OnIndirectAck(e, from, m)
+	case *wire.Refresh:
+		n.tree.OnRefresh(e, from, m)
+	case *wire.RefreshReply:
+		n.tree.OnRefreshReply(e, from, m)
+	case *wire.Listing:
+		n.tree.OnListing(e, from, m)
+	case *wire.Wanted:
+		n.tree.OnWanted(e, from, m)
+	case *wire.Deposit:
+		n.tree.OnDeposit(e, from, m)
 	}
 }
 
@@ -72,7 +82,8 @@ func (n *Node) fact(e env.Env, l env.Local) bool {
 		n.heartbeat.OnLinkClosed(e, l)
 	case *env.SelfChanged:
 		n.membership.OnSelf(e, l)
-		n.publish.OnSelf(e, l)
+		n.tree.OnSelf(e, l)
+		n.publish.OnSelf(l)
 	case *env.Seeds:
 		n.membership.OnSeeds(e, l)
 	case *env.HandlerReply:
@@ -136,7 +147,7 @@ func (n *Node) judgement(e env.Env, l env.Local) bool {
 	case *env.Changed:
 		n.witness.OnChanged(e, l)
 		n.router.OnChanged(e, l)
-		n.publish.OnChanged(e, l)
+		n.tree.OnChanged(e, l)
 		n.multicast.OnChanged(e, l)
 	case *env.Stalled:
 		n.membership.OnStalled(e, l)
@@ -162,7 +173,8 @@ func (n *Node) passage(e env.Env, l env.Local) bool {
 	switch l := l.(type) {
 	case *env.Activated:
 		n.router.OnActivated(e)
-		n.publish.OnActivated(e)
+		n.tree.OnActivated(e)
+		n.publish.OnActivated()
 	case *env.Insert:
 		n.multicast.OnInsert(e, l)
 	case *env.Inserted:
@@ -174,7 +186,7 @@ func (n *Node) passage(e env.Env, l env.Local) bool {
 	case *env.Unpinned:
 		n.membership.OnUnpinned(l)
 	case *env.HandOver:
-		n.publish.OnHandOver(e, l)
+		n.tree.OnHandOver(e, l)
 	case *env.HandedOver:
 		n.membership.OnHandedOver(e, l)
 	case *env.Drained:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/lease"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/node"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
@@ -115,7 +116,9 @@ func sealed(kind wire.RecordKind, payload []byte, signer []byte) *wire.SignedRec
 func (n *net) add() *host {
 	n.t.Helper()
 	peer := fmt.Appendf(nil, "peer-%d-%d", n.rng.Uint32(), len(n.hosts))
-	payload, err := proto.Marshal(&wire.NodeRecord{Network: "test", Peer: peer, Generation: 1})
+	chain := lease.New([4]uint64{uint64(len(n.hosts))})
+	anchor := chain.Anchor()
+	payload, err := proto.Marshal(&wire.NodeRecord{Network: "test", Peer: peer, Generation: 1, Lease: anchor[:]})
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -128,7 +131,7 @@ func (n *net) add() *host {
 			return &env.HandlerReply{For: u.For, Ticket: u.Ticket, Payload: u.Payload}
 		},
 	}
-	cfg := node.Config{Self: h.id, Network: "test", Record: h.record, Generation: 1}
+	cfg := node.Config{Self: h.id, Network: "test", Record: h.record, Generation: 1, Lease: chain}
 	n.config(&cfg)
 	if h.node, err = node.New(cfg); err != nil {
 		n.t.Fatal(err)

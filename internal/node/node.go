@@ -22,6 +22,7 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/messages"
 	"github.com/tapestry-dolr/tapestry/internal/multicast"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
+	"github.com/tapestry-dolr/tapestry/internal/tree"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 	"github.com/tapestry-dolr/tapestry/internal/witness"
 	"github.com/tapestry-dolr/tapestry/leafset"
@@ -43,6 +44,7 @@ type Node struct {
 	router     *routing.Router
 	heartbeat  *heartbeat.Monitor
 	membership *membership.Member
+	tree       *tree.Keeper
 	publish    *publish.Publisher
 	locate     *locate.Locator
 	messages   *messages.Carrier
@@ -117,6 +119,8 @@ func (n *Node) OnTimer(w env.World, k env.TimerKey) {
 		n.heartbeat.OnTimer(&n.env, k)
 	case env.Membership:
 		n.membership.OnTimer(&n.env, k)
+	case env.Tree:
+		n.tree.OnTimer(&n.env, k)
 	case env.Publish:
 		n.publish.OnTimer(&n.env, k)
 	case env.Locate:

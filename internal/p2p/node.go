@@ -22,6 +22,7 @@ import (
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/lease"
 	"github.com/tapestry-dolr/tapestry/internal/node"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
@@ -45,6 +46,7 @@ type Node struct {
 	book    *book
 	records *verifier
 	own     *own
+	lease   *lease.Chain // of this life's first record
 	inbound *intake
 	seeds   *seeds
 	memory  *memory
@@ -74,7 +76,7 @@ func New(h host.Host, cfg Config) (*Node, error) {
 	return build(h, cfg, func(n *Node) (machine, error) {
 		c := n.cfg.Node
 		c.Self, c.Network, c.Generation = n.self, n.cfg.Network, n.cfg.Generation
-		c.Record, c.Forward, c.Group = n.own.current(), n.apps.forward, n.group
+		c.Record, c.Lease, c.Forward, c.Group = n.own.current(), n.lease, n.apps.forward, n.group
 		core, err := node.New(c)
 		n.core = core
 		return core, err
@@ -150,11 +152,24 @@ func (n *Node) awake() (err error) {
 	if err := n.recall(n.life.ctx); err != nil {
 		logger.Warnw("neighbors of an earlier life are forgotten", "error", err)
 	}
+	n.lease = newLease()
+	anchor := n.lease.Anchor()
 	n.own = newOwn(n.key, &wire.NodeRecord{
-		Network: n.cfg.Network, Peer: []byte(n.host.ID()), Generation: n.cfg.Generation, Zone: n.cfg.Zone,
+		Network: n.cfg.Network, Peer: []byte(n.host.ID()), Generation: n.cfg.Generation, Zone: n.cfg.Zone, Lease: anchor[:],
 	})
 	_, err = n.own.update(n.host.Addrs())
 	return err
+}
+
+// newLease makes the chain of a lease that nobody can guess.
+func newLease() *lease.Chain {
+	var secret [32]byte
+	crand.Read(secret[:]) // never fails
+	var words [4]uint64
+	for i := range words {
+		words[i] = binary.BigEndian.Uint64(secret[8*i:])
+	}
+	return lease.New(words)
 }
 
 // seed returns the source of the machines' randomness.
@@ -170,8 +185,12 @@ func seed(fixed uint64) rand.Source {
 
 // listen passes what the host tells to the loop.
 func (n *Node) listen() {
+	renew := time.NewTicker(lease.Length * lease.Period / 2)
+	defer renew.Stop()
 	for {
 		select {
+		case <-renew.C:
+			n.release()
 		case ev := <-n.events.Out():
 			switch ev := ev.(type) {
 			case event.EvtLocalAddressesUpdated:
@@ -195,6 +214,16 @@ func (n *Node) readdress() {
 	} else if changed {
 		n.mail.post(&env.SelfChanged{Record: n.own.current()})
 	}
+}
+
+// release begins another lease, long before this one has no tokens left.
+func (n *Node) release() {
+	next := newLease()
+	if err := n.own.lease(next); err != nil {
+		logger.Errorw("own record cannot be signed", "error", err)
+		return
+	}
+	n.mail.post(&env.SelfChanged{Record: n.own.current(), Lease: next})
 }
 
 // ID is the node's identifier.

@@ -9,6 +9,7 @@ import (
 	"github.com/multiformats/go-multiaddr"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/tapestry-dolr/tapestry/internal/lease"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
@@ -43,15 +44,29 @@ func (o *own) update(addrs []multiaddr.Multiaddr) (changed bool, err error) {
 		return false, nil
 	}
 	o.record.Addrs = raw
+	return true, o.sign()
+}
+
+// lease signs the record anew with the anchor of another lease.
+func (o *own) lease(c *lease.Chain) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	anchor := c.Anchor()
+	o.record.Lease = anchor[:]
+	return o.sign()
+}
+
+// sign signs the record as it is now. The caller holds the lock.
+func (o *own) sign() error {
 	o.record.Version++
 	said := proto.CloneOf(o.record)
 	said.Peer = nil // it follows from the key
 	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(said)
 	if err != nil {
-		return false, err
+		return err
 	}
 	o.signed, err = seal(wire.NodeKind, payload, o.key)
-	return err == nil, err
+	return err
 }
 
 // current returns the record as it is now.

@@ -1,8 +1,11 @@
 package pointers
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
 // Changes counts what was done to the store that Check looks at.
@@ -29,22 +32,45 @@ func (s *Store) Check() error {
 		if p.Server.ID != s.self {
 			foreign++
 		}
-		if p.inAll != i || p.Server.held[p.inServer] != p || s.servers[p.Server.ID] != p.Server {
+		if p.inAll != i || p.Server.held[p.inServer] != p || s.servers[prefix(p.Server.ID)] != p.Server || !p.comesIn() {
 			return fmt.Errorf("pointers: %v is misplaced", p)
 		}
 	}
 	if bytes != s.bytes || foreign != s.foreign {
 		return fmt.Errorf("pointers: %d bytes, %d counted; %d of others, %d counted", bytes, s.bytes, foreign, s.foreign)
 	}
-	return s.due.check()
+	return errors.Join(s.due.check(), s.deadlines.check())
+}
+
+// check verifies that a branch's digest is of what lies on it, and that each pointer knows.
+func (b *Branch) check() error {
+	var sum wire.Sum
+	for i, l := range b.laid {
+		sum = sum.Plus(hashOf(l.Pointer, l.Salt, l.Roots))
+		if l.branch != b || l.at != i || !slices.Contains(l.Pointer.laid, l) || l.Pointer.Server != b.Server {
+			return fmt.Errorf("pointers: %v is misplaced on a branch of %s", l.Pointer, b.Server.ID.Short())
+		}
+	}
+	switch {
+	case sum != b.sum:
+		return fmt.Errorf("pointers: digest of a branch of %s is wrong", b.Server.ID.Short())
+	case b.Out == (b.pos != 0) || !b.Out && len(b.laid) == 0:
+		return fmt.Errorf("pointers: branch of %s with %d pointers, out %v, queued at %d", b.Server.ID.Short(), len(b.laid), b.Out, b.pos)
+	}
+	return nil
 }
 
 func (s *Store) checkServers() error {
 	held := 0
 	for id, sv := range s.servers { // unordered: any finding will do
 		held += len(sv.held)
-		if sv.ID != id || len(sv.held) == 0 || sv.Record == nil {
-			return fmt.Errorf("pointers: server %s under %s with %d pointers", sv.ID.Short(), id.Short(), len(sv.held))
+		if prefix(sv.ID) != id || len(sv.held)+len(sv.branches) == 0 || sv.Record == nil {
+			return fmt.Errorf("pointers: server %s under %x with %d pointers", sv.ID.Short(), id, len(sv.held))
+		}
+		for _, b := range sv.branches {
+			if err := b.check(); err != nil {
+				return err
+			}
 		}
 	}
 	if held != len(s.all) {
@@ -61,7 +87,7 @@ func (s *Store) checkList(key Key, list []*Pointer) error {
 		if p.Key != key || slices.ContainsFunc(list[:i], func(o *Pointer) bool { return o.Server == p.Server }) {
 			return fmt.Errorf("pointers: %v lists %v twice or wrongly", key, p)
 		}
-		if p.State == Live && p.Server.buried {
+		if p.State == Live && !p.Server.Lives() {
 			return fmt.Errorf("pointers: %v is live, its server buried", p)
 		}
 	}

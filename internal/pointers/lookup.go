@@ -22,7 +22,7 @@ func (s *Store) Find(key Key, server idspace.ID) *Pointer {
 func (s *Store) Live(key Key, now mono.Time, most int) []*Pointer {
 	list := s.objects[key]
 	n := 0
-	for n < len(list) && n < most && list[n].State == Live && list[n].at > now {
+	for n < len(list) && n < most && list[n].live(now) {
 		n++
 	}
 	if n == most || n == len(list) || list[n].State != Live {
@@ -31,12 +31,14 @@ func (s *Store) Live(key Key, now mono.Time, most int) []*Pointer {
 	// One has run out and waits for Expire: copy around it.
 	var live []*Pointer
 	for _, p := range list {
-		if p.State == Live && p.at > now && len(live) < most {
+		if p.live(now) && len(live) < most {
 			live = append(live, p)
 		}
 	}
 	return live
 }
+
+func (p *Pointer) live(now mono.Time) bool { return p.State == Live && p.Until() > now }
 
 // Len is the number of pointers, tombstones and hidden ones included.
 func (s *Store) Len() int { return len(s.all) }
@@ -45,42 +47,110 @@ func (s *Store) Len() int { return len(s.all) }
 // move the last one into the gap: walk from the end to miss none.
 func (s *Store) At(i int) *Pointer { return s.all[i] }
 
-// Passed notes that p goes on to next along the path of a salt.
-func (s *Store) Passed(p *Pointer, path Path, next idspace.ID) {
-	path.Next = next
-	p.lay(path)
-}
-
 // Bury hides the live pointers of a server that was found dead, and lists them.
-func (s *Store) Bury(server idspace.ID) []*Pointer {
-	sv := s.servers[server]
-	if sv == nil || server == s.self {
+func (s *Store) Bury(server idspace.ID, now mono.Time) []*Pointer {
+	sv := s.servers[prefix(server)]
+	if sv == nil || sv.ID != server || server == s.self {
 		return nil
 	}
-	sv.buried = true
+	sv.buried = max(now, 1)
+	return s.turn(sv, Live, Dead)
+}
+
+// accusation is of a neighbor that has said that a server is dead.
+type accusation struct {
+	by      idspace.ID
+	open    bool // not refuted yet
+	refuted int
+}
+
+// maxRefuted is after how many refuted accusations of a server a neighbor is not heard any more.
+const maxRefuted = 2
+
+// Doubt has the pointers of a server offered after all others: a neighbor says that it is dead.
+// It reports whether that is new, and believed.
+func (s *Store) Doubt(sv *Server, by idspace.ID, now mono.Time) bool {
+	i := slices.IndexFunc(sv.accused, func(a accusation) bool { return a.by == by })
+	if i < 0 {
+		i = len(sv.accused)
+		sv.accused = append(sv.accused, accusation{by: by})
+	}
+	if sv.ID == s.self || sv.accused[i].refuted >= maxRefuted {
+		return false
+	}
+	sv.accused[i].open = true
+	if sv.doubted != 0 {
+		return false
+	}
+	sv.doubted = max(now, 1)
+	s.sortAll(sv)
+	return true
+}
+
+// Revive takes back that a server was found dead, or said to be, before it made a token. It lists
+// the pointers that were hidden.
+func (s *Store) Revive(sv *Server, made mono.Time) []*Pointer {
+	if sv.doubted != 0 && made > sv.doubted {
+		sv.doubted = 0
+		for i := range sv.accused {
+			if a := &sv.accused[i]; a.open {
+				a.open, a.refuted = false, a.refuted+1
+			}
+		}
+		s.sortAll(sv)
+	}
+	if sv.buried == 0 || made <= sv.buried {
+		return nil
+	}
+	sv.buried = 0
+	return s.turn(sv, Dead, Live)
+}
+
+// turn changes the state of a server's pointers, and lists those that it has changed.
+func (s *Store) turn(sv *Server, from, to State) (turned []*Pointer) {
 	s.changes++
-	var hidden []*Pointer
 	for _, p := range sv.held {
-		if p.State == Live {
-			p.State = Dead
-			s.sort(p.Key)
-			hidden = append(hidden, p)
+		if p.State == from {
+			p.State = to
+			turned = append(turned, p)
 		}
 	}
-	return hidden
+	s.sortAll(sv)
+	return turned
 }
 
-// NextExpiry is when the next pointer runs out.
-func (s *Store) NextExpiry() (at mono.Time, ok bool) {
-	if p, ok := s.due.first(); ok {
-		return p.at, true
+func (s *Store) sortAll(sv *Server) {
+	for _, p := range sv.held {
+		s.sort(p.Key)
 	}
-	return 0, false
 }
 
-// Expire forgets up to most pointers that have run out, and lists them.
-func (s *Store) Expire(now mono.Time, most int) []*Pointer {
-	var gone []*Pointer
+// NextExpiry is when the next pointers run out.
+func (s *Store) NextExpiry() (at mono.Time, ok bool) {
+	p, ok := s.due.first()
+	if ok {
+		at = p.at
+	}
+	if b, some := s.deadlines.first(); some && (!ok || b.at < at) {
+		at, ok = b.at, true
+	}
+	return at, ok
+}
+
+// Expire takes up to most pointers off branches whose deadline is over, or forgets them because
+// their records have run out, and lists those that were forgotten.
+func (s *Store) Expire(now mono.Time, most int) (gone []*Pointer) {
+	for most > 0 {
+		b, ok := s.deadlines.first()
+		if !ok || b.at > now {
+			break
+		}
+		l := b.laid[len(b.laid)-1]
+		if s.TakeOff(l); !l.comesIn() {
+			gone = append(gone, l.Pointer)
+		}
+		most--
+	}
 	for len(gone) < most {
 		p, ok := s.due.first()
 		if !ok || p.at > now {

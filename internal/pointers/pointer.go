@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/lease"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
@@ -60,24 +61,32 @@ func (s State) String() string { return stateNames[s] }
 type Server struct {
 	ID     idspace.ID
 	Record *wire.SignedRecord // the newest node record seen: where it can be dialed
+	Lease  lease.Seen
 
-	node   *wire.NodeRecord // what Record says
-	buried bool             // found dead; only a deposit from itself brings it back
-	held   []*Pointer       // all of its pointers, in no order; Pointer.inServer is the place
+	node     *wire.NodeRecord // what Record says
+	buried   mono.Time        // when it was found dead; zero: it was not. A token made later brings it back
+	doubted  mono.Time        // when somebody said that it is dead; zero: nobody did
+	accused  []accusation     // by whom; not more than have laid something here
+	held     []*Pointer       // all of its pointers, in no order; Pointer.inServer is the place
+	branches []*Branch
 }
 
-// Path is one salted path that a pointer lies on.
-type Path struct {
-	Salt, Roots int
-	Next        idspace.ID // where the pointer was passed on to; this node itself at the root
-	Until       mono.Time  // until when the last deposit along this path counts
+// Anchor is that of the lease that its newest record names; not ok if it names none.
+func (sv *Server) Anchor() (anchor lease.Token, ok bool) {
+	if sv.node == nil || len(sv.node.Lease) != lease.Size {
+		return anchor, false
+	}
+	return lease.Token(sv.node.Lease), true
 }
+
+// Lives reports whether nobody has found the server dead.
+func (sv *Server) Lives() bool { return sv.buried == 0 }
 
 // Pointer is a directory entry: Server holds Key. It belongs to the Store; others
 // only read it.
 type Pointer struct {
 	Key
-	place // in the deadline queue: at is the time of expiry
+	place // in the queue of records that run out: at is when its own life is over
 
 	Server   *Server
 	Sequence Sequence
@@ -86,32 +95,78 @@ type Pointer struct {
 	Latency  time.Duration // to the server: measured, else that of the path that it came along
 	From     idspace.ID    // the hop it came from last
 
-	paths    []Path
+	laid     []*Laid
 	inServer int // index in Server.held
 	inAll    int // index in Store.all
 }
 
-// Expires is when the pointer is forgotten.
+// Expires is when the record's life is over.
 func (p *Pointer) Expires() mono.Time { return p.at }
 
-// Paths lists the salted paths that p lies on; a view, not to be changed.
-func (p *Pointer) Paths() []Path { return p.paths }
+// Until is when the pointer counts no longer unless its server is heard of: the latest
+// deadline of the branches that brought it, or the end of its record.
+func (p *Pointer) Until() (until mono.Time) {
+	for _, l := range p.laid {
+		if !l.branch.Out {
+			until = max(until, l.branch.at)
+		}
+	}
+	return min(until, p.at)
+}
+
+// Laid lists where p lies, and has come from; a view, not to be changed.
+func (p *Pointer) Laid() []*Laid { return p.laid }
+
+// Onward is where p was passed on to on the path of a salt, nil if it was not.
+func (p *Pointer) Onward(salt, roots int) *Laid {
+	for _, l := range p.laid {
+		if l.branch.Out && l.branch.Copy == wire.Copy_COPY_PATH && l.Salt == salt && l.Roots == roots {
+			return l
+		}
+	}
+	return nil
+}
+
+// OnPath reports whether p has come along the path of a salt.
+func (p *Pointer) OnPath(salt, roots int) bool {
+	for _, l := range p.laid {
+		if !l.branch.Out && l.branch.Copy == wire.Copy_COPY_PATH && l.Salt == salt && l.Roots == roots {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Pointer) comesIn() bool {
+	for _, l := range p.laid {
+		if !l.branch.Out {
+			return true
+		}
+	}
+	return false
+}
 
 // String is the pointer in traces.
 func (p *Pointer) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%v at %s seq=%v %v latency=%v until=%v", p.Key, p.Server.ID.Short(), p.Sequence, p.State, p.Latency, p.at)
-	for _, path := range p.paths {
-		fmt.Fprintf(&b, " %d/%d→%s", path.Salt, path.Roots, path.Next.Short())
+	fmt.Fprintf(&b, "%v at %s seq=%v %v latency=%v until=%v", p.Key, p.Server.ID.Short(), p.Sequence, p.State, p.Latency, p.Until())
+	for _, l := range p.laid {
+		arrow := "←"
+		if l.branch.Out {
+			arrow = "→"
+		}
+		fmt.Fprintf(&b, " %s%d/%d%s%s", l.branch.Copy.Name(), l.Salt, l.Roots, arrow, l.branch.Peer.Short())
 	}
 	return b.String()
 }
 
-// nearer orders the pointers of one object: live ones first, then by latency; the
+// nearer orders the pointers of one object: live ones first, those last of whose servers
+// somebody says that they are dead, then by latency; the
 // server's ID breaks ties, so that the order is the same everywhere.
 func nearer(a, b *Pointer) int {
 	return cmp.Or(
 		cmp.Compare(min(a.State, Withdrawn), min(b.State, Withdrawn)),
+		cmp.Compare(min(a.Server.doubted, 1), min(b.Server.doubted, 1)),
 		cmp.Compare(a.Latency, b.Latency),
 		idspace.Compare(a.Server.ID, b.Server.ID),
 	)
@@ -120,18 +175,4 @@ func nearer(a, b *Pointer) int {
 func (p *Pointer) size() int {
 	r := p.Record
 	return len(r.GetPayload()) + len(r.GetPublicKey()) + len(r.GetSignature()) + len(r.GetPayloadType())
-}
-
-// lay notes that p came along path at until now.
-func (p *Pointer) lay(path Path) {
-	for i := range p.paths {
-		if p.paths[i].Salt == path.Salt && p.paths[i].Roots == path.Roots {
-			path.Until = max(path.Until, p.paths[i].Until)
-			p.paths[i] = path
-			return
-		}
-	}
-	if len(p.paths) < wire.MaxRoots {
-		p.paths = append(p.paths, path)
-	}
 }

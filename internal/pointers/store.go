@@ -11,16 +11,17 @@ import (
 
 // Store keeps the pointers that lie at this node.
 type Store struct {
-	self    idspace.ID
-	limits  Limits
-	objects map[Key][]*Pointer // each list sorted by nearer
-	servers map[idspace.ID]*Server
-	all     []*Pointer // in no order; Pointer.inAll is the place
-	due     queue[*Pointer]
-	bytes   int // sum of size() over all
-	foreign int // pointers of servers other than self
-	counts  Counts
-	changes uint64 // see Changes
+	self      idspace.ID
+	limits    Limits
+	objects   map[Key][]*Pointer // each list sorted by nearer
+	servers   map[wire.ServerRef]*Server
+	all       []*Pointer      // in no order; Pointer.inAll is the place
+	due       queue[*Pointer] // by the end of their records
+	deadlines queue[*Branch]  // of those that come in
+	bytes     int             // sum of size() over all
+	foreign   int             // pointers of servers other than self
+	counts    Counts
+	changes   uint64 // see Changes
 }
 
 // Counts says what happened in a Store since it began.
@@ -36,31 +37,32 @@ func New(self idspace.ID, limits Limits) *Store {
 		self:    self,
 		limits:  limits.WithDefaults(),
 		objects: make(map[Key][]*Pointer),
-		servers: make(map[idspace.ID]*Server),
+		servers: make(map[wire.ServerRef]*Server),
 	}
 }
 
-// Deposit is a pointer on its way to a root, as it arrives at a node.
+// Deposit is a pointer that a neighbor, or this node itself, lays here.
 type Deposit struct {
-	Signed *wire.SignedRecord // the pointer
-	Record *wire.PointerRecord
-	Server *wire.SignedRecord // the server's node record
-	Node   *wire.NodeRecord
-	Path   Path       // Until is set by Put
-	From   idspace.ID // zero: keep what is held
+	Signed      *wire.SignedRecord // the pointer
+	Record      *wire.PointerRecord
+	Server      *Server   // as Meet gave it
+	Copy        wire.Copy // as what it is laid
+	Salt, Roots int
+	From        idspace.ID // who lays it; this node itself for what it serves
 	// Latency to the server. Negative: unknown, keep what is held.
 	Latency time.Duration
-	Left    time.Duration // what is left of its life
-	Hearsay bool          // a holder passes it on, not the server itself
+	Left    time.Duration // what is left of the record's life
+	Until   mono.Time     // the deadline of its branch, by the newest token
 }
 
 // Result is what became of a deposit.
 type Result struct {
 	Kind    ResultKind
-	Held    Sequence // what the store holds now for this object and server
+	Pointer *Pointer // what the store holds now for this object and server; nil if nothing
+	Fresh   bool     // it had not come along that branch, under that salt, before
 	Evicted *Pointer // gave way, nil if none did
-	State   State    // Stored, Renewed: the state now
-	Was     State    // Renewed: the state before
+	State   State    // the state now
+	Was     State    // Same, Renewed: the state before
 }
 
 // ResultKind tells results apart.
@@ -70,10 +72,10 @@ type ResultKind uint8
 const (
 	Stored  ResultKind = iota // it is new here
 	Renewed                   // its sequence is above the one held
-	Same                      // its sequence is held; its path is noted, its life is not extended
+	Same                      // its sequence is held; where it came from is noted, its life is not extended
 	Older                     // a higher sequence is held
 	Full                      // a limit forbids it
-	Ignored                   // its life is over, or its server was found dead
+	Ignored                   // its life is over
 )
 
 var resultNames = [...]string{"stored", "renewed", "same", "older", "full", "ignored"}
@@ -81,45 +83,59 @@ var resultNames = [...]string{"stored", "renewed", "same", "older", "full", "ign
 // String is the result in traces.
 func (k ResultKind) String() string { return resultNames[k] }
 
+// Meet returns the server of a record, and takes the record if it is newer than what is known. A
+// server that nothing is kept of is forgotten again: see Part.
+func (s *Store) Meet(id idspace.ID, signed *wire.SignedRecord, node *wire.NodeRecord) *Server {
+	sv := s.servers[prefix(id)]
+	if sv == nil || sv.ID != id {
+		sv = &Server{ID: id}
+	}
+	if sv.node == nil || node.Newer(sv.node) {
+		sv.Record, sv.node = signed, node
+	}
+	return sv
+}
+
+// Server returns whom a reference means, nil if nothing of it is kept.
+func (s *Store) Server(ref wire.ServerRef) *Server { return s.servers[ref] }
+
+func prefix(id idspace.ID) wire.ServerRef { return wire.ServerRefTo(id) }
+
 // Put takes a deposit in, if its sequence and the limits allow.
 func (s *Store) Put(d Deposit, now mono.Time) Result {
 	key := Key{GUID: wire.ID(d.Record.Guid), App: d.Record.App}
-	server := wire.ID(d.Record.Server)
 	sequence := Sequence{d.Record.Generation, d.Record.Counter}
-	d.Path.Until = now.Add(d.Left)
-	p := s.Find(key, server)
+	p := s.Find(key, d.Server.ID)
 	if p != nil && p.at <= now {
 		s.drop(p)
 		s.counts.Expired++
 		p = nil
 	}
 	switch {
+	case d.Left <= 0 || d.Until <= now:
+		return Result{Kind: Ignored}
 	case p == nil:
 		return s.store(key, d, now)
 	case p.Sequence.Above(sequence):
-		return Result{Kind: Older, Held: p.Sequence}
-	case d.Left <= 0:
-		return Result{Kind: Ignored, Held: p.Sequence}
-	case p.Sequence == sequence:
-		d.Path.Until = min(d.Path.Until, p.at)
-		if d.Latency >= p.Latency {
-			d.Latency = -1 // of several paths the shortest says most about the distance
-		}
-		s.refile(p, d)
-		return Result{Kind: Same, Held: sequence}
+		return Result{Kind: Older, Pointer: p}
 	}
-	return s.renew(p, d, now)
+	result := Result{Kind: Same, Pointer: p, Was: p.State}
+	if sequence.Above(p.Sequence) {
+		result.Kind = Renewed
+		s.renew(p, d, now)
+	} else if d.Latency >= p.Latency {
+		d.Latency = -1 // of several paths the shortest says most about the distance
+	}
+	result.Fresh = s.attach(p, d)
+	result.State = p.State
+	s.refile(p, d)
+	return result
 }
 
 // store takes in a pointer that was not held.
 func (s *Store) store(key Key, d Deposit, now mono.Time) Result {
-	id := wire.ID(d.Record.Server)
-	server := s.servers[id]
-	if d.Left <= 0 || server != nil && server.buried && d.Hearsay {
-		return Result{Kind: Ignored}
-	}
-	p := &Pointer{Key: key, Record: d.Signed, From: d.From, Latency: max(d.Latency, 0)}
-	evict, ok := s.room(p, server, d)
+	p := &Pointer{Key: key, Server: d.Server, Record: d.Signed, Latency: max(d.Latency, 0)}
+	evict, ok := s.room(p, d)
 	if !ok {
 		s.counts.Refused++
 		return Result{Kind: Full}
@@ -128,29 +144,37 @@ func (s *Store) store(key Key, d Deposit, now mono.Time) Result {
 		s.drop(evict)
 		s.counts.Evicted++
 	}
-	if server == nil {
-		server = &Server{ID: id}
-		s.servers[id] = server
+	if other := s.servers[prefix(d.Server.ID)]; other != nil && other != d.Server {
+		s.counts.Refused++
+		return Result{Kind: Full} // two identifiers of one beginning
 	}
-	p.Server = server
-	server.note(d)
+	s.servers[prefix(d.Server.ID)] = d.Server
 	p.take(d)
-	p.lay(d.Path)
 	s.add(p, now.Add(d.Left))
-	return Result{Kind: Stored, Held: p.Sequence, State: p.State, Evicted: evict}
+	s.attach(p, d)
+	s.refile(p, d)
+	return Result{Kind: Stored, Pointer: p, Fresh: true, State: p.State, Evicted: evict}
 }
 
 // renew replaces the record of a pointer by one of a higher sequence.
-func (s *Store) renew(p *Pointer, d Deposit, now mono.Time) Result {
-	was := p.State
+func (s *Store) renew(p *Pointer, d Deposit, now mono.Time) {
 	s.changes++
 	s.bytes -= p.size()
-	p.Server.note(d)
 	p.take(d)
 	s.bytes += p.size()
+	p.renewLaid()
 	s.due.set(p, now.Add(d.Left))
-	s.refile(p, d)
-	return Result{Kind: Renewed, Held: p.Sequence, State: p.State, Was: was}
+}
+
+// Renew replaces the record of a pointer that is held by a newer one, wherever it has come from.
+func (s *Store) Renew(d Deposit, now mono.Time) (p *Pointer, ok bool) {
+	p = s.Find(Key{GUID: wire.ID(d.Record.Guid), App: d.Record.App}, d.Server.ID)
+	if p == nil || d.Left <= 0 || !(Sequence{d.Record.Generation, d.Record.Counter}).Above(p.Sequence) {
+		return nil, false
+	}
+	s.renew(p, d, now)
+	s.sort(p.Key)
+	return p, true
 }
 
 // take makes d's record that of p.
@@ -160,30 +184,25 @@ func (p *Pointer) take(d Deposit) {
 	switch {
 	case d.Record.Withdrawn:
 		p.State = Withdrawn
-	case p.Server.buried:
+	case !p.Server.Lives():
 		p.State = Dead
 	default:
 		p.State = Live
 	}
 }
 
-// note keeps the newest node record of a server; what comes from the server itself
-// shows that it lives.
-func (sv *Server) note(d Deposit) {
-	if !d.Hearsay {
-		sv.buried = false
+// attach lays p on the branch that it came along.
+func (s *Store) attach(p *Pointer, d Deposit) (fresh bool) {
+	l, fresh := s.put(p, branchKey{d.From, d.Copy, false}, d.Salt, d.Roots)
+	if b := l.branch; d.Until > b.at || b.pos == 0 {
+		s.deadlines.set(b, max(d.Until, b.at))
 	}
-	if sv.node == nil || d.Node.Newer(sv.node) {
-		sv.Record, sv.node = d.Server, d.Node
-	}
+	return fresh
 }
 
 // refile notes where p came from and puts it in its place among its object's.
 func (s *Store) refile(p *Pointer, d Deposit) {
-	p.lay(d.Path)
-	if !d.From.IsZero() {
-		p.From = d.From
-	}
+	p.From = d.From
 	if d.Latency >= 0 {
 		p.Latency = d.Latency
 	}
@@ -197,11 +216,11 @@ func (s *Store) sort(key Key) {
 
 // room reports whether the limits admit p, and whom it replaces if its object's
 // list is full: the farthest, if p is nearer.
-func (s *Store) room(p *Pointer, server *Server, d Deposit) (evict *Pointer, ok bool) {
-	if wire.ID(d.Record.Server) == s.self {
+func (s *Store) room(p *Pointer, d Deposit) (evict *Pointer, ok bool) {
+	if d.Server.ID == s.self {
 		return nil, true
 	}
-	if server != nil && len(server.held) >= s.limits.PerServer {
+	if len(d.Server.held) >= s.limits.PerServer {
 		return nil, false
 	}
 	list := s.objects[p.Key]
@@ -233,8 +252,12 @@ func (s *Store) add(p *Pointer, until mono.Time) {
 	}
 }
 
+// drop forgets p, wherever it lies.
 func (s *Store) drop(p *Pointer) {
 	s.changes++
+	for len(p.laid) > 0 {
+		s.detach(p.laid[0])
+	}
 	list := s.objects[p.Key]
 	list = slices.Delete(list, slices.Index(list, p), slices.Index(list, p)+1)
 	if len(list) == 0 {
@@ -250,9 +273,8 @@ func (s *Store) drop(p *Pointer) {
 	last = held[len(held)-1]
 	held[p.inServer], last.inServer = last, p.inServer
 	held[len(held)-1] = nil
-	if p.Server.held = held[:len(held)-1]; len(p.Server.held) == 0 {
-		delete(s.servers, p.Server.ID)
-	}
+	p.Server.held = held[:len(held)-1]
+	s.forget(p.Server)
 	s.due.remove(p)
 	s.bytes -= p.size()
 	if p.Server.ID != s.self {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/lease"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 	"github.com/tapestry-dolr/tapestry/leafset"
 )
@@ -86,10 +87,7 @@ func (a *auditor) adjacent(m *member, set *leafset.Set, id idspace.ID) {
 }
 
 const (
-	// lease is the life of a pointer (publish.Config.Life) and how long a holder may take
-	// to notice its end.
-	lease = 75 * time.Second
-	// sweep is how much later a holder may forget it.
+	// sweep is how much later than it must a holder may forget a pointer.
 	sweep = 5 * time.Second
 )
 
@@ -102,12 +100,12 @@ func (a *auditor) pointers(m *member) {
 	for i := range store.Len() {
 		p := store.At(i)
 		f := finding{outlived, m.host.Number(), p.GUID}
-		if late := now.Sub(p.Expires()); late > sweep {
+		if late := now.Sub(p.Until()); late > sweep {
 			a.violation(f, fmt.Sprintf("keeps a pointer to %s of %s %v after its end", p.GUID.Short(), p.Server.ID.Short(), late))
 			continue
 		}
 		server := a.run.world.Host(p.Server.ID)
-		if server != nil && server.Down() && now.Sub(server.Died()) > lease+sweep {
+		if server != nil && server.Down() && now.Sub(server.Died()) > lease.Life+sweep {
 			a.violation(f, fmt.Sprintf("keeps a pointer to %s of %s, which has been down for %v",
 				p.GUID.Short(), p.Server.ID.Short(), now.Sub(server.Died())))
 		}

@@ -99,14 +99,14 @@ func buryEverybody(r *run) {
 	r.again(50*time.Millisecond, func() {
 		for _, m := range r.people.active {
 			for _, server := range r.people.ring {
-				m.host.Node().Pointers().Bury(server)
+				m.host.Node().Pointers().Bury(server, r.world.Now())
 			}
 		}
 	})
 }
 
 func neverExpire(r *run) {
-	r.world.Hooks.Mute = func(_ *world.Host, k env.TimerKey) bool { return k.Room == env.Publish }
+	r.world.Hooks.Mute = func(_ *world.Host, k env.TimerKey) bool { return k.Room == env.Tree }
 }
 
 // misfile puts the same node into every slot of the first level of a node.

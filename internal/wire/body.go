@@ -57,10 +57,7 @@ func checkLoans(loans []*Loan) error {
 }
 
 func (m *Publish) check() error {
-	if m.Roots == 0 || m.Roots > MaxRoots || m.Salt >= m.Roots {
-		return fmt.Errorf("salt %d of %d", m.Salt, m.Roots)
-	}
-	return errors.Join(checkRecord(m.Pointer), checkRecord(m.Server))
+	return errors.Join(checkSalt(m.Salt, m.Roots), checkRecord(m.Pointer), checkRecord(m.Server), checkPulse(m.Pulse))
 }
 
 func (m *Locate) check() error {

@@ -69,6 +69,8 @@ func checkCounts(packed []byte, into proto.Message) error {
 		return checkCount("replicas", packed, 1, MaxFound)
 	case *Routed:
 		return checkCount("notes", packed, 12, 2*MaxHops)
+	case *Deposit:
+		return checkCount("pointers", packed, 4, MaxLaid)
 	case *NodeRecord:
 		return checkCount("addresses", packed, 3, MaxAddrs)
 	}
@@ -176,6 +178,37 @@ func (m *IndirectAck) check() error {
 		return fmt.Errorf("finding %d", m.Finding)
 	}
 	return nil
+}
+
+func (m *Refresh) check() error {
+	for _, b := range Branches(m.Branches) {
+		if err := checkCopy(b.Copy); err != nil {
+			return err
+		}
+	}
+	return errors.Join(checkPacked("branches", m.Branches, branchSize, MaxBranches),
+		checkPacked("dead servers", m.Dead, refPrefix, MaxBranches))
+}
+
+func (m *RefreshReply) check() error {
+	return errors.Join(checkPacked("branches", m.Differ, nameSize, MaxBranches), checkPacked("branches", m.Stale, nameSize, MaxBranches))
+}
+
+func (m *Listing) check() error {
+	return errors.Join(checkID("server", m.Server), checkCopy(m.Copy), checkPulse(m.Pulse), checkPacked("prints", m.Prints, 8, MaxPrints))
+}
+
+func (m *Wanted) check() error {
+	return errors.Join(checkID("server", m.Server), checkCopy(m.Copy), checkPacked("prints", m.Prints, 8, MaxPrints))
+}
+
+func (m *Deposit) check() error {
+	for _, l := range m.Laid {
+		if err := errors.Join(checkRecord(l.GetPointer()), checkSalt(l.GetSalt(), l.GetRoots())); err != nil {
+			return err
+		}
+	}
+	return errors.Join(checkRecord(m.Server), checkCopy(m.Copy), checkPulse(m.Pulse))
 }
 
 func (m *WitnessReply) check() error {

@@ -110,6 +110,9 @@ func (r Rule) Name() string { return lastWord(r.String(), "RULE_") }
 // Name is the finding's name in traces.
 func (f Finding) Name() string { return lastWord(f.String(), "FINDING_") }
 
+// Name is the name of a kind of copy in traces.
+func (c Copy) Name() string { return lastWord(c.String(), "COPY_") }
+
 // Name is the name of a use in traces and answers.
 func (u Use) Name() string { return lastWord(u.String(), "USE_") }
 

@@ -28,6 +28,11 @@ const (
 	KindWitnessReply
 	KindIndirectProbe
 	KindIndirectAck
+	KindRefresh
+	KindRefreshReply
+	KindListing
+	KindWanted
+	KindDeposit
 
 	kindEnd
 )
@@ -45,6 +50,7 @@ var _ = [...]Message{
 	(*Row)(nil), (*RecordRequest)(nil), (*Records)(nil), (*Routed)(nil), (*Ack)(nil),
 	(*Multicast)(nil), (*MulticastAck)(nil), (*Inserted)(nil), (*Strangers)(nil), (*Witness)(nil), (*WitnessReply)(nil),
 	(*IndirectProbe)(nil), (*IndirectAck)(nil),
+	(*Refresh)(nil), (*RefreshReply)(nil), (*Listing)(nil), (*Wanted)(nil), (*Deposit)(nil),
 }
 
 func (*Hello) Kind() Kind         { return KindHello }
@@ -66,6 +72,11 @@ func (*Witness) Kind() Kind       { return KindWitness }
 func (*WitnessReply) Kind() Kind  { return KindWitnessReply }
 func (*IndirectProbe) Kind() Kind { return KindIndirectProbe }
 func (*IndirectAck) Kind() Kind   { return KindIndirectAck }
+func (*Refresh) Kind() Kind       { return KindRefresh }
+func (*RefreshReply) Kind() Kind  { return KindRefreshReply }
+func (*Listing) Kind() Kind       { return KindListing }
+func (*Wanted) Kind() Kind        { return KindWanted }
+func (*Deposit) Kind() Kind       { return KindDeposit }
 
 // New returns an empty message of kind k, or nil if there is no such kind.
 func New(k Kind) Message {
@@ -108,6 +119,16 @@ func New(k Kind) Message {
 		return new(IndirectProbe)
 	case KindIndirectAck:
 		return new(IndirectAck)
+	case KindRefresh:
+		return new(Refresh)
+	case KindRefreshReply:
+		return new(RefreshReply)
+	case KindListing:
+		return new(Listing)
+	case KindWanted:
+		return new(Wanted)
+	case KindDeposit:
+		return new(Deposit)
 	}
 	return nil
 }
@@ -128,6 +149,8 @@ var kindNames = [...]string{
 	KindMulticast: "multicast", KindMulticastAck: "multicast-ack", KindInserted: "inserted",
 	KindStrangers: "strangers", KindWitness: "witness", KindWitnessReply: "witness-reply",
 	KindIndirectProbe: "indirect-probe", KindIndirectAck: "indirect-ack",
+	KindRefresh: "refresh", KindRefreshReply: "refresh-reply", KindListing: "listing", KindWanted: "wanted",
+	KindDeposit: "deposit",
 }
 
 // String is the kind's name in traces and counters.

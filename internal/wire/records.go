@@ -37,6 +37,9 @@ func (r *SignedRecord) Node() (*NodeRecord, error) {
 	if len(rec.Peer) == 0 {
 		rec.Peer = PeerOf(r.PublicKey)
 	}
+	if len(rec.Lease) != 0 && len(rec.Lease) != tokenSize {
+		return nil, fmt.Errorf("node record with a lease of %d bytes", len(rec.Lease))
+	}
 	return rec, checkLen("network", len(rec.Network), MaxNetwork)
 }
 
@@ -104,12 +107,22 @@ func Signed(m Message) ([]*SignedRecord, error) {
 		if len(m.Path) == 0 {
 			return m.Named, nil
 		}
+	case *Deposit:
+		return signedInDeposit(m), nil
 	case *Multicast:
 		return signedInMulticast(m), nil
 	case *Routed:
 		return signedInBody(m)
 	}
 	return nil, nil
+}
+
+func signedInDeposit(m *Deposit) []*SignedRecord {
+	records := []*SignedRecord{m.Server}
+	for _, l := range m.Laid {
+		records = append(records, l.Pointer)
+	}
+	return records
 }
 
 // signedInMulticast lists the record of the joining node. Who signed an announcement is

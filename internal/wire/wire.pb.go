@@ -129,6 +129,67 @@ func (Finding) EnumDescriptor() ([]byte, []int) {
 	return file_wire_proto_rawDescGZIP(), []int{1}
 }
 
+// Copy is why a pointer lies where it lies.
+type Copy int32
+
+const (
+	// On the way to the root of one of its salted keys.
+	Copy_COPY_PATH Copy = 0
+	// At a node that becomes the root when the root dies; laid by the root.
+	Copy_COPY_HEIR Copy = 1
+	// At another node that stands where the first hop does; laid by the server.
+	Copy_COPY_BACKUP Copy = 2
+	// At a node next to the server; laid by the server.
+	Copy_COPY_NEAR Copy = 3
+	// A newer record than that of a deposit, sent back to who made it.
+	Copy_COPY_NEWER Copy = 4
+)
+
+// Enum value maps for Copy.
+var (
+	Copy_name = map[int32]string{
+		0: "COPY_PATH",
+		1: "COPY_HEIR",
+		2: "COPY_BACKUP",
+		3: "COPY_NEAR",
+		4: "COPY_NEWER",
+	}
+	Copy_value = map[string]int32{
+		"COPY_PATH":   0,
+		"COPY_HEIR":   1,
+		"COPY_BACKUP": 2,
+		"COPY_NEAR":   3,
+		"COPY_NEWER":  4,
+	}
+)
+
+func (x Copy) Enum() *Copy {
+	p := new(Copy)
+	*p = x
+	return p
+}
+
+func (x Copy) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Copy) Descriptor() protoreflect.EnumDescriptor {
+	return file_wire_proto_enumTypes[2].Descriptor()
+}
+
+func (Copy) Type() protoreflect.EnumType {
+	return &file_wire_proto_enumTypes[2]
+}
+
+func (x Copy) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Copy.Descriptor instead.
+func (Copy) EnumDescriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{2}
+}
+
 // BodyKind names what a Routed envelope carries; one upcall serves each.
 type BodyKind int32
 
@@ -172,11 +233,11 @@ func (x BodyKind) String() string {
 }
 
 func (BodyKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_wire_proto_enumTypes[2].Descriptor()
+	return file_wire_proto_enumTypes[3].Descriptor()
 }
 
 func (BodyKind) Type() protoreflect.EnumType {
-	return &file_wire_proto_enumTypes[2]
+	return &file_wire_proto_enumTypes[3]
 }
 
 func (x BodyKind) Number() protoreflect.EnumNumber {
@@ -185,7 +246,7 @@ func (x BodyKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use BodyKind.Descriptor instead.
 func (BodyKind) EnumDescriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{2}
+	return file_wire_proto_rawDescGZIP(), []int{3}
 }
 
 // Refusal is why a call was not served. A refusal proves that nothing was delivered.
@@ -240,11 +301,11 @@ func (x Refusal) String() string {
 }
 
 func (Refusal) Descriptor() protoreflect.EnumDescriptor {
-	return file_wire_proto_enumTypes[3].Descriptor()
+	return file_wire_proto_enumTypes[4].Descriptor()
 }
 
 func (Refusal) Type() protoreflect.EnumType {
-	return &file_wire_proto_enumTypes[3]
+	return &file_wire_proto_enumTypes[4]
 }
 
 func (x Refusal) Number() protoreflect.EnumNumber {
@@ -253,7 +314,7 @@ func (x Refusal) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Refusal.Descriptor instead.
 func (Refusal) EnumDescriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{3}
+	return file_wire_proto_rawDescGZIP(), []int{4}
 }
 
 // Rule is why a hop went where it went.
@@ -302,11 +363,11 @@ func (x Rule) String() string {
 }
 
 func (Rule) Descriptor() protoreflect.EnumDescriptor {
-	return file_wire_proto_enumTypes[4].Descriptor()
+	return file_wire_proto_enumTypes[5].Descriptor()
 }
 
 func (Rule) Type() protoreflect.EnumType {
-	return &file_wire_proto_enumTypes[4]
+	return &file_wire_proto_enumTypes[5]
 }
 
 func (x Rule) Number() protoreflect.EnumNumber {
@@ -315,7 +376,7 @@ func (x Rule) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Rule.Descriptor instead.
 func (Rule) EnumDescriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{4}
+	return file_wire_proto_rawDescGZIP(), []int{5}
 }
 
 // Frame is what a link carries: exactly one field, whose number is the kind.
@@ -342,6 +403,11 @@ type Frame struct {
 	//	*Frame_WitnessReply
 	//	*Frame_IndirectProbe
 	//	*Frame_IndirectAck
+	//	*Frame_Refresh
+	//	*Frame_RefreshReply
+	//	*Frame_Listing
+	//	*Frame_Wanted
+	//	*Frame_Deposit
 	Body          isFrame_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -555,6 +621,51 @@ func (x *Frame) GetIndirectAck() *IndirectAck {
 	return nil
 }
 
+func (x *Frame) GetRefresh() *Refresh {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_Refresh); ok {
+			return x.Refresh
+		}
+	}
+	return nil
+}
+
+func (x *Frame) GetRefreshReply() *RefreshReply {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_RefreshReply); ok {
+			return x.RefreshReply
+		}
+	}
+	return nil
+}
+
+func (x *Frame) GetListing() *Listing {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_Listing); ok {
+			return x.Listing
+		}
+	}
+	return nil
+}
+
+func (x *Frame) GetWanted() *Wanted {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_Wanted); ok {
+			return x.Wanted
+		}
+	}
+	return nil
+}
+
+func (x *Frame) GetDeposit() *Deposit {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_Deposit); ok {
+			return x.Deposit
+		}
+	}
+	return nil
+}
+
 type isFrame_Body interface {
 	isFrame_Body()
 }
@@ -635,6 +746,26 @@ type Frame_IndirectAck struct {
 	IndirectAck *IndirectAck `protobuf:"bytes,19,opt,name=indirect_ack,json=indirectAck,proto3,oneof"`
 }
 
+type Frame_Refresh struct {
+	Refresh *Refresh `protobuf:"bytes,20,opt,name=refresh,proto3,oneof"`
+}
+
+type Frame_RefreshReply struct {
+	RefreshReply *RefreshReply `protobuf:"bytes,21,opt,name=refresh_reply,json=refreshReply,proto3,oneof"`
+}
+
+type Frame_Listing struct {
+	Listing *Listing `protobuf:"bytes,22,opt,name=listing,proto3,oneof"`
+}
+
+type Frame_Wanted struct {
+	Wanted *Wanted `protobuf:"bytes,23,opt,name=wanted,proto3,oneof"`
+}
+
+type Frame_Deposit struct {
+	Deposit *Deposit `protobuf:"bytes,24,opt,name=deposit,proto3,oneof"`
+}
+
 func (*Frame_Hello) isFrame_Body() {}
 
 func (*Frame_Beacon) isFrame_Body() {}
@@ -672,6 +803,16 @@ func (*Frame_WitnessReply) isFrame_Body() {}
 func (*Frame_IndirectProbe) isFrame_Body() {}
 
 func (*Frame_IndirectAck) isFrame_Body() {}
+
+func (*Frame_Refresh) isFrame_Body() {}
+
+func (*Frame_RefreshReply) isFrame_Body() {}
+
+func (*Frame_Listing) isFrame_Body() {}
+
+func (*Frame_Wanted) isFrame_Body() {}
+
+func (*Frame_Deposit) isFrame_Body() {}
 
 // SignedRecord is a libp2p signed envelope (RFC 0002), field for field.
 type SignedRecord struct {
@@ -744,13 +885,15 @@ func (x *SignedRecord) GetSignature() []byte {
 
 // NodeRecord says who a node is and where it can be dialed; signed by the node.
 type NodeRecord struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Network       string                 `protobuf:"bytes,1,opt,name=network,proto3" json:"network,omitempty"`
-	Peer          []byte                 `protobuf:"bytes,2,opt,name=peer,proto3" json:"peer,omitempty"` // left out on the wire: it follows from the public key
-	Addrs         [][]byte               `protobuf:"bytes,3,rep,name=addrs,proto3" json:"addrs,omitempty"`
-	Generation    uint64                 `protobuf:"varint,4,opt,name=generation,proto3" json:"generation,omitempty"`
-	Version       uint64                 `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`
-	Zone          string                 `protobuf:"bytes,6,opt,name=zone,proto3" json:"zone,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Network    string                 `protobuf:"bytes,1,opt,name=network,proto3" json:"network,omitempty"`
+	Peer       []byte                 `protobuf:"bytes,2,opt,name=peer,proto3" json:"peer,omitempty"` // left out on the wire: it follows from the public key
+	Addrs      [][]byte               `protobuf:"bytes,3,rep,name=addrs,proto3" json:"addrs,omitempty"`
+	Generation uint64                 `protobuf:"varint,4,opt,name=generation,proto3" json:"generation,omitempty"`
+	Version    uint64                 `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`
+	Zone       string                 `protobuf:"bytes,6,opt,name=zone,proto3" json:"zone,omitempty"`
+	// What the hash chain ends in whose elements show that this generation lives.
+	Lease         []byte `protobuf:"bytes,7,opt,name=lease,proto3" json:"lease,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -825,6 +968,13 @@ func (x *NodeRecord) GetZone() string {
 		return x.Zone
 	}
 	return ""
+}
+
+func (x *NodeRecord) GetLease() []byte {
+	if x != nil {
+		return x.Lease
+	}
+	return nil
 }
 
 // PointerRecord says that a server holds an object, or no longer does; signed by the server.
@@ -2275,6 +2425,487 @@ func (x *IndirectAck) GetFinding() Finding {
 	return Finding_FINDING_UNKNOWN
 }
 
+// Refresh says which pointers the sender has laid at the receiver, as digests, and that their servers live.
+type Refresh struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// To be answered if it is not 0.
+	Seq uint64 `protobuf:"fixed64,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	// Packed branches: one for every server and kind of copy.
+	Branches []byte `protobuf:"bytes,2,opt,name=branches,proto3" json:"branches,omitempty"`
+	// Packed references to servers that the sender, or who told it, has found dead.
+	Dead          []byte `protobuf:"bytes,3,opt,name=dead,proto3" json:"dead,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refresh) Reset() {
+	*x = Refresh{}
+	mi := &file_wire_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refresh) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refresh) ProtoMessage() {}
+
+func (x *Refresh) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refresh.ProtoReflect.Descriptor instead.
+func (*Refresh) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Refresh) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *Refresh) GetBranches() []byte {
+	if x != nil {
+		return x.Branches
+	}
+	return nil
+}
+
+func (x *Refresh) GetDead() []byte {
+	if x != nil {
+		return x.Dead
+	}
+	return nil
+}
+
+type RefreshReply struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Seq   uint64                 `protobuf:"fixed64,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	// Packed names of the branches that the sender holds otherwise.
+	Differ []byte `protobuf:"bytes,2,opt,name=differ,proto3" json:"differ,omitempty"`
+	// Packed names of the branches whose token it does not believe.
+	Stale         []byte `protobuf:"bytes,3,opt,name=stale,proto3" json:"stale,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RefreshReply) Reset() {
+	*x = RefreshReply{}
+	mi := &file_wire_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RefreshReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RefreshReply) ProtoMessage() {}
+
+func (x *RefreshReply) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RefreshReply.ProtoReflect.Descriptor instead.
+func (*RefreshReply) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *RefreshReply) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *RefreshReply) GetDiffer() []byte {
+	if x != nil {
+		return x.Differ
+	}
+	return nil
+}
+
+func (x *RefreshReply) GetStale() []byte {
+	if x != nil {
+		return x.Stale
+	}
+	return nil
+}
+
+// Listing names pointers of a branch by the first bytes of their hashes: all from low to high.
+type Listing struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Server        []byte                 `protobuf:"bytes,1,opt,name=server,proto3" json:"server,omitempty"`
+	Copy          Copy                   `protobuf:"varint,2,opt,name=copy,proto3,enum=tapestry.wire.v1.Copy" json:"copy,omitempty"`
+	Low           uint64                 `protobuf:"fixed64,3,opt,name=low,proto3" json:"low,omitempty"`
+	High          uint64                 `protobuf:"fixed64,4,opt,name=high,proto3" json:"high,omitempty"`
+	Prints        []byte                 `protobuf:"bytes,5,opt,name=prints,proto3" json:"prints,omitempty"`
+	Pulse         *Pulse                 `protobuf:"bytes,6,opt,name=pulse,proto3" json:"pulse,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Listing) Reset() {
+	*x = Listing{}
+	mi := &file_wire_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Listing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Listing) ProtoMessage() {}
+
+func (x *Listing) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Listing.ProtoReflect.Descriptor instead.
+func (*Listing) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Listing) GetServer() []byte {
+	if x != nil {
+		return x.Server
+	}
+	return nil
+}
+
+func (x *Listing) GetCopy() Copy {
+	if x != nil {
+		return x.Copy
+	}
+	return Copy_COPY_PATH
+}
+
+func (x *Listing) GetLow() uint64 {
+	if x != nil {
+		return x.Low
+	}
+	return 0
+}
+
+func (x *Listing) GetHigh() uint64 {
+	if x != nil {
+		return x.High
+	}
+	return 0
+}
+
+func (x *Listing) GetPrints() []byte {
+	if x != nil {
+		return x.Prints
+	}
+	return nil
+}
+
+func (x *Listing) GetPulse() *Pulse {
+	if x != nil {
+		return x.Pulse
+	}
+	return nil
+}
+
+// Wanted asks for pointers of a listing that the sender has not.
+type Wanted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Server        []byte                 `protobuf:"bytes,1,opt,name=server,proto3" json:"server,omitempty"`
+	Copy          Copy                   `protobuf:"varint,2,opt,name=copy,proto3,enum=tapestry.wire.v1.Copy" json:"copy,omitempty"`
+	Prints        []byte                 `protobuf:"bytes,3,opt,name=prints,proto3" json:"prints,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Wanted) Reset() {
+	*x = Wanted{}
+	mi := &file_wire_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Wanted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Wanted) ProtoMessage() {}
+
+func (x *Wanted) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Wanted.ProtoReflect.Descriptor instead.
+func (*Wanted) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Wanted) GetServer() []byte {
+	if x != nil {
+		return x.Server
+	}
+	return nil
+}
+
+func (x *Wanted) GetCopy() Copy {
+	if x != nil {
+		return x.Copy
+	}
+	return Copy_COPY_PATH
+}
+
+func (x *Wanted) GetPrints() []byte {
+	if x != nil {
+		return x.Prints
+	}
+	return nil
+}
+
+// Pulse shows that a server lives: the newest token of its lease that the sender has.
+type Pulse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Index uint32                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	Token []byte                 `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	// How long ago it was made, as far as the sender knows.
+	AgeMs         uint32 `protobuf:"varint,3,opt,name=age_ms,json=ageMs,proto3" json:"age_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Pulse) Reset() {
+	*x = Pulse{}
+	mi := &file_wire_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pulse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pulse) ProtoMessage() {}
+
+func (x *Pulse) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pulse.ProtoReflect.Descriptor instead.
+func (*Pulse) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Pulse) GetIndex() uint32 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *Pulse) GetToken() []byte {
+	if x != nil {
+		return x.Token
+	}
+	return nil
+}
+
+func (x *Pulse) GetAgeMs() uint32 {
+	if x != nil {
+		return x.AgeMs
+	}
+	return 0
+}
+
+// Deposit lays pointers of one server at a neighbor.
+type Deposit struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Server        *SignedRecord          `protobuf:"bytes,1,opt,name=server,proto3" json:"server,omitempty"`
+	Copy          Copy                   `protobuf:"varint,2,opt,name=copy,proto3,enum=tapestry.wire.v1.Copy" json:"copy,omitempty"`
+	Pulse         *Pulse                 `protobuf:"bytes,3,opt,name=pulse,proto3" json:"pulse,omitempty"`
+	Laid          []*Laid                `protobuf:"bytes,4,rep,name=laid,proto3" json:"laid,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Deposit) Reset() {
+	*x = Deposit{}
+	mi := &file_wire_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Deposit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Deposit) ProtoMessage() {}
+
+func (x *Deposit) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Deposit.ProtoReflect.Descriptor instead.
+func (*Deposit) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *Deposit) GetServer() *SignedRecord {
+	if x != nil {
+		return x.Server
+	}
+	return nil
+}
+
+func (x *Deposit) GetCopy() Copy {
+	if x != nil {
+		return x.Copy
+	}
+	return Copy_COPY_PATH
+}
+
+func (x *Deposit) GetPulse() *Pulse {
+	if x != nil {
+		return x.Pulse
+	}
+	return nil
+}
+
+func (x *Deposit) GetLaid() []*Laid {
+	if x != nil {
+		return x.Laid
+	}
+	return nil
+}
+
+type Laid struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Pointer *SignedRecord          `protobuf:"bytes,1,opt,name=pointer,proto3" json:"pointer,omitempty"`
+	Salt    uint32                 `protobuf:"varint,2,opt,name=salt,proto3" json:"salt,omitempty"`
+	Roots   uint32                 `protobuf:"varint,3,opt,name=roots,proto3" json:"roots,omitempty"`
+	// What is left of the record's life.
+	LeftS uint32 `protobuf:"varint,4,opt,name=left_s,json=leftS,proto3" json:"left_s,omitempty"`
+	// From the sender to the server.
+	LatencyUs     uint64 `protobuf:"varint,5,opt,name=latency_us,json=latencyUs,proto3" json:"latency_us,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Laid) Reset() {
+	*x = Laid{}
+	mi := &file_wire_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Laid) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Laid) ProtoMessage() {}
+
+func (x *Laid) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Laid.ProtoReflect.Descriptor instead.
+func (*Laid) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *Laid) GetPointer() *SignedRecord {
+	if x != nil {
+		return x.Pointer
+	}
+	return nil
+}
+
+func (x *Laid) GetSalt() uint32 {
+	if x != nil {
+		return x.Salt
+	}
+	return 0
+}
+
+func (x *Laid) GetRoots() uint32 {
+	if x != nil {
+		return x.Roots
+	}
+	return 0
+}
+
+func (x *Laid) GetLeftS() uint32 {
+	if x != nil {
+		return x.LeftS
+	}
+	return 0
+}
+
+func (x *Laid) GetLatencyUs() uint64 {
+	if x != nil {
+		return x.LatencyUs
+	}
+	return 0
+}
+
 type Routed struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	Call       uint64                 `protobuf:"fixed64,1,opt,name=call,proto3" json:"call,omitempty"`
@@ -2305,7 +2936,7 @@ type Routed struct {
 
 func (x *Routed) Reset() {
 	*x = Routed{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2317,7 +2948,7 @@ func (x *Routed) String() string {
 func (*Routed) ProtoMessage() {}
 
 func (x *Routed) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2330,7 +2961,7 @@ func (x *Routed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Routed.ProtoReflect.Descriptor instead.
 func (*Routed) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Routed) GetCall() uint64 {
@@ -2468,7 +3099,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2480,7 +3111,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2493,7 +3124,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Ack) GetTx() uint64 {
@@ -2518,7 +3149,7 @@ type HopNote struct {
 
 func (x *HopNote) Reset() {
 	*x = HopNote{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2530,7 +3161,7 @@ func (x *HopNote) String() string {
 func (*HopNote) ProtoMessage() {}
 
 func (x *HopNote) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2543,7 +3174,7 @@ func (x *HopNote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HopNote.ProtoReflect.Descriptor instead.
 func (*HopNote) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *HopNote) GetNode() []byte {
@@ -2606,7 +3237,7 @@ type Join struct {
 
 func (x *Join) Reset() {
 	*x = Join{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2618,7 +3249,7 @@ func (x *Join) String() string {
 func (*Join) ProtoMessage() {}
 
 func (x *Join) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2631,7 +3262,7 @@ func (x *Join) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Join.ProtoReflect.Descriptor instead.
 func (*Join) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Join) GetRecord() *SignedRecord {
@@ -2658,7 +3289,7 @@ type JoinReply struct {
 
 func (x *JoinReply) Reset() {
 	*x = JoinReply{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2670,7 +3301,7 @@ func (x *JoinReply) String() string {
 func (*JoinReply) ProtoMessage() {}
 
 func (x *JoinReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2683,7 +3314,7 @@ func (x *JoinReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinReply.ProtoReflect.Descriptor instead.
 func (*JoinReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *JoinReply) GetRecords() []*SignedRecord {
@@ -2711,7 +3342,7 @@ type Loan struct {
 
 func (x *Loan) Reset() {
 	*x = Loan{}
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2723,7 +3354,7 @@ func (x *Loan) String() string {
 func (*Loan) ProtoMessage() {}
 
 func (x *Loan) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2736,7 +3367,7 @@ func (x *Loan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loan.ProtoReflect.Descriptor instead.
 func (*Loan) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{29}
+	return file_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Loan) GetLender() *SignedRecord {
@@ -2763,7 +3394,7 @@ type SelfProbe struct {
 
 func (x *SelfProbe) Reset() {
 	*x = SelfProbe{}
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2775,7 +3406,7 @@ func (x *SelfProbe) String() string {
 func (*SelfProbe) ProtoMessage() {}
 
 func (x *SelfProbe) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2788,7 +3419,7 @@ func (x *SelfProbe) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelfProbe.ProtoReflect.Descriptor instead.
 func (*SelfProbe) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{30}
+	return file_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *SelfProbe) GetRecord() *SignedRecord {
@@ -2810,7 +3441,7 @@ type SelfProbeReply struct {
 
 func (x *SelfProbeReply) Reset() {
 	*x = SelfProbeReply{}
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2822,7 +3453,7 @@ func (x *SelfProbeReply) String() string {
 func (*SelfProbeReply) ProtoMessage() {}
 
 func (x *SelfProbeReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2835,7 +3466,7 @@ func (x *SelfProbeReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelfProbeReply.ProtoReflect.Descriptor instead.
 func (*SelfProbeReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{31}
+	return file_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *SelfProbeReply) GetLeaves() []*SignedRecord {
@@ -2858,17 +3489,16 @@ type Publish struct {
 	Server  *SignedRecord          `protobuf:"bytes,2,opt,name=server,proto3" json:"server,omitempty"`
 	Salt    uint32                 `protobuf:"varint,3,opt,name=salt,proto3" json:"salt,omitempty"`
 	Roots   uint32                 `protobuf:"varint,4,opt,name=roots,proto3" json:"roots,omitempty"`
-	// What is left of the pointer's life: its whole life from the server, less when a holder passes it on.
-	LeftS uint32 `protobuf:"varint,5,opt,name=left_s,json=leftS,proto3" json:"left_s,omitempty"`
-	// The receiver becomes the root: it acknowledges even before it is a member.
-	HandOver      bool `protobuf:"varint,6,opt,name=hand_over,json=handOver,proto3" json:"hand_over,omitempty"`
+	// What is left of the record's life.
+	LeftS         uint32 `protobuf:"varint,5,opt,name=left_s,json=leftS,proto3" json:"left_s,omitempty"`
+	Pulse         *Pulse `protobuf:"bytes,7,opt,name=pulse,proto3" json:"pulse,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Publish) Reset() {
 	*x = Publish{}
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2880,7 +3510,7 @@ func (x *Publish) String() string {
 func (*Publish) ProtoMessage() {}
 
 func (x *Publish) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2893,7 +3523,7 @@ func (x *Publish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publish.ProtoReflect.Descriptor instead.
 func (*Publish) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{32}
+	return file_wire_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Publish) GetPointer() *SignedRecord {
@@ -2931,11 +3561,11 @@ func (x *Publish) GetLeftS() uint32 {
 	return 0
 }
 
-func (x *Publish) GetHandOver() bool {
+func (x *Publish) GetPulse() *Pulse {
 	if x != nil {
-		return x.HandOver
+		return x.Pulse
 	}
-	return false
+	return nil
 }
 
 type PublishReply struct {
@@ -2948,7 +3578,7 @@ type PublishReply struct {
 
 func (x *PublishReply) Reset() {
 	*x = PublishReply{}
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2960,7 +3590,7 @@ func (x *PublishReply) String() string {
 func (*PublishReply) ProtoMessage() {}
 
 func (x *PublishReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2973,7 +3603,7 @@ func (x *PublishReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishReply.ProtoReflect.Descriptor instead.
 func (*PublishReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{33}
+	return file_wire_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *PublishReply) GetHeldGeneration() uint64 {
@@ -3002,7 +3632,7 @@ type Locate struct {
 
 func (x *Locate) Reset() {
 	*x = Locate{}
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3014,7 +3644,7 @@ func (x *Locate) String() string {
 func (*Locate) ProtoMessage() {}
 
 func (x *Locate) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3027,7 +3657,7 @@ func (x *Locate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Locate.ProtoReflect.Descriptor instead.
 func (*Locate) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{34}
+	return file_wire_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Locate) GetGuid() []byte {
@@ -3067,7 +3697,7 @@ type LocateReply struct {
 
 func (x *LocateReply) Reset() {
 	*x = LocateReply{}
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3079,7 +3709,7 @@ func (x *LocateReply) String() string {
 func (*LocateReply) ProtoMessage() {}
 
 func (x *LocateReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3092,7 +3722,7 @@ func (x *LocateReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocateReply.ProtoReflect.Descriptor instead.
 func (*LocateReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{35}
+	return file_wire_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *LocateReply) GetReplicas() []*FoundReplica {
@@ -3113,7 +3743,7 @@ type FoundReplica struct {
 
 func (x *FoundReplica) Reset() {
 	*x = FoundReplica{}
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3125,7 +3755,7 @@ func (x *FoundReplica) String() string {
 func (*FoundReplica) ProtoMessage() {}
 
 func (x *FoundReplica) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3138,7 +3768,7 @@ func (x *FoundReplica) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FoundReplica.ProtoReflect.Descriptor instead.
 func (*FoundReplica) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{36}
+	return file_wire_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *FoundReplica) GetPointer() *SignedRecord {
@@ -3174,7 +3804,7 @@ type AppMessage struct {
 
 func (x *AppMessage) Reset() {
 	*x = AppMessage{}
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3186,7 +3816,7 @@ func (x *AppMessage) String() string {
 func (*AppMessage) ProtoMessage() {}
 
 func (x *AppMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3199,7 +3829,7 @@ func (x *AppMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppMessage.ProtoReflect.Descriptor instead.
 func (*AppMessage) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{37}
+	return file_wire_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *AppMessage) GetApp() string {
@@ -3240,7 +3870,7 @@ type AppReply struct {
 
 func (x *AppReply) Reset() {
 	*x = AppReply{}
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3252,7 +3882,7 @@ func (x *AppReply) String() string {
 func (*AppReply) ProtoMessage() {}
 
 func (x *AppReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3265,7 +3895,7 @@ func (x *AppReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppReply.ProtoReflect.Descriptor instead.
 func (*AppReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{38}
+	return file_wire_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *AppReply) GetPayload() []byte {
@@ -3293,7 +3923,7 @@ type StreamHello struct {
 
 func (x *StreamHello) Reset() {
 	*x = StreamHello{}
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3305,7 +3935,7 @@ func (x *StreamHello) String() string {
 func (*StreamHello) ProtoMessage() {}
 
 func (x *StreamHello) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3318,7 +3948,7 @@ func (x *StreamHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamHello.ProtoReflect.Descriptor instead.
 func (*StreamHello) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{39}
+	return file_wire_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *StreamHello) GetApp() string {
@@ -3340,7 +3970,7 @@ var File_wire_proto protoreflect.FileDescriptor
 const file_wire_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
-	"wire.proto\x12\x10tapestry.wire.v1\"\xe1\b\n" +
+	"wire.proto\x12\x10tapestry.wire.v1\"\x81\v\n" +
 	"\x05Frame\x12/\n" +
 	"\x05hello\x18\x01 \x01(\v2\x17.tapestry.wire.v1.HelloH\x00R\x05hello\x122\n" +
 	"\x06beacon\x18\x02 \x01(\v2\x18.tapestry.wire.v1.BeaconH\x00R\x06beacon\x12<\n" +
@@ -3362,14 +3992,19 @@ const file_wire_proto_rawDesc = "" +
 	"\awitness\x18\x10 \x01(\v2\x19.tapestry.wire.v1.WitnessH\x00R\awitness\x12E\n" +
 	"\rwitness_reply\x18\x11 \x01(\v2\x1e.tapestry.wire.v1.WitnessReplyH\x00R\fwitnessReply\x12H\n" +
 	"\x0eindirect_probe\x18\x12 \x01(\v2\x1f.tapestry.wire.v1.IndirectProbeH\x00R\rindirectProbe\x12B\n" +
-	"\findirect_ack\x18\x13 \x01(\v2\x1d.tapestry.wire.v1.IndirectAckH\x00R\vindirectAckB\x06\n" +
+	"\findirect_ack\x18\x13 \x01(\v2\x1d.tapestry.wire.v1.IndirectAckH\x00R\vindirectAck\x125\n" +
+	"\arefresh\x18\x14 \x01(\v2\x19.tapestry.wire.v1.RefreshH\x00R\arefresh\x12E\n" +
+	"\rrefresh_reply\x18\x15 \x01(\v2\x1e.tapestry.wire.v1.RefreshReplyH\x00R\frefreshReply\x125\n" +
+	"\alisting\x18\x16 \x01(\v2\x19.tapestry.wire.v1.ListingH\x00R\alisting\x122\n" +
+	"\x06wanted\x18\x17 \x01(\v2\x18.tapestry.wire.v1.WantedH\x00R\x06wanted\x125\n" +
+	"\adeposit\x18\x18 \x01(\v2\x19.tapestry.wire.v1.DepositH\x00R\adepositB\x06\n" +
 	"\x04body\"\x88\x01\n" +
 	"\fSignedRecord\x12\x1d\n" +
 	"\n" +
 	"public_key\x18\x01 \x01(\fR\tpublicKey\x12!\n" +
 	"\fpayload_type\x18\x02 \x01(\fR\vpayloadType\x12\x18\n" +
 	"\apayload\x18\x03 \x01(\fR\apayload\x12\x1c\n" +
-	"\tsignature\x18\x05 \x01(\fR\tsignature\"\x9e\x01\n" +
+	"\tsignature\x18\x05 \x01(\fR\tsignature\"\xb4\x01\n" +
 	"\n" +
 	"NodeRecord\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x12\n" +
@@ -3379,7 +4014,8 @@ const file_wire_proto_rawDesc = "" +
 	"generation\x18\x04 \x01(\x04R\n" +
 	"generation\x12\x18\n" +
 	"\aversion\x18\x05 \x01(\x04R\aversion\x12\x12\n" +
-	"\x04zone\x18\x06 \x01(\tR\x04zone\"\xd6\x01\n" +
+	"\x04zone\x18\x06 \x01(\tR\x04zone\x12\x14\n" +
+	"\x05lease\x18\a \x01(\fR\x05lease\"\xd6\x01\n" +
 	"\rPointerRecord\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x12\n" +
 	"\x04guid\x18\x02 \x01(\fR\x04guid\x12\x10\n" +
@@ -3495,7 +4131,42 @@ const file_wire_proto_rawDesc = "" +
 	"\x06target\x18\x02 \x01(\fR\x06target\"T\n" +
 	"\vIndirectAck\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x06R\x03seq\x123\n" +
-	"\afinding\x18\x02 \x01(\x0e2\x19.tapestry.wire.v1.FindingR\afinding\"\x94\x04\n" +
+	"\afinding\x18\x02 \x01(\x0e2\x19.tapestry.wire.v1.FindingR\afinding\"K\n" +
+	"\aRefresh\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x06R\x03seq\x12\x1a\n" +
+	"\bbranches\x18\x02 \x01(\fR\bbranches\x12\x12\n" +
+	"\x04dead\x18\x03 \x01(\fR\x04dead\"N\n" +
+	"\fRefreshReply\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x06R\x03seq\x12\x16\n" +
+	"\x06differ\x18\x02 \x01(\fR\x06differ\x12\x14\n" +
+	"\x05stale\x18\x03 \x01(\fR\x05stale\"\xba\x01\n" +
+	"\aListing\x12\x16\n" +
+	"\x06server\x18\x01 \x01(\fR\x06server\x12*\n" +
+	"\x04copy\x18\x02 \x01(\x0e2\x16.tapestry.wire.v1.CopyR\x04copy\x12\x10\n" +
+	"\x03low\x18\x03 \x01(\x06R\x03low\x12\x12\n" +
+	"\x04high\x18\x04 \x01(\x06R\x04high\x12\x16\n" +
+	"\x06prints\x18\x05 \x01(\fR\x06prints\x12-\n" +
+	"\x05pulse\x18\x06 \x01(\v2\x17.tapestry.wire.v1.PulseR\x05pulse\"d\n" +
+	"\x06Wanted\x12\x16\n" +
+	"\x06server\x18\x01 \x01(\fR\x06server\x12*\n" +
+	"\x04copy\x18\x02 \x01(\x0e2\x16.tapestry.wire.v1.CopyR\x04copy\x12\x16\n" +
+	"\x06prints\x18\x03 \x01(\fR\x06prints\"J\n" +
+	"\x05Pulse\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\rR\x05index\x12\x14\n" +
+	"\x05token\x18\x02 \x01(\fR\x05token\x12\x15\n" +
+	"\x06age_ms\x18\x03 \x01(\rR\x05ageMs\"\xc8\x01\n" +
+	"\aDeposit\x126\n" +
+	"\x06server\x18\x01 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06server\x12*\n" +
+	"\x04copy\x18\x02 \x01(\x0e2\x16.tapestry.wire.v1.CopyR\x04copy\x12-\n" +
+	"\x05pulse\x18\x03 \x01(\v2\x17.tapestry.wire.v1.PulseR\x05pulse\x12*\n" +
+	"\x04laid\x18\x04 \x03(\v2\x16.tapestry.wire.v1.LaidR\x04laid\"\xa0\x01\n" +
+	"\x04Laid\x128\n" +
+	"\apointer\x18\x01 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\apointer\x12\x12\n" +
+	"\x04salt\x18\x02 \x01(\rR\x04salt\x12\x14\n" +
+	"\x05roots\x18\x03 \x01(\rR\x05roots\x12\x15\n" +
+	"\x06left_s\x18\x04 \x01(\rR\x05leftS\x12\x1d\n" +
+	"\n" +
+	"latency_us\x18\x05 \x01(\x04R\tlatencyUs\"\x94\x04\n" +
 	"\x06Routed\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\x06R\x04call\x12\x0e\n" +
 	"\x02tx\x18\x02 \x01(\x06R\x02tx\x12\x10\n" +
@@ -3540,14 +4211,14 @@ const file_wire_proto_rawDesc = "" +
 	"\x06record\x18\x01 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06record\"|\n" +
 	"\x0eSelfProbeReply\x126\n" +
 	"\x06leaves\x18\x01 \x03(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06leaves\x122\n" +
-	"\x04rows\x18\x02 \x03(\v2\x1e.tapestry.wire.v1.SignedRecordR\x04rows\"\xd9\x01\n" +
+	"\x04rows\x18\x02 \x03(\v2\x1e.tapestry.wire.v1.SignedRecordR\x04rows\"\xeb\x01\n" +
 	"\aPublish\x128\n" +
 	"\apointer\x18\x01 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\apointer\x126\n" +
 	"\x06server\x18\x02 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06server\x12\x12\n" +
 	"\x04salt\x18\x03 \x01(\rR\x04salt\x12\x14\n" +
 	"\x05roots\x18\x04 \x01(\rR\x05roots\x12\x15\n" +
-	"\x06left_s\x18\x05 \x01(\rR\x05leftS\x12\x1b\n" +
-	"\thand_over\x18\x06 \x01(\bR\bhandOver\"Z\n" +
+	"\x06left_s\x18\x05 \x01(\rR\x05leftS\x12-\n" +
+	"\x05pulse\x18\a \x01(\v2\x17.tapestry.wire.v1.PulseR\x05pulse\"Z\n" +
 	"\fPublishReply\x12'\n" +
 	"\x0fheld_generation\x18\x01 \x01(\x04R\x0eheldGeneration\x12!\n" +
 	"\fheld_counter\x18\x02 \x01(\x04R\vheldCounter\"X\n" +
@@ -3583,7 +4254,14 @@ const file_wire_proto_rawDesc = "" +
 	"\aFinding\x12\x13\n" +
 	"\x0fFINDING_UNKNOWN\x10\x00\x12\x11\n" +
 	"\rFINDING_ALIVE\x10\x01\x12\x10\n" +
-	"\fFINDING_DEAD\x10\x02*r\n" +
+	"\fFINDING_DEAD\x10\x02*T\n" +
+	"\x04Copy\x12\r\n" +
+	"\tCOPY_PATH\x10\x00\x12\r\n" +
+	"\tCOPY_HEIR\x10\x01\x12\x0f\n" +
+	"\vCOPY_BACKUP\x10\x02\x12\r\n" +
+	"\tCOPY_NEAR\x10\x03\x12\x0e\n" +
+	"\n" +
+	"COPY_NEWER\x10\x04*r\n" +
 	"\bBodyKind\x12\r\n" +
 	"\tBODY_NONE\x10\x00\x12\r\n" +
 	"\tBODY_JOIN\x10\x01\x12\x10\n" +
@@ -3623,107 +4301,129 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_wire_proto_goTypes = []any{
 	(Use)(0),               // 0: tapestry.wire.v1.Use
 	(Finding)(0),           // 1: tapestry.wire.v1.Finding
-	(BodyKind)(0),          // 2: tapestry.wire.v1.BodyKind
-	(Refusal)(0),           // 3: tapestry.wire.v1.Refusal
-	(Rule)(0),              // 4: tapestry.wire.v1.Rule
-	(*Frame)(nil),          // 5: tapestry.wire.v1.Frame
-	(*SignedRecord)(nil),   // 6: tapestry.wire.v1.SignedRecord
-	(*NodeRecord)(nil),     // 7: tapestry.wire.v1.NodeRecord
-	(*PointerRecord)(nil),  // 8: tapestry.wire.v1.PointerRecord
-	(*MessageRecord)(nil),  // 9: tapestry.wire.v1.MessageRecord
-	(*Hello)(nil),          // 10: tapestry.wire.v1.Hello
-	(*Beacon)(nil),         // 11: tapestry.wire.v1.Beacon
-	(*BeaconAck)(nil),      // 12: tapestry.wire.v1.BeaconAck
-	(*Unlink)(nil),         // 13: tapestry.wire.v1.Unlink
-	(*Leave)(nil),          // 14: tapestry.wire.v1.Leave
-	(*LeafSet)(nil),        // 15: tapestry.wire.v1.LeafSet
-	(*Row)(nil),            // 16: tapestry.wire.v1.Row
-	(*RecordRequest)(nil),  // 17: tapestry.wire.v1.RecordRequest
-	(*Records)(nil),        // 18: tapestry.wire.v1.Records
-	(*Multicast)(nil),      // 19: tapestry.wire.v1.Multicast
-	(*Insertion)(nil),      // 20: tapestry.wire.v1.Insertion
-	(*Announcement)(nil),   // 21: tapestry.wire.v1.Announcement
-	(*MulticastAck)(nil),   // 22: tapestry.wire.v1.MulticastAck
-	(*Inserted)(nil),       // 23: tapestry.wire.v1.Inserted
-	(*Strangers)(nil),      // 24: tapestry.wire.v1.Strangers
-	(*Witness)(nil),        // 25: tapestry.wire.v1.Witness
-	(*WitnessReply)(nil),   // 26: tapestry.wire.v1.WitnessReply
-	(*IndirectProbe)(nil),  // 27: tapestry.wire.v1.IndirectProbe
-	(*IndirectAck)(nil),    // 28: tapestry.wire.v1.IndirectAck
-	(*Routed)(nil),         // 29: tapestry.wire.v1.Routed
-	(*Ack)(nil),            // 30: tapestry.wire.v1.Ack
-	(*HopNote)(nil),        // 31: tapestry.wire.v1.HopNote
-	(*Join)(nil),           // 32: tapestry.wire.v1.Join
-	(*JoinReply)(nil),      // 33: tapestry.wire.v1.JoinReply
-	(*Loan)(nil),           // 34: tapestry.wire.v1.Loan
-	(*SelfProbe)(nil),      // 35: tapestry.wire.v1.SelfProbe
-	(*SelfProbeReply)(nil), // 36: tapestry.wire.v1.SelfProbeReply
-	(*Publish)(nil),        // 37: tapestry.wire.v1.Publish
-	(*PublishReply)(nil),   // 38: tapestry.wire.v1.PublishReply
-	(*Locate)(nil),         // 39: tapestry.wire.v1.Locate
-	(*LocateReply)(nil),    // 40: tapestry.wire.v1.LocateReply
-	(*FoundReplica)(nil),   // 41: tapestry.wire.v1.FoundReplica
-	(*AppMessage)(nil),     // 42: tapestry.wire.v1.AppMessage
-	(*AppReply)(nil),       // 43: tapestry.wire.v1.AppReply
-	(*StreamHello)(nil),    // 44: tapestry.wire.v1.StreamHello
+	(Copy)(0),              // 2: tapestry.wire.v1.Copy
+	(BodyKind)(0),          // 3: tapestry.wire.v1.BodyKind
+	(Refusal)(0),           // 4: tapestry.wire.v1.Refusal
+	(Rule)(0),              // 5: tapestry.wire.v1.Rule
+	(*Frame)(nil),          // 6: tapestry.wire.v1.Frame
+	(*SignedRecord)(nil),   // 7: tapestry.wire.v1.SignedRecord
+	(*NodeRecord)(nil),     // 8: tapestry.wire.v1.NodeRecord
+	(*PointerRecord)(nil),  // 9: tapestry.wire.v1.PointerRecord
+	(*MessageRecord)(nil),  // 10: tapestry.wire.v1.MessageRecord
+	(*Hello)(nil),          // 11: tapestry.wire.v1.Hello
+	(*Beacon)(nil),         // 12: tapestry.wire.v1.Beacon
+	(*BeaconAck)(nil),      // 13: tapestry.wire.v1.BeaconAck
+	(*Unlink)(nil),         // 14: tapestry.wire.v1.Unlink
+	(*Leave)(nil),          // 15: tapestry.wire.v1.Leave
+	(*LeafSet)(nil),        // 16: tapestry.wire.v1.LeafSet
+	(*Row)(nil),            // 17: tapestry.wire.v1.Row
+	(*RecordRequest)(nil),  // 18: tapestry.wire.v1.RecordRequest
+	(*Records)(nil),        // 19: tapestry.wire.v1.Records
+	(*Multicast)(nil),      // 20: tapestry.wire.v1.Multicast
+	(*Insertion)(nil),      // 21: tapestry.wire.v1.Insertion
+	(*Announcement)(nil),   // 22: tapestry.wire.v1.Announcement
+	(*MulticastAck)(nil),   // 23: tapestry.wire.v1.MulticastAck
+	(*Inserted)(nil),       // 24: tapestry.wire.v1.Inserted
+	(*Strangers)(nil),      // 25: tapestry.wire.v1.Strangers
+	(*Witness)(nil),        // 26: tapestry.wire.v1.Witness
+	(*WitnessReply)(nil),   // 27: tapestry.wire.v1.WitnessReply
+	(*IndirectProbe)(nil),  // 28: tapestry.wire.v1.IndirectProbe
+	(*IndirectAck)(nil),    // 29: tapestry.wire.v1.IndirectAck
+	(*Refresh)(nil),        // 30: tapestry.wire.v1.Refresh
+	(*RefreshReply)(nil),   // 31: tapestry.wire.v1.RefreshReply
+	(*Listing)(nil),        // 32: tapestry.wire.v1.Listing
+	(*Wanted)(nil),         // 33: tapestry.wire.v1.Wanted
+	(*Pulse)(nil),          // 34: tapestry.wire.v1.Pulse
+	(*Deposit)(nil),        // 35: tapestry.wire.v1.Deposit
+	(*Laid)(nil),           // 36: tapestry.wire.v1.Laid
+	(*Routed)(nil),         // 37: tapestry.wire.v1.Routed
+	(*Ack)(nil),            // 38: tapestry.wire.v1.Ack
+	(*HopNote)(nil),        // 39: tapestry.wire.v1.HopNote
+	(*Join)(nil),           // 40: tapestry.wire.v1.Join
+	(*JoinReply)(nil),      // 41: tapestry.wire.v1.JoinReply
+	(*Loan)(nil),           // 42: tapestry.wire.v1.Loan
+	(*SelfProbe)(nil),      // 43: tapestry.wire.v1.SelfProbe
+	(*SelfProbeReply)(nil), // 44: tapestry.wire.v1.SelfProbeReply
+	(*Publish)(nil),        // 45: tapestry.wire.v1.Publish
+	(*PublishReply)(nil),   // 46: tapestry.wire.v1.PublishReply
+	(*Locate)(nil),         // 47: tapestry.wire.v1.Locate
+	(*LocateReply)(nil),    // 48: tapestry.wire.v1.LocateReply
+	(*FoundReplica)(nil),   // 49: tapestry.wire.v1.FoundReplica
+	(*AppMessage)(nil),     // 50: tapestry.wire.v1.AppMessage
+	(*AppReply)(nil),       // 51: tapestry.wire.v1.AppReply
+	(*StreamHello)(nil),    // 52: tapestry.wire.v1.StreamHello
 }
 var file_wire_proto_depIdxs = []int32{
-	10, // 0: tapestry.wire.v1.Frame.hello:type_name -> tapestry.wire.v1.Hello
-	11, // 1: tapestry.wire.v1.Frame.beacon:type_name -> tapestry.wire.v1.Beacon
-	12, // 2: tapestry.wire.v1.Frame.beacon_ack:type_name -> tapestry.wire.v1.BeaconAck
-	13, // 3: tapestry.wire.v1.Frame.unlink:type_name -> tapestry.wire.v1.Unlink
-	14, // 4: tapestry.wire.v1.Frame.leave:type_name -> tapestry.wire.v1.Leave
-	15, // 5: tapestry.wire.v1.Frame.leaf_set:type_name -> tapestry.wire.v1.LeafSet
-	16, // 6: tapestry.wire.v1.Frame.row:type_name -> tapestry.wire.v1.Row
-	17, // 7: tapestry.wire.v1.Frame.record_request:type_name -> tapestry.wire.v1.RecordRequest
-	18, // 8: tapestry.wire.v1.Frame.records:type_name -> tapestry.wire.v1.Records
-	29, // 9: tapestry.wire.v1.Frame.routed:type_name -> tapestry.wire.v1.Routed
-	30, // 10: tapestry.wire.v1.Frame.ack:type_name -> tapestry.wire.v1.Ack
-	19, // 11: tapestry.wire.v1.Frame.multicast:type_name -> tapestry.wire.v1.Multicast
-	22, // 12: tapestry.wire.v1.Frame.multicast_ack:type_name -> tapestry.wire.v1.MulticastAck
-	23, // 13: tapestry.wire.v1.Frame.inserted:type_name -> tapestry.wire.v1.Inserted
-	24, // 14: tapestry.wire.v1.Frame.strangers:type_name -> tapestry.wire.v1.Strangers
-	25, // 15: tapestry.wire.v1.Frame.witness:type_name -> tapestry.wire.v1.Witness
-	26, // 16: tapestry.wire.v1.Frame.witness_reply:type_name -> tapestry.wire.v1.WitnessReply
-	27, // 17: tapestry.wire.v1.Frame.indirect_probe:type_name -> tapestry.wire.v1.IndirectProbe
-	28, // 18: tapestry.wire.v1.Frame.indirect_ack:type_name -> tapestry.wire.v1.IndirectAck
-	6,  // 19: tapestry.wire.v1.Hello.record:type_name -> tapestry.wire.v1.SignedRecord
-	0,  // 20: tapestry.wire.v1.Beacon.use:type_name -> tapestry.wire.v1.Use
-	6,  // 21: tapestry.wire.v1.Records.records:type_name -> tapestry.wire.v1.SignedRecord
-	20, // 22: tapestry.wire.v1.Multicast.insertion:type_name -> tapestry.wire.v1.Insertion
-	21, // 23: tapestry.wire.v1.Multicast.announcement:type_name -> tapestry.wire.v1.Announcement
-	6,  // 24: tapestry.wire.v1.Insertion.record:type_name -> tapestry.wire.v1.SignedRecord
-	6,  // 25: tapestry.wire.v1.Announcement.origin:type_name -> tapestry.wire.v1.SignedRecord
-	6,  // 26: tapestry.wire.v1.WitnessReply.named:type_name -> tapestry.wire.v1.SignedRecord
-	1,  // 27: tapestry.wire.v1.IndirectAck.finding:type_name -> tapestry.wire.v1.Finding
-	2,  // 28: tapestry.wire.v1.Routed.body_kind:type_name -> tapestry.wire.v1.BodyKind
-	31, // 29: tapestry.wire.v1.Routed.notes:type_name -> tapestry.wire.v1.HopNote
-	3,  // 30: tapestry.wire.v1.Routed.refusal:type_name -> tapestry.wire.v1.Refusal
-	4,  // 31: tapestry.wire.v1.HopNote.rule:type_name -> tapestry.wire.v1.Rule
-	6,  // 32: tapestry.wire.v1.Join.record:type_name -> tapestry.wire.v1.SignedRecord
-	34, // 33: tapestry.wire.v1.Join.lent:type_name -> tapestry.wire.v1.Loan
-	6,  // 34: tapestry.wire.v1.JoinReply.records:type_name -> tapestry.wire.v1.SignedRecord
-	34, // 35: tapestry.wire.v1.JoinReply.lent:type_name -> tapestry.wire.v1.Loan
-	6,  // 36: tapestry.wire.v1.Loan.lender:type_name -> tapestry.wire.v1.SignedRecord
-	6,  // 37: tapestry.wire.v1.SelfProbe.record:type_name -> tapestry.wire.v1.SignedRecord
-	6,  // 38: tapestry.wire.v1.SelfProbeReply.leaves:type_name -> tapestry.wire.v1.SignedRecord
-	6,  // 39: tapestry.wire.v1.SelfProbeReply.rows:type_name -> tapestry.wire.v1.SignedRecord
-	6,  // 40: tapestry.wire.v1.Publish.pointer:type_name -> tapestry.wire.v1.SignedRecord
-	6,  // 41: tapestry.wire.v1.Publish.server:type_name -> tapestry.wire.v1.SignedRecord
-	41, // 42: tapestry.wire.v1.LocateReply.replicas:type_name -> tapestry.wire.v1.FoundReplica
-	6,  // 43: tapestry.wire.v1.FoundReplica.pointer:type_name -> tapestry.wire.v1.SignedRecord
-	6,  // 44: tapestry.wire.v1.FoundReplica.server:type_name -> tapestry.wire.v1.SignedRecord
-	6,  // 45: tapestry.wire.v1.AppMessage.origin:type_name -> tapestry.wire.v1.SignedRecord
-	46, // [46:46] is the sub-list for method output_type
-	46, // [46:46] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	11, // 0: tapestry.wire.v1.Frame.hello:type_name -> tapestry.wire.v1.Hello
+	12, // 1: tapestry.wire.v1.Frame.beacon:type_name -> tapestry.wire.v1.Beacon
+	13, // 2: tapestry.wire.v1.Frame.beacon_ack:type_name -> tapestry.wire.v1.BeaconAck
+	14, // 3: tapestry.wire.v1.Frame.unlink:type_name -> tapestry.wire.v1.Unlink
+	15, // 4: tapestry.wire.v1.Frame.leave:type_name -> tapestry.wire.v1.Leave
+	16, // 5: tapestry.wire.v1.Frame.leaf_set:type_name -> tapestry.wire.v1.LeafSet
+	17, // 6: tapestry.wire.v1.Frame.row:type_name -> tapestry.wire.v1.Row
+	18, // 7: tapestry.wire.v1.Frame.record_request:type_name -> tapestry.wire.v1.RecordRequest
+	19, // 8: tapestry.wire.v1.Frame.records:type_name -> tapestry.wire.v1.Records
+	37, // 9: tapestry.wire.v1.Frame.routed:type_name -> tapestry.wire.v1.Routed
+	38, // 10: tapestry.wire.v1.Frame.ack:type_name -> tapestry.wire.v1.Ack
+	20, // 11: tapestry.wire.v1.Frame.multicast:type_name -> tapestry.wire.v1.Multicast
+	23, // 12: tapestry.wire.v1.Frame.multicast_ack:type_name -> tapestry.wire.v1.MulticastAck
+	24, // 13: tapestry.wire.v1.Frame.inserted:type_name -> tapestry.wire.v1.Inserted
+	25, // 14: tapestry.wire.v1.Frame.strangers:type_name -> tapestry.wire.v1.Strangers
+	26, // 15: tapestry.wire.v1.Frame.witness:type_name -> tapestry.wire.v1.Witness
+	27, // 16: tapestry.wire.v1.Frame.witness_reply:type_name -> tapestry.wire.v1.WitnessReply
+	28, // 17: tapestry.wire.v1.Frame.indirect_probe:type_name -> tapestry.wire.v1.IndirectProbe
+	29, // 18: tapestry.wire.v1.Frame.indirect_ack:type_name -> tapestry.wire.v1.IndirectAck
+	30, // 19: tapestry.wire.v1.Frame.refresh:type_name -> tapestry.wire.v1.Refresh
+	31, // 20: tapestry.wire.v1.Frame.refresh_reply:type_name -> tapestry.wire.v1.RefreshReply
+	32, // 21: tapestry.wire.v1.Frame.listing:type_name -> tapestry.wire.v1.Listing
+	33, // 22: tapestry.wire.v1.Frame.wanted:type_name -> tapestry.wire.v1.Wanted
+	35, // 23: tapestry.wire.v1.Frame.deposit:type_name -> tapestry.wire.v1.Deposit
+	7,  // 24: tapestry.wire.v1.Hello.record:type_name -> tapestry.wire.v1.SignedRecord
+	0,  // 25: tapestry.wire.v1.Beacon.use:type_name -> tapestry.wire.v1.Use
+	7,  // 26: tapestry.wire.v1.Records.records:type_name -> tapestry.wire.v1.SignedRecord
+	21, // 27: tapestry.wire.v1.Multicast.insertion:type_name -> tapestry.wire.v1.Insertion
+	22, // 28: tapestry.wire.v1.Multicast.announcement:type_name -> tapestry.wire.v1.Announcement
+	7,  // 29: tapestry.wire.v1.Insertion.record:type_name -> tapestry.wire.v1.SignedRecord
+	7,  // 30: tapestry.wire.v1.Announcement.origin:type_name -> tapestry.wire.v1.SignedRecord
+	7,  // 31: tapestry.wire.v1.WitnessReply.named:type_name -> tapestry.wire.v1.SignedRecord
+	1,  // 32: tapestry.wire.v1.IndirectAck.finding:type_name -> tapestry.wire.v1.Finding
+	2,  // 33: tapestry.wire.v1.Listing.copy:type_name -> tapestry.wire.v1.Copy
+	34, // 34: tapestry.wire.v1.Listing.pulse:type_name -> tapestry.wire.v1.Pulse
+	2,  // 35: tapestry.wire.v1.Wanted.copy:type_name -> tapestry.wire.v1.Copy
+	7,  // 36: tapestry.wire.v1.Deposit.server:type_name -> tapestry.wire.v1.SignedRecord
+	2,  // 37: tapestry.wire.v1.Deposit.copy:type_name -> tapestry.wire.v1.Copy
+	34, // 38: tapestry.wire.v1.Deposit.pulse:type_name -> tapestry.wire.v1.Pulse
+	36, // 39: tapestry.wire.v1.Deposit.laid:type_name -> tapestry.wire.v1.Laid
+	7,  // 40: tapestry.wire.v1.Laid.pointer:type_name -> tapestry.wire.v1.SignedRecord
+	3,  // 41: tapestry.wire.v1.Routed.body_kind:type_name -> tapestry.wire.v1.BodyKind
+	39, // 42: tapestry.wire.v1.Routed.notes:type_name -> tapestry.wire.v1.HopNote
+	4,  // 43: tapestry.wire.v1.Routed.refusal:type_name -> tapestry.wire.v1.Refusal
+	5,  // 44: tapestry.wire.v1.HopNote.rule:type_name -> tapestry.wire.v1.Rule
+	7,  // 45: tapestry.wire.v1.Join.record:type_name -> tapestry.wire.v1.SignedRecord
+	42, // 46: tapestry.wire.v1.Join.lent:type_name -> tapestry.wire.v1.Loan
+	7,  // 47: tapestry.wire.v1.JoinReply.records:type_name -> tapestry.wire.v1.SignedRecord
+	42, // 48: tapestry.wire.v1.JoinReply.lent:type_name -> tapestry.wire.v1.Loan
+	7,  // 49: tapestry.wire.v1.Loan.lender:type_name -> tapestry.wire.v1.SignedRecord
+	7,  // 50: tapestry.wire.v1.SelfProbe.record:type_name -> tapestry.wire.v1.SignedRecord
+	7,  // 51: tapestry.wire.v1.SelfProbeReply.leaves:type_name -> tapestry.wire.v1.SignedRecord
+	7,  // 52: tapestry.wire.v1.SelfProbeReply.rows:type_name -> tapestry.wire.v1.SignedRecord
+	7,  // 53: tapestry.wire.v1.Publish.pointer:type_name -> tapestry.wire.v1.SignedRecord
+	7,  // 54: tapestry.wire.v1.Publish.server:type_name -> tapestry.wire.v1.SignedRecord
+	34, // 55: tapestry.wire.v1.Publish.pulse:type_name -> tapestry.wire.v1.Pulse
+	49, // 56: tapestry.wire.v1.LocateReply.replicas:type_name -> tapestry.wire.v1.FoundReplica
+	7,  // 57: tapestry.wire.v1.FoundReplica.pointer:type_name -> tapestry.wire.v1.SignedRecord
+	7,  // 58: tapestry.wire.v1.FoundReplica.server:type_name -> tapestry.wire.v1.SignedRecord
+	7,  // 59: tapestry.wire.v1.AppMessage.origin:type_name -> tapestry.wire.v1.SignedRecord
+	60, // [60:60] is the sub-list for method output_type
+	60, // [60:60] is the sub-list for method input_type
+	60, // [60:60] is the sub-list for extension type_name
+	60, // [60:60] is the sub-list for extension extendee
+	0,  // [0:60] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -3751,14 +4451,19 @@ func file_wire_proto_init() {
 		(*Frame_WitnessReply)(nil),
 		(*Frame_IndirectProbe)(nil),
 		(*Frame_IndirectAck)(nil),
+		(*Frame_Refresh)(nil),
+		(*Frame_RefreshReply)(nil),
+		(*Frame_Listing)(nil),
+		(*Frame_Wanted)(nil),
+		(*Frame_Deposit)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   40,
+			NumEnums:      6,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/lease"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/node"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
@@ -60,8 +61,11 @@ func (w *World) Add(b Birth) (*Host, error) {
 		h.place, h.generation = b.Again.place, b.Again.generation+1
 	}
 	h.id = idspace.Hash(wire.PeerOf(key))
+	h.rng = rand.New(rand.NewPCG(w.cfg.Seed, uint64(h.number)+1))
+	chain := lease.New([4]uint64{w.cfg.Seed, uint64(h.number), h.generation})
+	anchor := chain.Anchor()
 	payload, err := proto.Marshal(&wire.NodeRecord{
-		Network: w.cfg.Network, Generation: h.generation,
+		Network: w.cfg.Network, Generation: h.generation, Lease: anchor[:],
 		Addrs: [][]byte{{4, 10, byte(h.place >> 16), byte(h.place >> 8), byte(h.place), 0x91, 2, 0x10, 0x40, 0xcc, 3}},
 	})
 	if err != nil {
@@ -69,8 +73,9 @@ func (w *World) Add(b Birth) (*Host, error) {
 	}
 	h.record = sealed(wire.NodeKind, payload, key)
 	w.records[string(key)] = h.record
-	h.rng = rand.New(rand.NewPCG(w.cfg.Seed, uint64(h.number)+1))
-	cfg := node.Config{Self: h.id, Network: w.cfg.Network, Record: h.record, Generation: h.generation, Same: w.same}
+	cfg := node.Config{
+		Self: h.id, Network: w.cfg.Network, Record: h.record, Generation: h.generation, Lease: chain, Same: w.same,
+	}
 	if w.cfg.Node != nil {
 		w.cfg.Node(&cfg)
 	}

@@ -1,0 +1,218 @@
+package pointers
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"slices"
+
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// What a server has published lies on a tree of links. A Branch is one link of it, seen from
+// one end: the pointers of one server that one neighbor has laid here, or that this node has
+// laid there, as copies of one kind (design §8).
+//
+// The deadline hangs on the branch that comes in, not on the server: a holder that still has
+// other objects of it would keep stale pointers alive for ever.
+type Branch struct {
+	place // of those that come in, in the deadline queue: at is when its pointers are forgotten
+
+	Server *Server
+	Peer   idspace.ID // this node itself for what it serves
+	Copy   wire.Copy
+	Out    bool // laid there, not here
+
+	// Told is the token that the peer of an Out branch was told last, one more than its index;
+	// Due whether something has changed since; Waiting how many of its pointers are still to be
+	// sent. They are the tree's.
+	Told    uint32
+	Due     bool
+	Waiting int
+	// Short is until when pointers of this branch that this node has no room for are not asked for again.
+	Short mono.Time
+
+	laid []*Laid
+	sum  wire.Sum
+}
+
+// Laid is a pointer on a branch.
+type Laid struct {
+	*Pointer
+	Salt, Roots int
+
+	Queued bool // it waits to be sent; the tree's
+
+	branch *Branch // nil once it was taken off
+	at     int     // its place in branch.laid
+	hash   wire.Sum
+}
+
+// Branch is where l lies, nil if it was taken off.
+func (l *Laid) Branch() *Branch { return l.branch }
+
+// Print abbreviates what l is: object, application, sequence and salt.
+func (l *Laid) Print() uint64 { return l.hash.Hi }
+
+// Until is when the pointers of a branch that comes in are forgotten.
+func (b *Branch) Until() mono.Time { return b.at }
+
+// Digest is what both ends of a branch should agree on.
+func (b *Branch) Digest() (count uint32, sum wire.Sum) { return uint32(len(b.laid)), b.sum }
+
+// Len is the number of pointers on b.
+func (b *Branch) Len() int { return len(b.laid) }
+
+// At returns one of Len pointers; a removal moves the last one into the gap.
+func (b *Branch) At(i int) *Laid { return b.laid[i] }
+
+// Sorted lists what lies on b in order of its prints.
+func (b *Branch) Sorted() []*Laid {
+	sorted := slices.Clone(b.laid)
+	slices.SortFunc(sorted, func(x, y *Laid) int {
+		if x.Print() < y.Print() {
+			return -1
+		}
+		return 1
+	})
+	return sorted
+}
+
+// hashOf is what goes into the digests for a pointer under one of its salts.
+func hashOf(p *Pointer, salt, roots int) wire.Sum {
+	buf := make([]byte, 0, 64+len(p.App))
+	buf = append(buf, p.GUID[:]...)
+	buf = binary.BigEndian.AppendUint64(buf, p.Sequence.Generation)
+	buf = binary.BigEndian.AppendUint64(buf, p.Sequence.Counter)
+	buf = append(buf, byte(salt), byte(roots))
+	buf = append(buf, p.App...)
+	sum := sha256.Sum256(buf)
+	return wire.Sum{Hi: binary.BigEndian.Uint64(sum[:]), Lo: binary.BigEndian.Uint64(sum[8:])}
+}
+
+// branchKey tells the branches of a server apart.
+type branchKey struct {
+	peer idspace.ID
+	copy wire.Copy
+	out  bool
+}
+
+// Branch returns the branch of a server to or from a peer, nil if there is none.
+func (sv *Server) Branch(peer idspace.ID, copy wire.Copy, out bool) *Branch {
+	for _, b := range sv.branches {
+		if b.Peer == peer && b.Copy == copy && b.Out == out {
+			return b
+		}
+	}
+	return nil
+}
+
+// Branches lists the branches of a server in the order of their making; a view.
+func (sv *Server) Branches() []*Branch { return sv.branches }
+
+func (s *Store) branch(sv *Server, k branchKey) *Branch {
+	b := sv.Branch(k.peer, k.copy, k.out)
+	if b == nil {
+		b = &Branch{Server: sv, Peer: k.peer, Copy: k.copy, Out: k.out}
+		sv.branches = append(sv.branches, b)
+	}
+	return b
+}
+
+// put lays p on a branch under one salt; it may lie there already.
+func (s *Store) put(p *Pointer, k branchKey, salt, roots int) (l *Laid, fresh bool) {
+	s.changes++
+	b := s.branch(p.Server, k)
+	for _, l := range p.laid {
+		if l.branch == b && l.Salt == salt && l.Roots == roots {
+			return l, false
+		}
+	}
+	l = &Laid{Pointer: p, Salt: salt, Roots: roots, branch: b, at: len(b.laid), hash: hashOf(p, salt, roots)}
+	b.laid = append(b.laid, l)
+	b.sum = b.sum.Plus(l.hash)
+	b.Due = b.Due || b.Out
+	p.laid = append(p.laid, l)
+	return l, true
+}
+
+// TakeOff takes l off its branch. A pointer that lies on no branch that comes in is forgotten.
+func (s *Store) TakeOff(l *Laid) {
+	b, p := l.branch, l.Pointer
+	if b == nil {
+		return
+	}
+	s.detach(l)
+	if !b.Out && !p.comesIn() {
+		s.drop(p)
+	}
+}
+
+func (s *Store) detach(l *Laid) {
+	s.changes++
+	b, p := l.branch, l.Pointer
+	last := b.laid[len(b.laid)-1]
+	b.laid[l.at], last.at = last, l.at
+	b.laid[len(b.laid)-1] = nil
+	b.laid = b.laid[:len(b.laid)-1]
+	b.sum = b.sum.Minus(l.hash)
+	b.Due = b.Due || b.Out
+	p.laid = slices.DeleteFunc(p.laid, func(o *Laid) bool { return o == l })
+	l.branch = nil
+	if len(b.laid) == 0 && !b.Out {
+		s.cut(b)
+	}
+}
+
+// cut forgets an empty branch.
+func (s *Store) cut(b *Branch) {
+	s.deadlines.remove(b)
+	b.Server.branches = slices.DeleteFunc(b.Server.branches, func(o *Branch) bool { return o == b })
+	s.forget(b.Server)
+}
+
+// Cut forgets an empty branch to a peer, which knows that it is.
+func (s *Store) Cut(b *Branch) {
+	if b.Out && len(b.laid) == 0 {
+		s.changes++
+		s.cut(b)
+	}
+}
+
+// forget drops a server of which nothing is left.
+func (s *Store) forget(sv *Server) {
+	if len(sv.held) == 0 && len(sv.branches) == 0 {
+		delete(s.servers, prefix(sv.ID))
+	}
+}
+
+// Lay notes that this node lays p at a peer. Of the copies on a path there is one for each
+// salt: it moves.
+func (s *Store) Lay(p *Pointer, to idspace.ID, copy wire.Copy, salt, roots int) (l *Laid, fresh bool) {
+	if copy == wire.Copy_COPY_PATH {
+		if old := p.Onward(salt, roots); old != nil && old.branch.Peer != to {
+			s.TakeOff(old)
+		}
+	}
+	return s.put(p, branchKey{to, copy, true}, salt, roots)
+}
+
+// Extend makes the pointers of a branch that comes in count until then.
+func (s *Store) Extend(b *Branch, until mono.Time) {
+	if until > b.at && b.pos != 0 {
+		s.changes++
+		s.deadlines.set(b, until)
+	}
+}
+
+// renewLaid takes the new sequence of p into the digests.
+func (p *Pointer) renewLaid() {
+	for _, l := range p.laid {
+		b := l.branch
+		b.sum = b.sum.Minus(l.hash)
+		l.hash = hashOf(p, l.Salt, l.Roots)
+		b.sum = b.sum.Plus(l.hash)
+		b.Due = b.Due || b.Out
+	}
+}

@@ -1,0 +1,253 @@
+package tree
+
+import (
+	"slices"
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/lease"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// link is a neighbor to whom something is laid.
+type link struct {
+	peer     idspace.ID
+	branches []*pointers.Branch // those to it; an empty one until it knows
+	queue    []queued           // to be sent
+	flight   *flight            // what was sent and not confirmed; nil: nothing
+	told     mono.Time          // when it was last told digests
+	due      mono.Time          // when it is next
+	dead     []byte             // servers that it is to hear are dead
+}
+
+// queued is a pointer that waits to be sent along a branch, if it still lies there then.
+type queued struct {
+	laid   *pointers.Laid
+	branch *pointers.Branch
+}
+
+// flight is a round of deposits that waits to be confirmed.
+type flight struct {
+	seq      uint64
+	branches []*pointers.Branch
+	until    mono.Time // when it is confirmed again
+	tries    int
+	rounds   int // how often its branches still differed
+}
+
+// link returns the link to a peer, made if there was none.
+func (k *Keeper) link(peer idspace.ID) *link {
+	at, found := slices.BinarySearchFunc(k.links, peer, func(l *link, id idspace.ID) int { return idspace.Compare(l.peer, id) })
+	if !found {
+		k.links = slices.Insert(k.links, at, &link{peer: peer, due: never})
+	}
+	return k.links[at]
+}
+
+// known returns the link to a peer, nil if there is none.
+func (k *Keeper) known(peer idspace.ID) *link {
+	at, found := slices.BinarySearchFunc(k.links, peer, func(l *link, id idspace.ID) int { return idspace.Compare(l.peer, id) })
+	if !found {
+		return nil
+	}
+	return k.links[at]
+}
+
+// soon has a link told what is new within half a period: news of several servers come together.
+func (k *Keeper) soon(e env.Env, l *link) {
+	k.tellAt(e, l, max(e.Now().Add(k.cfg.Gather), l.told.Add(lease.Period/2)))
+}
+
+// hurry has it told within Gather: what it holds is not what it ought to.
+func (k *Keeper) hurry(e env.Env, l *link) {
+	k.tellAt(e, l, max(e.Now().Add(k.cfg.Gather), l.told.Add(k.cfg.Gather)))
+}
+
+func (k *Keeper) tellAt(e env.Env, l *link, at mono.Time) {
+	l.due = min(l.due, at)
+	k.arm(e, timerLinks, l.due)
+}
+
+// onLinks tells whoever is due, confirms deposits again that were not answered, and lets go of
+// links over which nothing is laid any more.
+func (k *Keeper) onLinks(e env.Env) {
+	now, next := e.Now(), never
+	for _, l := range k.links {
+		if l.due <= now {
+			k.tell(e, l)
+		}
+		if f := l.flight; f != nil && f.until <= now {
+			k.again(e, l)
+		}
+		if next = min(next, l.due); l.flight != nil {
+			next = min(next, l.flight.until)
+		}
+	}
+	k.links = slices.DeleteFunc(k.links, func(l *link) bool {
+		return len(l.branches)+len(l.queue)+len(l.dead) == 0 && l.flight == nil
+	})
+	if next < never {
+		k.arm(e, timerLinks, next)
+	}
+	k.settleHandOvers(e)
+}
+
+// tell sends the digests of all branches that are news, and cuts those that are empty.
+func (k *Keeper) tell(e env.Env, l *link) {
+	l.told, l.due = e.Now(), never
+	var news []byte
+	for _, b := range slices.Clone(l.branches) {
+		if !k.news(e, b) {
+			continue
+		}
+		if news = k.describe(e, news, b); len(news) >= maxNews {
+			e.Send(l.peer, &wire.Refresh{Branches: news})
+			news = nil
+		}
+		if b.Len() == 0 {
+			k.cut(l, b)
+		}
+	}
+	if len(news)+len(l.dead) > 0 {
+		e.Send(l.peer, &wire.Refresh{Branches: news, Dead: l.dead})
+		l.dead = nil
+	}
+}
+
+// maxNews is how many bytes of branches go into one message: half of what may.
+const maxNews = wire.MaxBranches * 55 / 2
+
+// news reports whether the peer of a branch does not know what there is to say of it. Of a
+// server that has been silent for too long there is nothing.
+func (k *Keeper) news(e env.Env, b *pointers.Branch) bool {
+	index, _, ok := b.Server.Lease.Newest()
+	if b.Len() == 0 {
+		return true
+	}
+	return ok && k.age(e, b.Server) < lease.Life && (b.Due || b.Told != index+1)
+}
+
+// describe appends what there is to say of a branch, and notes that it was said.
+func (k *Keeper) describe(e env.Env, packed []byte, b *pointers.Branch) []byte {
+	index, token, _ := b.Server.Lease.Newest()
+	b.Told, b.Due = index+1, false
+	count, sum := b.Digest()
+	return wire.AppendBranch(packed, wire.Branch{
+		Server: wire.ServerRefTo(b.Server.ID), Copy: b.Copy, Count: count, Sum: sum,
+		Index: index, Token: token, Age: k.age(e, b.Server),
+	})
+}
+
+func (k *Keeper) cut(l *link, b *pointers.Branch) {
+	l.branches = slices.DeleteFunc(l.branches, func(o *pointers.Branch) bool { return o == b })
+	k.Store.Cut(b)
+}
+
+// enqueue has a pointer sent to where it was laid.
+func (k *Keeper) enqueue(p *pointers.Laid) {
+	if b := p.Branch(); b != nil && b.Out && !p.Queued {
+		p.Queued = true
+		b.Waiting++
+		l := k.link(b.Peer)
+		l.queue = append(l.queue, queued{p, b})
+	}
+}
+
+// flush sends what is queued to those who have confirmed what they were sent before.
+func (k *Keeper) flush(e env.Env) {
+	for _, l := range k.links {
+		if len(l.queue) > 0 && l.flight == nil {
+			k.send(e, l)
+		}
+		if len(l.dead) > 0 {
+			e.Send(l.peer, &wire.Refresh{Dead: l.dead})
+			l.dead = nil
+		}
+	}
+}
+
+// send sends a window of deposits to a neighbor, and asks whether it has them.
+func (k *Keeper) send(e env.Env, l *link) {
+	n := min(len(l.queue), k.cfg.Window)
+	portion := l.queue[:n]
+	l.queue = l.queue[n:]
+	f := &flight{}
+	var d *wire.Deposit
+	size := 0
+	for _, q := range portion {
+		p, b := q.laid, q.branch
+		p.Queued = false
+		b.Waiting--
+		if p.Branch() != b || k.left(e, p.Pointer) == 0 {
+			continue
+		}
+		if d == nil || size > maxDeposit || f.branches[len(f.branches)-1] != b {
+			d, size = k.deposit(e, b.Server, b.Copy), 0
+			e.Send(l.peer, d)
+			f.branches = append(f.branches, b)
+		}
+		d.Laid = append(d.Laid, k.laid(e, p))
+		size += len(p.Record.Payload) + 256
+	}
+	if len(f.branches) > 0 {
+		slices.SortFunc(f.branches, byServer)
+		f.branches = slices.Compact(f.branches)
+		l.flight = f
+		k.confirm(e, l)
+	}
+}
+
+// maxDeposit is how many bytes of pointers go into one message, all but one of them.
+const maxDeposit = wire.MaxFrame / 4
+
+func byServer(a, b *pointers.Branch) int {
+	if c := idspace.Compare(a.Server.ID, b.Server.ID); c != 0 {
+		return c
+	}
+	return int(a.Copy) - int(b.Copy)
+}
+
+func (k *Keeper) laid(e env.Env, p *pointers.Laid) *wire.Laid {
+	return &wire.Laid{
+		Pointer: p.Record, Salt: uint32(p.Salt), Roots: uint32(p.Roots), LeftS: k.left(e, p.Pointer),
+		LatencyUs: uint64(k.latency(p.Pointer).Microseconds()),
+	}
+}
+
+// left is what is left of a record's life, in whole seconds.
+func (k *Keeper) left(e env.Env, p *pointers.Pointer) uint32 {
+	return uint32(max(p.Expires().Sub(e.Now())/time.Second, 0))
+}
+
+// confirm asks for an answer to what is in flight. Branches of which more waits to be sent
+// would differ: the answer is then only that the neighbor has taken what came before.
+func (k *Keeper) confirm(e env.Env, l *link) {
+	f := l.flight
+	f.seq = e.Rand().Uint64() | 1
+	f.until = e.Now().Add(k.Links.Stretched(k.cfg.Retry) << f.tries)
+	var packed []byte
+	for _, b := range f.branches {
+		if b.Waiting == 0 && len(packed) < maxNews {
+			packed = k.describe(e, packed, b)
+		}
+	}
+	l.told = e.Now()
+	e.Send(l.peer, &wire.Refresh{Seq: f.seq, Branches: packed})
+	k.arm(e, timerLinks, f.until)
+}
+
+// again confirms what was not answered; at last it is left to the next period.
+func (k *Keeper) again(e env.Env, l *link) {
+	f := l.flight
+	if f.tries++; f.tries < k.cfg.Tries {
+		k.confirm(e, l)
+		return
+	}
+	for _, b := range f.branches {
+		b.Due = true
+	}
+	l.flight = nil
+}

@@ -1,0 +1,234 @@
+package tree
+
+import (
+	"math"
+	"slices"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/lease"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// OnRefresh compares what a neighbor has laid here with what it says that it has, and makes what
+// agrees count longer if its server lives.
+func (k *Keeper) OnRefresh(e env.Env, from idspace.ID, m *wire.Refresh) {
+	reply := &wire.RefreshReply{Seq: m.Seq}
+	for _, b := range wire.Branches(m.Branches) {
+		name := wire.BranchName{Server: b.Server, Copy: b.Copy}
+		switch k.refreshed(e, from, b) {
+		case differs:
+			reply.Differ = wire.AppendBranchName(reply.Differ, name)
+		case stale:
+			reply.Stale = wire.AppendBranchName(reply.Stale, name)
+		}
+	}
+	for _, ref := range wire.ServerRefs(m.Dead) {
+		k.onNotice(e, from, ref)
+	}
+	if m.Seq != 0 || len(reply.Differ)+len(reply.Stale) > 0 {
+		e.Send(from, reply)
+	}
+	k.flush(e)
+}
+
+// agreement is what comes of comparing a branch.
+type agreement uint8
+
+const (
+	agrees agreement = iota
+	differs
+	stale // its token is not believed
+)
+
+func (k *Keeper) refreshed(e env.Env, from idspace.ID, b wire.Branch) agreement {
+	sv := k.Store.Server(b.Server)
+	var held *pointers.Branch
+	if sv != nil {
+		held = sv.Branch(from, b.Copy, false)
+	}
+	switch {
+	case b.Count == 0:
+		k.release(e, held)
+		return agrees
+	case sv == nil:
+		return stale
+	}
+	until, ok := k.take(e, sv, word{b.Index, b.Token[:], b.Age}, lease.Few)
+	if !ok {
+		return stale
+	}
+	if held == nil {
+		return differs
+	}
+	if count, sum := held.Digest(); count != b.Count || sum != b.Sum {
+		return differs
+	}
+	k.Store.Extend(held, until)
+	return agrees
+}
+
+// release forgets what a neighbor has laid here, because it does so no longer.
+func (k *Keeper) release(e env.Env, b *pointers.Branch) {
+	for b != nil && b.Len() > 0 {
+		k.drop(e, b.At(b.Len()-1))
+	}
+}
+
+// drop takes a pointer off a branch that came in, and off those that it has gone on along for
+// the sake of that.
+func (k *Keeper) drop(e env.Env, l *pointers.Laid) {
+	p, onward := l.Pointer, l.Pointer.Onward(l.Salt, l.Roots)
+	k.Store.TakeOff(l)
+	switch {
+	case len(p.Laid()) == 0:
+		e.Emit(&env.Removed{GUID: p.GUID, Server: p.Server.ID, Why: "moved"})
+	case !p.OnPath(l.Salt, l.Roots):
+		k.only(e, p, wire.Copy_COPY_HEIR, l.Salt, l.Roots, nil)
+		if onward != nil && onward.Branch() != nil {
+			k.takeOff(e, onward)
+		}
+	}
+}
+
+// OnRefreshReply lists what a neighbor holds otherwise than it should, and goes on with what
+// waits to be sent there.
+func (k *Keeper) OnRefreshReply(e env.Env, from idspace.ID, m *wire.RefreshReply) {
+	l := k.known(from)
+	if l == nil {
+		return
+	}
+	rounds := 0
+	if f := l.flight; f != nil && m.Seq == f.seq {
+		l.flight, rounds = nil, f.rounds+1
+	}
+	for _, name := range wire.BranchNames(m.Stale) {
+		if sv := k.Store.Server(name.Server); sv != nil && sv.Branch(from, name.Copy, true) != nil {
+			e.Send(from, k.deposit(e, sv, name.Copy))
+		}
+	}
+	var differ []*pointers.Branch
+	for _, name := range wire.BranchNames(m.Differ) {
+		if b := k.laidAt(e, from, name); b != nil {
+			differ = append(differ, b)
+		}
+	}
+	if len(l.queue) == 0 && l.flight == nil {
+		for _, b := range differ {
+			k.list(e, b)
+		}
+		k.confirmListed(e, l, differ, rounds)
+	}
+	k.flush(e)
+	k.settleHandOvers(e)
+}
+
+// laidAt is the branch to a neighbor that a name is of. If there is none, the neighbor hears so.
+func (k *Keeper) laidAt(e env.Env, from idspace.ID, name wire.BranchName) *pointers.Branch {
+	if sv := k.Store.Server(name.Server); sv != nil {
+		if b := sv.Branch(from, name.Copy, true); b != nil && b.Len() > 0 {
+			return b
+		}
+	}
+	e.Send(from, &wire.Refresh{Branches: wire.AppendBranch(nil, wire.Branch{Server: name.Server, Copy: name.Copy})})
+	return nil
+}
+
+// maxRounds bounds how often branches are listed to somebody with whom they never agree,
+// within a period.
+const maxRounds = 4
+
+// confirmListed asks again about what was listed: by then the neighbor has asked for what it
+// lacks, or let go of what it should not have.
+func (k *Keeper) confirmListed(e env.Env, l *link, listed []*pointers.Branch, rounds int) {
+	if len(listed) == 0 || rounds > maxRounds {
+		return
+	}
+	slices.SortFunc(listed, byServer)
+	l.flight = &flight{branches: slices.Compact(listed), rounds: rounds}
+	k.confirm(e, l)
+}
+
+// list names all pointers of a branch.
+func (k *Keeper) list(e env.Env, b *pointers.Branch) {
+	pulse := k.pulse(e, b.Server)
+	sorted := b.Sorted()
+	low := uint64(0)
+	for {
+		n := min(len(sorted), wire.MaxPrints)
+		m := &wire.Listing{Server: b.Server.ID[:], Copy: b.Copy, Low: low, High: math.MaxUint64, Pulse: pulse}
+		for _, p := range sorted[:n] {
+			m.Prints = wire.AppendPrint(m.Prints, p.Print())
+		}
+		if sorted = sorted[n:]; len(sorted) > 0 {
+			m.High = sorted[0].Print() - 1
+		}
+		e.Send(b.Peer, m)
+		if len(sorted) == 0 {
+			return
+		}
+		low = m.High + 1
+	}
+}
+
+// OnListing lets go of what is not listed, and asks for what is not here.
+func (k *Keeper) OnListing(e env.Env, from idspace.ID, m *wire.Listing) {
+	wanted := &wire.Wanted{Server: m.Server, Copy: m.Copy}
+	sv := k.Store.Server(wire.ServerRefTo(wire.ID(m.Server)))
+	if sv == nil {
+		wanted.Prints = m.Prints
+		e.Send(from, wanted)
+		return
+	}
+	b := sv.Branch(from, m.Copy, false)
+	have := printsOf(b, m.Low, m.High)
+	for _, print := range wire.Prints(m.Prints) {
+		if _, here := have[print]; here {
+			delete(have, print)
+		} else {
+			wanted.Prints = wire.AppendPrint(wanted.Prints, print)
+		}
+	}
+	if b != nil {
+		for i := b.Len() - 1; i >= 0; i-- {
+			if l := b.At(i); have[l.Print()] == l {
+				k.drop(e, l)
+			}
+		}
+	}
+	short := b != nil && b.Short > e.Now()
+	switch until, ok := k.take(e, sv, wordOf(m.Pulse), lease.Few); {
+	case len(wanted.Prints) > 0 && !short:
+		e.Send(from, wanted)
+	case ok && b != nil && b.Len() > 0:
+		k.Store.Extend(b, until)
+	}
+	k.flush(e)
+}
+
+// printsOf maps the prints from low to high of a branch, which may be nil.
+func printsOf(b *pointers.Branch, low, high uint64) map[uint64]*pointers.Laid {
+	prints := make(map[uint64]*pointers.Laid)
+	for i := 0; b != nil && i < b.Len(); i++ {
+		if l := b.At(i); low <= l.Print() && l.Print() <= high {
+			prints[l.Print()] = l
+		}
+	}
+	return prints
+}
+
+// OnWanted sends the pointers of a listing that a neighbor has not.
+func (k *Keeper) OnWanted(e env.Env, from idspace.ID, m *wire.Wanted) {
+	sv := k.Store.Server(wire.ServerRefTo(wire.ID(m.Server)))
+	if sv == nil {
+		return
+	}
+	laid := printsOf(sv.Branch(from, m.Copy, true), 0, math.MaxUint64)
+	for _, print := range wire.Prints(m.Prints) {
+		if l := laid[print]; l != nil {
+			k.enqueue(l)
+		}
+	}
+	k.flush(e)
+}
