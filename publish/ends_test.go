@@ -48,14 +48,13 @@ func TestEveryRequestEndsOnce(t *testing.T) {
 			"advance": func(rt *rapid.T) { s.pass(time.Duration(rapid.IntRange(1, 3000).Draw(rt, "ms")) * time.Millisecond) },
 			"move": func(rt *rapid.T) {
 				s.router.Default = s.env.ID(rapid.SampledFrom([]string{"me", "n1", "n2"}).Draw(rt, "hop"))
-				s.p.OnChanged(s.env, &env.Changed{Dead: []idspace.ID{s.env.ID("s1")}})
 			},
 			"leave": func(rt *rapid.T) {
 				if rapid.IntRange(0, 5).Draw(rt, "leave") == 0 {
 					s.p.OnWithdraw(s.env)
 				}
 			},
-			"return": func(*rapid.T) { s.p.OnActivated(s.env) },
+			"return": func(*rapid.T) { s.p.OnActivated() },
 			"":       func(rt *rapid.T) { s.check(rt) },
 		}
 		rt.Repeat(actions)
@@ -72,7 +71,13 @@ func TestEveryRequestEndsOnce(t *testing.T) {
 }
 
 func (s *story) pass(d time.Duration) {
-	s.env.Advance(d, func(k env.TimerKey) { s.p.OnTimer(s.env, k) })
+	s.env.Advance(d, func(k env.TimerKey) {
+		if k.Room == env.Tree {
+			s.tree.OnTimer(s.env, k)
+			return
+		}
+		s.p.OnTimer(s.env, k)
+	})
 }
 
 func (s *story) check(t *rapid.T) {

@@ -17,9 +17,9 @@ func FuzzPublish(f *testing.F) {
 	key := idspace.Hex.Salted(guid, 1, 4)
 	good := wire.Pack(&wire.Publish{
 		Pointer: envtest.Pointer("s1", &wire.PointerRecord{
-			Guid: guid[:], App: "app", Server: server[:], Generation: 1, Counter: 1, LifeS: 75,
+			Guid: guid[:], App: "app", Server: server[:], Generation: 1, Counter: 1, LifeS: 3600,
 		}),
-		Server: envtest.Node("s1", 1), Salt: 1, Roots: 4, LeftS: 75,
+		Server: envtest.Node("s1", 1), Salt: 1, Roots: 4, LeftS: 3600, Pulse: envtest.Pulse("s1", 0),
 	})
 	f.Add(good, key[:], uint64(1), []byte{})
 	f.Add(good, key[:], uint64(1<<63), wire.Pack(&wire.PublishReply{HeldGeneration: 1 << 62, HeldCounter: 1 << 50}))

@@ -12,10 +12,15 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/envtest"
 	"github.com/tapestry-dolr/tapestry/internal/envtest/routetest"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/links"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
+	"github.com/tapestry-dolr/tapestry/internal/tree"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/leafset"
+	"github.com/tapestry-dolr/tapestry/neighbormap"
 	"github.com/tapestry-dolr/tapestry/publish"
+	"github.com/tapestry-dolr/tapestry/surrogate"
 )
 
 const roots = 4
@@ -24,13 +29,14 @@ const roots = 4
 // what the machine did.
 //
 //	publish CALL OBJECT [deadline=5s] [explain]    unpublish CALL OBJECT [deadline=5s]
-//	cancel CALL                                    withdraw, activated, self VERSION
+//	cancel CALL                                    withdraw, activated
 //	reply KEY by=NODE [held=1.2] [refused=limit]   lost KEY why=not-joined: the latest request for it
-//	arrive LABEL OBJECT server=NODE seq=1.2 [salt=0] [left=75] [path=a,b] [spent=10] [withdrawn] …
+//	arrive LABEL OBJECT server=NODE seq=1.2 [salt=0] [left=3600] [path=a,b] [spent=10] [withdrawn] …
 //	hop KEY=NODE …                                 where next hops lead; keys are OBJECT#SALT or all
-//	rtt NODE=10ms …                                changed [dead=NODE] [removed=NODE] [suspects]
-//	hand-over NODE, or - for the heirs             heir NODE
 //	advance 1s                                     store, served
+//
+// Pointers lie in a real tree, whose node knows nobody: what becomes of them there are
+// stories of its own.
 func TestStories(t *testing.T) {
 	datadriven.Walk(t, "testdata/stories", func(t *testing.T, path string) {
 		s := newStory(t)
@@ -44,21 +50,14 @@ type story struct {
 	router *routetest.Router
 	store  *pointers.Store
 	served *pointers.Served
-	links  links
+	tree   *tree.Keeper
 	cfg    publish.Config
 	p      *publish.Publisher
 	calls  uint64
 }
 
-type links map[idspace.ID]time.Duration
-
-func (l links) RTT(id idspace.ID) (time.Duration, bool) {
-	rtt, ok := l[id]
-	return rtt, ok
-}
-
 func newStory(t testing.TB) *story {
-	s := &story{t: t, env: envtest.New("me"), links: make(links)}
+	s := &story{t: t, env: envtest.New("me")}
 	s.cfg = publish.Config{
 		Space: idspace.Hex, Self: s.env.Self, Network: envtest.Network, Generation: 7, Record: envtest.Node("me", 1),
 	}
@@ -74,9 +73,22 @@ func (s *story) build(limits pointers.Limits) {
 	s.router.Default = s.env.ID("n1")
 	s.store = pointers.New(s.env.Self, limits)
 	s.served = pointers.NewServed(limits)
-	s.p = publish.New(s.cfg, publish.Deps{Router: s.router, Links: s.links, Store: s.store, Served: s.served})
+	s.tree = tree.New(tree.Config{
+		Space: idspace.Hex, Self: s.env.Self, Network: envtest.Network, Record: s.cfg.Record, Lease: envtest.Lease("me"),
+	}, tree.Deps{
+		Router: nobody{}, Links: links.New(links.Config{}.WithDefaults()), Store: s.store,
+		Tables: &surrogate.Tables{
+			Space: idspace.Hex, Self: s.env.Self, Map: neighbormap.New(idspace.Hex, s.env.Self, 3), Leaves: leafset.New(s.env.Self, 4),
+		},
+	})
+	s.p = publish.New(s.cfg, publish.Deps{Router: s.router, Tree: s.tree, Store: s.store, Served: s.served})
 	s.router.Upcall = s.p
 }
+
+// nobody is next to this node.
+type nobody struct{}
+
+func (nobody) Near(idspace.ID, time.Duration) (near idspace.ID, ok bool) { return near, false }
 
 func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 	s.t = t
@@ -109,10 +121,8 @@ func (s *story) do(d *datadriven.TestData) {
 		s.p.OnCancel(s.env, s.call(d))
 	case "withdraw":
 		s.p.OnWithdraw(s.env)
-	case "self":
-		s.p.OnSelf(s.env, &env.SelfChanged{Record: envtest.Node("me", uint64(s.call(d)))})
 	case "activated":
-		s.p.OnActivated(s.env)
+		s.p.OnActivated()
 	case "reply":
 		s.reply(d)
 	case "lost":
@@ -121,28 +131,8 @@ func (s *story) do(d *datadriven.TestData) {
 		s.arrive(d)
 	case "hop":
 		s.hops(d)
-	case "rtt":
-		for _, a := range d.CmdArgs {
-			s.links[s.env.ID(a.Key)] = s.duration(a.Vals[0])
-		}
-	case "hand-over":
-		s.p.OnHandOver(s.env, &env.HandOver{To: s.env.ID(d.CmdArgs[0].Key)})
-	case "heir":
-		s.router.Heir = s.env.ID(d.CmdArgs[0].Key)
-	case "changed":
-		m := &env.Changed{}
-		if gone := arg(d, "removed", ""); gone != "" {
-			m.Removed = []idspace.ID{s.env.ID(gone)}
-		}
-		if !d.HasArg("suspects") {
-			m.Added = []idspace.ID{s.env.ID("somebody")}
-		}
-		if dead := arg(d, "dead", ""); dead != "" {
-			m.Dead = []idspace.ID{s.env.ID(dead)}
-		}
-		s.p.OnChanged(s.env, m)
 	case "advance":
-		s.env.Advance(s.duration(d.CmdArgs[0].Key), func(k env.TimerKey) { s.p.OnTimer(s.env, k) })
+		s.pass(s.duration(d.CmdArgs[0].Key))
 	default:
 		d.Fatalf(s.t, "no such command")
 	}
@@ -172,7 +162,7 @@ func (s *story) arrive(d *datadriven.TestData) {
 	server := arg(d, "server", "s1")
 	guid, id := s.object(d.CmdArgs[1].Key), s.env.ID(server)
 	generation, counter := s.sequence(arg(d, "seq", "1.1"))
-	left, salt := s.number(arg(d, "left", "75")), s.number(arg(d, "salt", "0"))
+	left, salt := s.number(arg(d, "left", "3600")), s.number(arg(d, "salt", "0"))
 	key := idspace.Hex.Salted(guid, int(s.number(arg(d, "key", fmt.Sprint(salt)))), roots)
 	var path []byte
 	for _, name := range strings.Split(arg(d, "path", server), "/") {
@@ -187,9 +177,10 @@ func (s *story) arrive(d *datadriven.TestData) {
 			Pointer: envtest.Pointer(server, &wire.PointerRecord{
 				Network: arg(d, "network", ""), Guid: guid[:], App: "app", Server: id[:],
 				Generation: generation, Counter: counter, Withdrawn: d.HasArg("withdrawn"),
-				LifeS: uint32(s.number(arg(d, "life", "75"))),
+				LifeS: uint32(s.number(arg(d, "life", "3600"))),
 			}),
 			Server: envtest.Node(arg(d, "record", server), 1), Salt: uint32(salt), Roots: roots, LeftS: uint32(left),
+			Pulse: envtest.Pulse(arg(d, "record", server), uint32(s.number(arg(d, "token", "0")))),
 		}),
 	})
 }
@@ -208,10 +199,10 @@ func (s *story) hops(d *datadriven.TestData) {
 func (s *story) describeStore() string {
 	var b strings.Builder
 	for _, p := range s.store.Sorted() {
-		fmt.Fprintf(&b, "%s at %s seq=%v %v latency=%v left=%v from=%s", s.env.Of(p.GUID), s.env.Of(p.Server.ID),
-			p.Sequence, p.State, p.Latency, p.Expires().Sub(s.env.Now()), s.env.Of(p.From))
-		for _, path := range p.Paths() {
-			fmt.Fprintf(&b, " #%d→%s", path.Salt, s.env.Of(path.Next))
+		fmt.Fprintf(&b, "%s at %s seq=%v %v latency=%v left=%v counts=%v", s.env.Of(p.GUID), s.env.Of(p.Server.ID),
+			p.Sequence, p.State, p.Latency, p.Expires().Sub(s.env.Now()), p.Until().Sub(s.env.Now()))
+		for _, l := range p.Laid() {
+			fmt.Fprintf(&b, " #%d←%s", l.Salt, s.env.Of(l.Branch().Peer))
 		}
 		b.WriteString("\n")
 	}

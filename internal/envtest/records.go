@@ -1,6 +1,9 @@
 package envtest
 
 import (
+	"sync"
+
+	"github.com/tapestry-dolr/tapestry/internal/lease"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 	"google.golang.org/protobuf/proto"
 )
@@ -19,7 +22,31 @@ func Seal(kind wire.RecordKind, by string, record proto.Message) *wire.SignedRec
 
 // Node is the signed node record of the named node, of the given version.
 func Node(name string, version uint64) *wire.SignedRecord {
-	return Seal(wire.NodeKind, name, &wire.NodeRecord{Network: Network, Peer: []byte(name), Generation: 1, Version: version})
+	anchor := Lease(name).Anchor()
+	return Seal(wire.NodeKind, name, &wire.NodeRecord{
+		Network: Network, Peer: []byte(name), Generation: 1, Version: version, Lease: anchor[:],
+	})
+}
+
+var leases sync.Map // of *lease.Chain, by name
+
+// Lease is the lease of the named node.
+func Lease(name string) *lease.Chain {
+	c, known := leases.Load(name)
+	if !known {
+		seed := [4]uint64{uint64(len(name))}
+		for i, b := range []byte(name) {
+			seed[i%4] = 31*seed[i%4] + uint64(b)
+		}
+		c, _ = leases.LoadOrStore(name, lease.New(seed))
+	}
+	return c.(*lease.Chain)
+}
+
+// Pulse is token index of the named node's lease, just made.
+func Pulse(name string, index uint32) *wire.Pulse {
+	token := Lease(name).Token(index)
+	return &wire.Pulse{Index: index, Token: token[:]}
 }
 
 // Pointer is a signed pointer to the server named by.
