@@ -42,7 +42,10 @@ type Laid struct {
 	*Pointer
 	Salt, Roots int
 
-	Queued bool // it waits to be sent; the tree's
+	// Queued: it waits to be sent. Ends is when it is to be taken off, zero if it is to stay:
+	// somebody else takes its place meanwhile. They are the tree's.
+	Queued bool
+	Ends   mono.Time
 
 	branch *Branch // nil once it was taken off
 	at     int     // its place in branch.laid
@@ -187,14 +190,8 @@ func (s *Store) forget(sv *Server) {
 	}
 }
 
-// Lay notes that this node lays p at a peer. Of the copies on a path there is one for each
-// salt: it moves.
+// Lay notes that this node lays p at a peer.
 func (s *Store) Lay(p *Pointer, to idspace.ID, copy wire.Copy, salt, roots int) (l *Laid, fresh bool) {
-	if copy == wire.Copy_COPY_PATH {
-		if old := p.Onward(salt, roots); old != nil && old.branch.Peer != to {
-			s.TakeOff(old)
-		}
-	}
 	return s.put(p, branchKey{to, copy, true}, salt, roots)
 }
 

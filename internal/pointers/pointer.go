@@ -120,7 +120,7 @@ func (p *Pointer) Laid() []*Laid { return p.laid }
 // Onward is where p was passed on to on the path of a salt, nil if it was not.
 func (p *Pointer) Onward(salt, roots int) *Laid {
 	for _, l := range p.laid {
-		if l.branch.Out && l.branch.Copy == wire.Copy_COPY_PATH && l.Salt == salt && l.Roots == roots {
+		if l.branch.Out && l.branch.Copy == wire.Copy_COPY_PATH && l.Salt == salt && l.Roots == roots && l.Ends == 0 {
 			return l
 		}
 	}

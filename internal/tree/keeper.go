@@ -36,6 +36,8 @@ type Keeper struct {
 	began     mono.Time // when the lease's first token was made
 	links     []*link   // to whom something is laid, in order of their identifiers
 	sweep     sweep
+	ending    []*pointers.Laid // to be taken off, in order of their ends but for those wanted again
+	leaving   bool             // this node says goodbye: what lies where stays as it is
 	handOvers []*handOver
 	armed     [timerKinds]mono.Time
 }
@@ -46,6 +48,7 @@ const (
 	timerLinks               // somebody is to be told something
 	timerSweep               // next hops are to be looked at
 	timerExpire              // pointers run out
+	timerEnds                // pointers are to be taken off
 	timerKinds
 )
 
@@ -67,6 +70,8 @@ func (k *Keeper) OnTimer(e env.Env, t env.TimerKey) {
 		k.onSweep(e)
 	case timerExpire:
 		k.onExpire(e)
+	case timerEnds:
+		k.onEnds(e)
 	default:
 		panic(fmt.Sprintf("tree: timer %d is not of this room", t.What))
 	}

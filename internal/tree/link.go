@@ -29,9 +29,10 @@ type queued struct {
 	branch *pointers.Branch
 }
 
-// flight is a round of deposits that waits to be confirmed.
+// flight is the deposits that wait to be confirmed.
 type flight struct {
-	seq      uint64
+	seq      uint64 // of the latest question whether they are there
+	pointers int
 	branches []*pointers.Branch
 	until    mono.Time // when it is confirmed again
 	tries    int
@@ -156,10 +157,11 @@ func (k *Keeper) enqueue(p *pointers.Laid) {
 	}
 }
 
-// flush sends what is queued to those who have confirmed what they were sent before.
+// flush sends what is queued to those who have confirmed what they were sent before, all but
+// a window of it.
 func (k *Keeper) flush(e env.Env) {
 	for _, l := range k.links {
-		if len(l.queue) > 0 && l.flight == nil {
+		if len(l.queue) > 0 && l.room(k.cfg.Window) > 0 {
 			k.send(e, l)
 		}
 		if len(l.dead) > 0 {
@@ -169,13 +171,38 @@ func (k *Keeper) flush(e env.Env) {
 	}
 }
 
+// room is how many more pointers may be on their way.
+func (l *link) room(window int) int {
+	if l.flight == nil {
+		return window
+	}
+	return window - l.flight.pointers
+}
+
 // send sends a window of deposits to a neighbor, and asks whether it has them.
 func (k *Keeper) send(e env.Env, l *link) {
-	n := min(len(l.queue), k.cfg.Window)
+	n := min(len(l.queue), l.room(k.cfg.Window))
 	portion := l.queue[:n]
 	l.queue = l.queue[n:]
-	f := &flight{}
-	var d *wire.Deposit
+	deposits, branches := k.pack(e, portion)
+	if len(deposits) == 0 {
+		return
+	}
+	for _, d := range deposits {
+		e.Send(l.peer, d)
+	}
+	if l.flight == nil {
+		l.flight = &flight{}
+	}
+	f := l.flight
+	f.pointers, f.tries, f.branches = f.pointers+n, 0, append(f.branches, branches...)
+	slices.SortFunc(f.branches, byServer)
+	f.branches = slices.Compact(f.branches)
+	k.confirm(e, l)
+}
+
+// pack puts pointers that still lie where they did when they were queued into deposits.
+func (k *Keeper) pack(e env.Env, portion []queued) (deposits []*wire.Deposit, branches []*pointers.Branch) {
 	size := 0
 	for _, q := range portion {
 		p, b := q.laid, q.branch
@@ -184,20 +211,15 @@ func (k *Keeper) send(e env.Env, l *link) {
 		if p.Branch() != b || k.left(e, p.Pointer) == 0 {
 			continue
 		}
-		if d == nil || size > maxDeposit || f.branches[len(f.branches)-1] != b {
-			d, size = k.deposit(e, b.Server, b.Copy), 0
-			e.Send(l.peer, d)
-			f.branches = append(f.branches, b)
+		if len(deposits) == 0 || size > maxDeposit || branches[len(branches)-1] != b {
+			deposits, size = append(deposits, k.deposit(e, b.Server, b.Copy)), 0
+			branches = append(branches, b)
 		}
+		d := deposits[len(deposits)-1]
 		d.Laid = append(d.Laid, k.laid(e, p))
 		size += len(p.Record.Payload) + 256
 	}
-	if len(f.branches) > 0 {
-		slices.SortFunc(f.branches, byServer)
-		f.branches = slices.Compact(f.branches)
-		l.flight = f
-		k.confirm(e, l)
-	}
+	return deposits, branches
 }
 
 // maxDeposit is how many bytes of pointers go into one message, all but one of them.

@@ -136,7 +136,7 @@ func (k *Keeper) near(p *pointers.Pointer, roots int) []idspace.ID {
 func (k *Keeper) only(e env.Env, p *pointers.Pointer, copy wire.Copy, salt, roots int, wanted []idspace.ID) (fresh bool) {
 	for _, l := range slices.Clone(p.Laid()) {
 		b := l.Branch()
-		if b.Out && b.Copy == copy && l.Salt == salt && l.Roots == roots && !slices.Contains(wanted, b.Peer) {
+		if b.Out && b.Copy == copy && l.Salt == salt && l.Roots == roots && l.Ends == 0 && !slices.Contains(wanted, b.Peer) {
 			k.takeOff(e, l)
 		}
 	}
@@ -156,15 +156,35 @@ func (k *Keeper) at(e env.Env, p *pointers.Pointer, to idspace.ID, copy wire.Cop
 		k.takeOff(e, old)
 	}
 	l, fresh = k.Store.Lay(p, to, copy, salt, roots)
+	l.Ends = 0
 	if on := k.link(to); fresh && !slices.Contains(on.branches, l.Branch()) {
 		on.branches = append(on.branches, l.Branch())
 	}
 	return l, fresh
 }
 
-// takeOff notes that a pointer is laid somewhere no longer; whoever lives there hears of it.
+// takeOff has a pointer taken off where it need not lie any more, in a while: whoever has come
+// into its place may have to find out first where the path goes on from there, and requests
+// may be under way.
 func (k *Keeper) takeOff(e env.Env, l *pointers.Laid) {
-	peer := l.Branch().Peer
-	k.Store.TakeOff(l)
-	k.hurry(e, k.link(peer))
+	if l.Ends == 0 {
+		l.Ends = e.Now().Add(k.cfg.Linger)
+		k.ending = append(k.ending, l)
+		k.arm(e, timerEnds, l.Ends)
+	}
+}
+
+// onEnds takes off what has lain long enough. Whoever keeps it hears of that by the digest.
+func (k *Keeper) onEnds(e env.Env) {
+	n := 0
+	for ; n < len(k.ending) && k.ending[n].Ends <= e.Now(); n++ {
+		l := k.ending[n]
+		if b := l.Branch(); b != nil && l.Ends != 0 { // else it was wanted again
+			k.Store.TakeOff(l)
+			k.hurry(e, k.link(b.Peer))
+		}
+	}
+	if k.ending = slices.Delete(k.ending, 0, n); len(k.ending) > 0 {
+		k.arm(e, timerEnds, max(k.ending[0].Ends, e.Now()))
+	}
 }

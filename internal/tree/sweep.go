@@ -41,13 +41,16 @@ func (k *Keeper) OnChanged(e env.Env, m *env.Changed) {
 }
 
 // OnActivated is told when this node has become a member.
-func (k *Keeper) OnActivated(e env.Env) { k.startSweep(e) }
+func (k *Keeper) OnActivated(e env.Env) {
+	k.leaving = false
+	k.startSweep(e)
+}
 
 // startSweep looks at every pointer's next hops soon, a portion at a time. A change
 // during a sweep makes it go once around from where it is, so that no end of the
 // store starves; what a removal moves out of its sight waits for the next.
 func (k *Keeper) startSweep(e env.Env) {
-	if k.sweep.left = k.Store.Len(); k.sweep.left > 0 {
+	if k.sweep.left = k.Store.Len(); k.sweep.left > 0 && !k.leaving {
 		k.arm(e, timerSweep, e.Now().Add(k.cfg.Settle))
 	}
 }
@@ -104,6 +107,7 @@ func (k *Keeper) OnHandOver(e env.Env, m *env.HandOver) {
 		i = len(k.handOvers)
 		k.handOvers = append(k.handOvers, &handOver{to: m.To})
 	}
+	k.leaving = k.leaving || m.To.IsZero()
 	h := k.handOvers[i]
 	h.left, h.until = k.Store.Len(), e.Now().Add(k.cfg.GiveUp)
 	k.goOn(e, h)
