@@ -2,7 +2,9 @@ package locate
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
@@ -35,7 +37,7 @@ func (l *Locator) OnTimer(e env.Env, k env.TimerKey) {
 // not wait for it.
 func (l *Locator) onRetry(e env.Env, call env.Call) {
 	q, ok := l.calls[call]
-	if !ok {
+	if !ok || q.near {
 		return
 	}
 	if q.ask.roots[q.salt].tries >= l.cfg.Tries {
@@ -95,14 +97,7 @@ func (l *Locator) measure(e env.Env, a *ask) {
 			r.RTT, r.Measured = rtt, true
 		}
 	}
-	slices.SortFunc(a.found, func(x, y *replica) int { return nearest(x, y) })
-	var probe []*replica
-	for _, r := range a.found[:min(len(a.found), l.cfg.Measure)] {
-		if !r.Measured {
-			r.probed = true
-			probe = append(probe, r)
-		}
-	}
+	probe := l.promising(a)
 	a.waiting = len(probe)
 	if a.waiting == 0 {
 		l.conclude(e, a)
@@ -117,8 +112,30 @@ func (l *Locator) measure(e env.Env, a *ask) {
 	}
 }
 
-// nearest orders replicas by distance, measured or not.
-func nearest(x, y *replica) int {
+// promising picks whom to measure: the nearest few by what is guessed of them, but nobody who
+// is beyond doubt farther than one whose distance is known.
+func (l *Locator) promising(a *ask) (probe []*replica) {
+	known := time.Duration(math.MaxInt64)
+	for _, r := range a.found {
+		if r.Measured {
+			known = min(known, r.RTT)
+		}
+	}
+	slices.SortFunc(a.found, byRTT)
+	for _, r := range a.found {
+		if !r.Measured && len(probe) < l.cfg.Measure && r.RTT/doubt <= known {
+			r.probed = true
+			probe = append(probe, r)
+		}
+	}
+	return probe
+}
+
+// doubt is how many times too long a guess may be: one in ten is off by a third (findings B).
+const doubt = 3
+
+// byRTT orders replicas by distance, measured or not.
+func byRTT(x, y *replica) int {
 	a, b := *x, *y
 	a.Measured, b.Measured = false, false
 	return distance(&a, &b)
@@ -187,6 +204,7 @@ func (l *Locator) forget(e env.Env, a *ask) {
 	for i := range a.roots {
 		l.closeCalls(e, &a.roots[i])
 	}
+	delete(l.calls, a.near)
 	l.unwaitAll(a)
 }
 

@@ -17,6 +17,7 @@ type Config struct {
 	Roots int // salted roots of an object, as publish has it; default 4
 	Acks  int // roots that a publish needs, as publish has it; default 3, at most Roots
 
+	Near    time.Duration // round trip within which a neighbor is asked for its near pointers; default 10 ms (design §8)
 	Gather  time.Duration // from the first answer to the end of gathering; default 70 ms (design §8)
 	Measure int           // replicas whose distance is measured; default 3 (design §8)
 	Probe   time.Duration // longest wait for a measurement; default 1 s
@@ -76,6 +77,7 @@ type field struct {
 
 func (c *Config) fields() []field {
 	return []field{
+		{"Near", nil, &c.Near, int64(10 * time.Millisecond)},
 		{"Gather", nil, &c.Gather, int64(70 * time.Millisecond)},
 		{"Measure", &c.Measure, nil, 3},
 		{"Probe", nil, &c.Probe, int64(time.Second)},

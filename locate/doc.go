@@ -4,7 +4,10 @@
 //
 // The paper routes one locate towards the root; here all salted keys are raced
 // (design §8), and the asker gathers answers for a moment and measures the nearest
-// few, because the first answer is often not the nearest copy. A server's own hop,
+// few, because the first answer is often not the nearest copy. Whoever answers names the
+// replicas nearest to the asker, by network coordinates, not those nearest to itself; and
+// one neighbor close by is asked beside the roots, where servers close by lay pointers too.
+// A server's own hop,
 // and any other holder that asks, goes on asking others unless the first answer is
 // enough.
 //

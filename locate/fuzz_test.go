@@ -18,6 +18,13 @@ func FuzzLocate(f *testing.F) {
 		wire.Pack(&wire.Locate{Guid: guid[:], App: "app", Salt: 1, Limit: 1 << 31}), uint64(1<<63),
 		wire.Pack(&wire.LocateReply{Replicas: []*wire.FoundReplica{s.found("x", "s1", time.Hour, ""), s.found("x", "s1", 0, "")}}),
 	)
+	far := wire.Point{Vec: [wire.CoordDims]float64{9, 9, 9, 9}, Height: 9, Error: 0.1}.Pack()
+	near := s.found("x", "s2", 0, "")
+	near.Coord = far[:]
+	f.Add(
+		wire.Pack(&wire.Locate{Guid: guid[:], App: "app", Here: true, Coord: far[:]}), uint64(0),
+		wire.Pack(&wire.LocateReply{Replicas: []*wire.FoundReplica{near}}),
+	)
 	f.Fuzz(func(t *testing.T, request []byte, spent uint64, reply []byte) {
 		s := newStory(t)
 		s.l.OnLocate(s.env, &env.LocateRequest{Call: 1, GUID: guid, App: "app"})

@@ -14,13 +14,17 @@ import (
 // Router is what a Locator asks of routing.
 type Router interface {
 	Route(e env.Env, m *wire.Routed)
+	RouteVia(e env.Env, m *wire.Routed, first idspace.ID)
+	Near(key idspace.ID, within time.Duration) (idspace.ID, bool)
 	Answer(e env.Env, request *wire.Routed, body []byte, why wire.Refusal)
 	RetryAfter(e env.Env) time.Duration
 }
 
-// Links knows how far away the neighbors are.
+// Links knows how far away the neighbors are, and where this node and they are.
 type Links interface {
 	RTT(id idspace.ID) (time.Duration, bool)
+	Coord() []byte
+	Where(id idspace.ID) wire.Coord
 }
 
 // Deps are the rooms below that a Locator uses.
@@ -52,7 +56,8 @@ type ask struct {
 	roots   []root     // per salt
 	found   []*replica // no server twice; in order of coming
 	phase   phase
-	waiting int // measurements still to come
+	waiting int      // measurements still to come
+	near    env.Call // of the question to the near node, zero if there is none
 }
 
 type phase uint8
@@ -77,6 +82,7 @@ type root struct {
 type question struct {
 	ask  *ask
 	salt int
+	near bool // of the near node, whose word is no root's
 }
 
 // replica is a server found.

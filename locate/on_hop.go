@@ -22,11 +22,16 @@ func (l *Locator) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verdic
 	if limit == 0 {
 		limit = 1
 	}
-	live := l.Store.Live(pointers.Key{GUID: wire.ID(m.Guid), App: m.App}, e.Now(), limit)
+	by := asker{coord: wire.CoordIn(m.Coord), spent: time.Duration(min(r.SpentUs, maxSpent)) * time.Microsecond}
+	live := l.nearest(e, pointers.Key{GUID: wire.ID(m.Guid), App: m.App}, by, limit)
 	if at.Note != nil {
 		at.Note.Pointers = uint32(len(live))
 	}
 	_, own := l.calls[env.Call(r.Call)] // lookHere has seen what lies here
+	if m.Here && at.From != l.cfg.Self {
+		l.Router.Answer(e, r, wire.Pack(replyOf(live)), wire.Refusal_REFUSAL_NONE)
+		return routing.Consumed
+	}
 	if !at.Root && (len(live) == 0 || own && at.From == l.cfg.Self) {
 		return routing.Continue
 	}
@@ -37,28 +42,24 @@ func (l *Locator) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verdic
 	if at.Note != nil && len(live) > 0 {
 		at.Note.Rule = wire.Rule_RULE_POINTER
 	}
-	reply := new(wire.LocateReply)
-	for _, p := range live {
-		reply.Replicas = append(reply.Replicas, &wire.FoundReplica{
-			Pointer: p.Record, Server: p.Server.Record,
-			RttUs: min(r.SpentUs, maxSpent) + uint64(l.latency(p).Microseconds()),
-		})
-	}
-	l.Router.Answer(e, r, wire.Pack(reply), wire.Refusal_REFUSAL_NONE)
+	l.Router.Answer(e, r, wire.Pack(replyOf(live)), wire.Refusal_REFUSAL_NONE)
 	return routing.Consumed
+}
+
+func replyOf(live []offer) *wire.LocateReply {
+	reply := new(wire.LocateReply)
+	for i := range live {
+		reply.Replicas = append(reply.Replicas, live[i].found())
+	}
+	return reply
+}
+
+// found is o as it travels.
+func (o *offer) found() *wire.FoundReplica {
+	return &wire.FoundReplica{
+		Pointer: o.Record, Server: o.Server.Record, Coord: o.coord.Packed(), RttUs: uint64(o.far.Microseconds()),
+	}
 }
 
 // maxSpent bounds what a request or an answer may claim of time, in microseconds.
 const maxSpent = uint64(time.Hour / time.Microsecond)
-
-// latency is how far the server of a pointer is from here, as this node measures it
-// now, or as it was told when the pointer came.
-func (l *Locator) latency(p *pointers.Pointer) time.Duration {
-	if p.Server.ID == l.cfg.Self {
-		return 0
-	}
-	if rtt, ok := l.Links.RTT(p.Server.ID); ok {
-		return rtt
-	}
-	return p.Latency
-}

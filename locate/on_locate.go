@@ -33,6 +33,7 @@ func (l *Locator) OnLocate(e env.Env, m *env.LocateRequest) {
 	l.asks[m.Call] = a
 	l.setTimer(e, timerDeadline, m.Call, a.Deadline)
 	l.lookHere(e, a)
+	l.askNear(e, a)
 	for salt := range a.roots {
 		if a.phase == over {
 			return // answered within Route
@@ -43,10 +44,8 @@ func (l *Locator) OnLocate(e env.Env, m *env.LocateRequest) {
 
 // lookHere takes the pointers that lie at this node.
 func (l *Locator) lookHere(e env.Env, a *ask) {
-	for _, p := range l.Store.Live(a.key, e.Now(), wire.MaxFound) {
-		l.take(a, &wire.FoundReplica{
-			Pointer: p.Record, Server: p.Server.Record, RttUs: uint64(l.latency(p).Microseconds()),
-		})
+	for _, o := range l.nearest(e, a.key, asker{coord: wire.CoordIn(l.Links.Coord())}, wire.MaxFound) {
+		l.take(a, o.found())
 	}
 	if len(a.found) > 0 {
 		l.firstFound(e, a)
@@ -63,19 +62,36 @@ func (l *Locator) question(e env.Env, a *ask, salt int) {
 		at.calls = at.calls[1:]
 	}
 	at.calls = append(at.calls, call)
-	l.calls[call] = question{a, salt}
+	l.calls[call] = question{ask: a, salt: salt}
 	l.setTimer(e, timerRetry, call, e.Now().Add(l.cfg.Retry))
-	key := l.cfg.Space.Salted(a.GUID, salt, len(a.roots))
-	l.Router.Route(e, &wire.Routed{
-		Call:     uint64(call),
-		Key:      key[:],
-		BodyKind: wire.BodyKind_BODY_LOCATE,
-		Body: wire.Pack(&wire.Locate{
-			Guid: a.GUID[:], App: a.App, Salt: uint32(salt), Limit: uint32(l.wanted(a)),
-		}),
+	l.Router.Route(e, l.envelope(e, a, call, &wire.Locate{Salt: uint32(salt)}))
+}
+
+// envelope is a question of a, towards the root of m's salt.
+func (l *Locator) envelope(e env.Env, a *ask, call env.Call, m *wire.Locate) *wire.Routed {
+	key := l.cfg.Space.Salted(a.GUID, int(m.Salt), len(a.roots))
+	m.Guid, m.App, m.Limit, m.Coord = a.GUID[:], a.App, uint32(l.wanted(a)), l.Links.Coord()
+	return &wire.Routed{
+		Call: uint64(call), Key: key[:], BodyKind: wire.BodyKind_BODY_LOCATE, Explain: a.Explain,
+		Body:       wire.Pack(m),
 		DeadlineMs: uint32(max(a.Deadline.Sub(e.Now()), minLeft).Milliseconds()),
-		Explain:    a.Explain,
-	})
+	}
+}
+
+// nearSalt is the salt whose key says which neighbor is the near node of an object.
+const nearSalt = 0
+
+// askNear asks the neighbor where a server that is close by has laid a pointer (design §8), if
+// this node is not that itself. It is asked once: what it holds nothing of says nothing.
+func (l *Locator) askNear(e env.Env, a *ask) {
+	key := l.cfg.Space.Salted(a.GUID, nearSalt, len(a.roots))
+	near, ok := l.Router.Near(key, l.cfg.Near)
+	if !ok || a.phase == over {
+		return
+	}
+	a.near = env.Call(e.Rand().Uint64())
+	l.calls[a.near] = question{ask: a, near: true}
+	l.Router.RouteVia(e, l.envelope(e, a, a.near, &wire.Locate{Salt: nearSalt, Here: true}), near)
 }
 
 // wanted is how many replicas a root is to name: the nearest to the root need not be

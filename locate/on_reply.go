@@ -23,16 +23,21 @@ func (l *Locator) OnReply(e env.Env, r *wire.Routed) {
 		e.Emit(&env.Dropped{Why: "locate: bad reply"})
 		return
 	}
-	a, at := q.ask, &q.ask.roots[q.salt]
-	l.closeCalls(e, at)
-	at.notes = r.Notes
+	a := q.ask
 	for _, f := range m.Replicas {
 		if err := l.take(a, f); err != nil {
 			e.Emit(&env.Dropped{Why: "locate: bad replica"})
 		}
 	}
-	// An answer of nothing but bad replicas is no vote either.
-	at.answered, at.empty = true, len(m.Replicas) == 0
+	if q.near {
+		delete(l.calls, a.near)
+		a.near = 0
+	} else {
+		at := &a.roots[q.salt]
+		l.closeCalls(e, at)
+		// An answer of nothing but bad replicas is no vote.
+		at.answered, at.empty, at.notes = true, len(m.Replicas) == 0, r.Notes
+	}
 	if len(a.found) > 0 {
 		l.firstFound(e, a)
 	}

@@ -23,13 +23,15 @@ const roots = 4
 // what the machine did.
 //
 //	locate CALL OBJECT [first] [explain] [limit=4] [deadline=5s] [for=messages]     cancel CALL
-//	reply KEY by=NODE [found=SERVER~30ms,…] [refused=no-route] [bad=network|object|record|withdrawn]
+//	reply KEY by=NODE [n=NUMBER] [found=SERVER~30ms,…] [refused=no-route] [bad=network|object|record|withdrawn]
 //	lost KEY why=not-joined                       KEY: OBJECT#SALT, the latest request for it; or n=NUMBER
 //	verdict NODE dead | verdict NODE rtt=20ms
-//	arrive LABEL KEY [limit=4] [spent=10ms] [explain]
+//	arrive LABEL KEY [limit=4] [spent=10ms] [here] [explain]
 //	hold OBJECT SERVER=10ms …                     pointers that lie here
 //	hop KEY=NODE … | hop all=NODE                 rtt NODE=10ms …        advance 1s
 //	down NODE=(KEY,nearer|farther[,left]) …       they die, or leave
+//	place NODE=30ms …                             on a line: distances are round trips
+//	near NODE                                     the near node of every key
 //	strangers 10s                                 two overlays become one for so long
 func TestStories(t *testing.T) {
 	datadriven.Walk(t, "testdata/stories", func(t *testing.T, path string) {
@@ -43,20 +45,38 @@ type story struct {
 	env    *envtest.Env
 	router *routetest.Router
 	store  *pointers.Store
-	links  links
+	links  *links
 	l      *locate.Locator
 	calls  uint64
 }
 
-type links map[idspace.ID]time.Duration
+// links are the distances that are known, and where nodes say that they are.
+type links struct {
+	self   idspace.ID
+	rtts   map[idspace.ID]time.Duration
+	places map[idspace.ID]wire.Coord
+}
 
-func (l links) RTT(id idspace.ID) (time.Duration, bool) {
-	rtt, ok := l[id]
+func (l *links) RTT(id idspace.ID) (time.Duration, bool) {
+	rtt, ok := l.rtts[id]
 	return rtt, ok
 }
 
+func (l *links) Coord() []byte { return l.place(l.self).Packed() }
+
+// Where is known of neighbors only.
+func (l *links) Where(id idspace.ID) (c wire.Coord) {
+	if _, met := l.rtts[id]; met {
+		c = l.place(id)
+	}
+	return c
+}
+
+func (l *links) place(id idspace.ID) wire.Coord { return l.places[id] }
+
 func newStory(t testing.TB) *story {
-	s := &story{t: t, env: envtest.New("me"), links: make(links)}
+	s := &story{t: t, env: envtest.New("me")}
+	s.links = &links{self: s.env.Self, rtts: make(map[idspace.ID]time.Duration), places: make(map[idspace.ID]wire.Coord)}
 	cfg := locate.Config{Space: idspace.Hex, Self: s.env.Self, Network: envtest.Network, Asks: 3}
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
@@ -98,8 +118,16 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 		}
 	case "rtt":
 		for _, a := range d.CmdArgs {
-			s.links[s.env.ID(a.Key)] = s.duration(a.Vals[0])
+			s.links.rtts[s.env.ID(a.Key)] = s.duration(a.Vals[0])
 		}
+	case "place":
+		for _, a := range d.CmdArgs {
+			at := wire.Point{Error: 0.1}
+			at.Vec[0] = s.duration(a.Vals[0]).Seconds()
+			s.links.places[s.env.ID(a.Key)] = at.Pack()
+		}
+	case "near":
+		s.router.Nearby = s.env.ID(d.CmdArgs[0].Key)
 	case "advance":
 		s.env.Advance(s.duration(d.CmdArgs[0].Key), func(k env.TimerKey) { s.l.OnTimer(s.env, k) })
 	case "down":
@@ -177,7 +205,10 @@ func (s *story) arrive(d *datadriven.TestData) {
 	m := &wire.Routed{
 		Call: 1<<40 + s.calls, Key: key[:], BodyKind: wire.BodyKind_BODY_LOCATE, Path: from[:],
 		SpentUs: uint64(s.duration(arg(d, "spent", "10ms")).Microseconds()), Explain: d.HasArg("explain"),
-		Body: wire.Pack(&wire.Locate{Guid: guid[:], App: "app", Limit: uint32(s.number(arg(d, "limit", "4")))}),
+		Body: wire.Pack(&wire.Locate{
+			Guid: guid[:], App: "app", Limit: uint32(s.number(arg(d, "limit", "4"))), Here: d.HasArg("here"),
+			Coord: s.links.place(from).Packed(),
+		}),
 	}
 	if d.HasArg("garbage") {
 		m.Body = []byte{0xff}
@@ -200,9 +231,11 @@ func (s *story) hold(d *datadriven.TestData) {
 		if err != nil {
 			s.t.Fatal(err)
 		}
+		server := s.store.Meet(s.env.ID(a.Key), f.Server, node)
+		server.Coord = s.links.place(server.ID)
 		s.store.Put(pointers.Deposit{
-			Signed: f.Pointer, Record: rec, Server: f.Server, Node: node,
-			Path: pointers.Path{Roots: roots}, Latency: s.duration(a.Vals[0]), Left: time.Minute,
+			Signed: f.Pointer, Record: rec, Server: server, From: server.ID, Roots: roots,
+			Latency: s.duration(a.Vals[0]), Left: time.Minute, Until: s.env.Now().Add(time.Minute),
 		}, s.env.Now())
 	}
 }

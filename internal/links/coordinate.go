@@ -171,6 +171,24 @@ func (t *Table) Estimate(c wire.Coord) (time.Duration, bool) {
 	return t.place.point.Distance(p), p.Error <= unsure
 }
 
+// Apart returns how far two nodes are apart by what they say of where they are, unless
+// either is not sure.
+func Apart(a, b wire.Coord) (time.Duration, bool) {
+	if !a.Known() || !b.Known() {
+		return 0, false
+	}
+	p, q := a.Point(), b.Point()
+	return p.Distance(q), p.Error <= unsure && q.Error <= unsure
+}
+
+// Where returns where the neighbor id says that it is, if it has.
+func (t *Table) Where(id idspace.ID) (c wire.Coord) {
+	if l := t.Link(id); l != nil {
+		c = l.Coord
+	}
+	return c
+}
+
 // first is the timeout of a neighbor that was never measured: three times what the
 // coordinates say, within bounds; without them FirstTimeout (design §5).
 func (t *Table) first(l *Link) time.Duration {

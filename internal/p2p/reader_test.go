@@ -43,7 +43,7 @@ func (r *raw) publish(pointer *wire.SignedRecord) []byte {
 	key := idspace.Hash([]byte("key"))
 	return frame(&wire.Routed{
 		Key: key[:], BodyKind: wire.BodyKind_BODY_PUBLISH,
-		Body: wire.Pack(&wire.Publish{Pointer: pointer, Server: r.record(overlay), Roots: 4}),
+		Body: wire.Pack(&wire.Publish{Pointer: pointer, Server: r.record(overlay), Roots: 4, Pulse: &wire.Pulse{Token: make([]byte, 20)}}),
 	})
 }
 

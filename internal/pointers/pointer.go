@@ -62,6 +62,7 @@ type Server struct {
 	ID     idspace.ID
 	Record *wire.SignedRecord // the newest node record seen: where it can be dialed
 	Lease  lease.Seen
+	Coord  wire.Coord // where it was when it made its newest token, if that is known
 
 	node     *wire.NodeRecord // what Record says
 	buried   mono.Time        // when it was found dead; zero: it was not. A token made later brings it back
@@ -78,6 +79,9 @@ func (sv *Server) Anchor() (anchor lease.Token, ok bool) {
 	}
 	return lease.Token(sv.node.Lease), true
 }
+
+// Doubted reports whether somebody says that the server is dead.
+func (sv *Server) Doubted() bool { return sv.doubted != 0 }
 
 // Lives reports whether nobody has found the server dead.
 func (sv *Server) Lives() bool { return sv.buried == 0 }

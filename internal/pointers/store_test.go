@@ -336,6 +336,34 @@ func TestNewestNodeRecordIsSharedByAServersPointers(t *testing.T) {
 	}
 }
 
+// TestNewestCoordinateIsSharedByAServersPointers: the sequence says which is the newest, and
+// a deposit without one takes none away.
+func TestNewestCoordinateIsSharedByAServersPointers(t *testing.T) {
+	at := func(x float64) wire.Coord {
+		return wire.Point{Vec: [wire.CoordDims]float64{x}, Error: 0.1}.Pack()
+	}
+	s := pointers.New(idspace.Hash([]byte("me")), pointers.Limits{})
+	for _, c := range []struct {
+		guid     string
+		sequence uint64
+		coord    wire.Coord
+		want     wire.Coord
+	}{
+		{"x", 5, at(0.01), at(0.01)},
+		{"y", 4, at(0.02), at(0.01)}, // said before
+		{"z", 6, wire.Coord{}, at(0.01)},
+		{"x", 7, at(0.03), at(0.03)},
+	} {
+		p := put{guid: c.guid, app: "app", server: "s", sequence: c.sequence, left: time.Minute}
+		d := p.deposit(t)
+		d.Coord = c.coord
+		s.Put(d, 0)
+		if got := s.Find(p.key(), wire.ID(d.Record.Server)).Server.Coord; got != c.want {
+			t.Errorf("after %s by sequence %d: %x, want %x", c.guid, c.sequence, got, c.want)
+		}
+	}
+}
+
 func TestBytesAreBounded(t *testing.T) {
 	deposit := func(i int) pointers.Deposit {
 		return put{guid: fmt.Sprint(i), app: "a", server: "s", left: time.Minute}.deposit(t)

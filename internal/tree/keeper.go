@@ -111,10 +111,11 @@ type word struct {
 	index uint32
 	token []byte
 	age   time.Duration // of the token
+	coord wire.Coord    // where the server was when it was made
 }
 
 func wordOf(s *wire.Pulse) word {
-	return word{s.Index, s.Token, time.Duration(s.AgeMs) * time.Millisecond}
+	return word{s.Index, s.Token, time.Duration(s.AgeMs) * time.Millisecond, wire.CoordIn(s.Coord)}
 }
 
 // Pulse is the newest token of this node's own lease: the first begins it.
@@ -128,7 +129,7 @@ func (k *Keeper) Pulse(now mono.Time) *wire.Pulse {
 	lasts := now.Sub(k.began)
 	index := uint32(lasts / lease.Period)
 	token := k.cfg.Lease.Token(index)
-	return &wire.Pulse{Index: index, Token: token[:], AgeMs: uint32((lasts % lease.Period).Milliseconds())}
+	return &wire.Pulse{Index: index, Token: token[:], AgeMs: uint32((lasts % lease.Period).Milliseconds()), Coord: k.Links.Coord()}
 }
 
 // pulse is the newest token of a server that this node has.
@@ -137,7 +138,7 @@ func (k *Keeper) pulse(e env.Env, sv *pointers.Server) *wire.Pulse {
 		return k.Pulse(e.Now())
 	}
 	index, token, _ := sv.Lease.Newest()
-	return &wire.Pulse{Index: index, Token: token[:], AgeMs: uint32(k.age(e, sv).Milliseconds())}
+	return &wire.Pulse{Index: index, Token: token[:], AgeMs: uint32(k.age(e, sv).Milliseconds()), Coord: sv.Coord.Packed()}
 }
 
 // age is how old the newest token of a server is, by those who have laid its pointers here.
@@ -150,6 +151,14 @@ func (k *Keeper) age(e env.Env, sv *pointers.Server) time.Duration {
 		until = max(until, b.Until())
 	}
 	return max(e.Now().Add(lease.Life).Sub(until), 0)
+}
+
+// where is where a server was when it made its newest token.
+func (k *Keeper) where(sv *pointers.Server) wire.Coord {
+	if sv.ID == k.cfg.Self {
+		return wire.CoordIn(k.Links.Coord())
+	}
+	return sv.Coord
 }
 
 // own is this node as a server, with its newest token.
@@ -190,6 +199,9 @@ func (k *Keeper) take(e env.Env, sv *pointers.Server, w word, most uint32) (unti
 	made, ok := sv.Lease.Take(anchor, w.index, lease.Token(w.token), e.Now(), most)
 	if !ok {
 		return 0, false
+	}
+	if w.coord.Known() && (w.index >= before || !sv.Coord.Known()) {
+		sv.Coord = w.coord
 	}
 	if w.index > before {
 		for _, b := range sv.Branches() {

@@ -119,7 +119,7 @@ func (k *Keeper) tell(e env.Env, l *link) {
 }
 
 // maxNews is how many bytes of branches go into one message: half of what may.
-const maxNews = wire.MaxBranches * 55 / 2
+const maxNews = wire.MaxBranches * 67 / 2
 
 // news reports whether the peer of a branch does not know what there is to say of it. Of a
 // server that has been silent for too long there is nothing.
@@ -138,7 +138,7 @@ func (k *Keeper) describe(e env.Env, packed []byte, b *pointers.Branch) []byte {
 	count, sum := b.Digest()
 	return wire.AppendBranch(packed, wire.Branch{
 		Server: wire.ServerRefTo(b.Server.ID), Copy: b.Copy, Count: count, Sum: sum,
-		Index: index, Token: token, Age: k.age(e, b.Server),
+		Index: index, Token: token, Age: k.age(e, b.Server), Coord: k.where(b.Server),
 	})
 }
 

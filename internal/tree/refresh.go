@@ -55,7 +55,7 @@ func (k *Keeper) refreshed(e env.Env, from idspace.ID, b wire.Branch) agreement 
 	case sv == nil:
 		return stale
 	}
-	until, ok := k.take(e, sv, word{b.Index, b.Token[:], b.Age}, lease.Few)
+	until, ok := k.take(e, sv, word{b.Index, b.Token[:], b.Age, b.Coord}, lease.Few)
 	if !ok {
 		return stale
 	}

@@ -61,12 +61,12 @@ func (m *Publish) check() error {
 }
 
 func (m *Locate) check() error {
-	return errors.Join(checkID("guid", m.Guid), checkLen("app", len(m.App), MaxApp))
+	return errors.Join(checkID("guid", m.Guid), checkLen("app", len(m.App), MaxApp), checkCoord(m.Coord))
 }
 
 func (m *LocateReply) check() error {
 	for _, r := range m.Replicas {
-		if err := errors.Join(checkRecord(r.GetPointer()), checkRecord(r.GetServer())); err != nil {
+		if err := errors.Join(checkRecord(r.GetPointer()), checkRecord(r.GetServer()), checkCoord(r.GetCoord())); err != nil {
 			return err
 		}
 	}

@@ -44,22 +44,24 @@ type Branch struct {
 	Index  uint32 // of Token
 	Token  [tokenSize]byte
 	Age    time.Duration // of the token, in tenths of a second, 6553.5 s at most
+	Coord  Coord         // where the server was when it was made
 	Count  uint32
 	Sum    Sum
 }
 
 const (
-	branchSize = refPrefix + 1 + 4 + tokenSize + 2 + 4 + 16
+	branchSize = refPrefix + 1 + 4 + tokenSize + 2 + CoordSize + 4 + 16
 	nameSize   = refPrefix + 1
 	ageUnit    = 100 * time.Millisecond
 )
 
-// AppendBranch appends b's 55 bytes to dst.
+// AppendBranch appends b's 67 bytes to dst.
 func AppendBranch(dst []byte, b Branch) []byte {
 	dst = AppendBranchName(dst, BranchName{b.Server, b.Copy})
 	dst = binary.BigEndian.AppendUint32(dst, b.Index)
 	dst = append(dst, b.Token[:]...)
 	dst = binary.BigEndian.AppendUint16(dst, uint16(min(max(b.Age/ageUnit, 0), math.MaxUint16)))
+	dst = append(dst, b.Coord[:]...)
 	dst = binary.BigEndian.AppendUint32(dst, b.Count)
 	dst = binary.BigEndian.AppendUint64(dst, b.Sum.Hi)
 	return binary.BigEndian.AppendUint64(dst, b.Sum.Lo)
@@ -74,8 +76,11 @@ func Branches(packed []byte) []Branch {
 			Server: ServerRef(packed[:refPrefix]), Copy: Copy(packed[refPrefix]),
 			Index: binary.BigEndian.Uint32(rest), Token: [tokenSize]byte(rest[4 : 4+tokenSize]),
 			Age:   time.Duration(binary.BigEndian.Uint16(rest[4+tokenSize:])) * ageUnit,
-			Count: binary.BigEndian.Uint32(rest[6+tokenSize:]),
-			Sum:   Sum{binary.BigEndian.Uint64(rest[10+tokenSize:]), binary.BigEndian.Uint64(rest[18+tokenSize:])},
+			Coord: Coord(rest[6+tokenSize : 6+tokenSize+CoordSize]),
+			Count: binary.BigEndian.Uint32(rest[6+tokenSize+CoordSize:]),
+			Sum: Sum{
+				binary.BigEndian.Uint64(rest[10+tokenSize+CoordSize:]), binary.BigEndian.Uint64(rest[18+tokenSize+CoordSize:]),
+			},
 		})
 	}
 	return branches
@@ -130,11 +135,11 @@ func checkPacked(what string, packed []byte, size, most int) error {
 	return nil
 }
 
-func checkPulse(s *Pulse) error {
-	if len(s.GetToken()) != tokenSize {
-		return fmt.Errorf("token of %d bytes, want %d", len(s.GetToken()), tokenSize)
+func checkPulse(p *Pulse) error {
+	if len(p.GetToken()) != tokenSize {
+		return fmt.Errorf("token of %d bytes, want %d", len(p.GetToken()), tokenSize)
 	}
-	return nil
+	return checkCoord(p.Coord)
 }
 
 func checkCopy(c Copy) error {

@@ -88,6 +88,14 @@ func CoordAt(packed []byte, i int) (c Coord) {
 	return c
 }
 
+// Packed is c as a field that may be left out: nothing if c is not known.
+func (c Coord) Packed() []byte {
+	if !c.Known() {
+		return nil
+	}
+	return c[:]
+}
+
 func checkCoord(field []byte) error {
 	if len(field) != 0 && len(field) != CoordSize {
 		return fmt.Errorf("coordinate of %d bytes, want none or %d", len(field), CoordSize)

@@ -261,7 +261,7 @@ var bodies = map[string]*rapid.Generator[wire.Body]{
 		return &wire.Publish{
 			Pointer: anyRecord.Draw(t, "pointer"), Server: anyRecord.Draw(t, "server"), Roots: roots,
 			Salt: rapid.Uint32Max(roots-1).Draw(t, "salt"), LeftS: rapid.Uint32().Draw(t, "left"),
-			HandOver: rapid.Bool().Draw(t, "hand over"),
+			HandOver: rapid.Bool().Draw(t, "hand over"), Coord: anyCoords(t, 1),
 		}
 	}),
 	"SelfProbe": rapid.Custom(func(t *rapid.T) wire.Body {
@@ -279,12 +279,14 @@ var bodies = map[string]*rapid.Generator[wire.Body]{
 		return &wire.Locate{
 			Guid: anyID.Draw(t, "guid"), App: text(wire.MaxApp).Draw(t, "app"),
 			Salt: rapid.Uint32().Draw(t, "salt"), Limit: rapid.Uint32().Draw(t, "limit"),
+			Here: rapid.Bool().Draw(t, "here"), Coord: anyCoords(t, 1),
 		}
 	}),
 	"LocateReply": rapid.Custom(func(t *rapid.T) wire.Body {
 		return &wire.LocateReply{Replicas: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) *wire.FoundReplica {
 			return &wire.FoundReplica{
 				Pointer: anyRecord.Draw(t, "pointer"), Server: anyRecord.Draw(t, "server"), RttUs: rapid.Uint64().Draw(t, "rtt"),
+				Coord: anyCoords(t, 1),
 			}
 		}), 0, 3).Draw(t, "replicas")}
 	}),

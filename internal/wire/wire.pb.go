@@ -2703,7 +2703,9 @@ type Pulse struct {
 	Index uint32                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
 	Token []byte                 `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
 	// How long ago it was made, as far as the sender knows.
-	AgeMs         uint32 `protobuf:"varint,3,opt,name=age_ms,json=ageMs,proto3" json:"age_ms,omitempty"`
+	AgeMs uint32 `protobuf:"varint,3,opt,name=age_ms,json=ageMs,proto3" json:"age_ms,omitempty"`
+	// Where the server was then, in network coordinates.
+	Coord         []byte `protobuf:"bytes,10,opt,name=coord,proto3" json:"coord,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2757,6 +2759,13 @@ func (x *Pulse) GetAgeMs() uint32 {
 		return x.AgeMs
 	}
 	return 0
+}
+
+func (x *Pulse) GetCoord() []byte {
+	if x != nil {
+		return x.Coord
+	}
+	return nil
 }
 
 // Deposit lays pointers of one server at a neighbor.
@@ -3621,11 +3630,15 @@ func (x *PublishReply) GetHeldCounter() uint64 {
 }
 
 type Locate struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Guid          []byte                 `protobuf:"bytes,1,opt,name=guid,proto3" json:"guid,omitempty"`
-	App           string                 `protobuf:"bytes,2,opt,name=app,proto3" json:"app,omitempty"`
-	Salt          uint32                 `protobuf:"varint,3,opt,name=salt,proto3" json:"salt,omitempty"`
-	Limit         uint32                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Guid  []byte                 `protobuf:"bytes,1,opt,name=guid,proto3" json:"guid,omitempty"`
+	App   string                 `protobuf:"bytes,2,opt,name=app,proto3" json:"app,omitempty"`
+	Salt  uint32                 `protobuf:"varint,3,opt,name=salt,proto3" json:"salt,omitempty"`
+	Limit uint32                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Only of what lies at the receiver: it answers, and passes nothing on.
+	Here bool `protobuf:"varint,5,opt,name=here,proto3" json:"here,omitempty"`
+	// Where the asker is, in network coordinates.
+	Coord         []byte `protobuf:"bytes,10,opt,name=coord,proto3" json:"coord,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3688,6 +3701,20 @@ func (x *Locate) GetLimit() uint32 {
 	return 0
 }
 
+func (x *Locate) GetHere() bool {
+	if x != nil {
+		return x.Here
+	}
+	return false
+}
+
+func (x *Locate) GetCoord() []byte {
+	if x != nil {
+		return x.Coord
+	}
+	return nil
+}
+
 type LocateReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Replicas      []*FoundReplica        `protobuf:"bytes,1,rep,name=replicas,proto3" json:"replicas,omitempty"`
@@ -3733,10 +3760,13 @@ func (x *LocateReply) GetReplicas() []*FoundReplica {
 }
 
 type FoundReplica struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Pointer       *SignedRecord          `protobuf:"bytes,1,opt,name=pointer,proto3" json:"pointer,omitempty"`
-	Server        *SignedRecord          `protobuf:"bytes,2,opt,name=server,proto3" json:"server,omitempty"`
-	RttUs         uint64                 `protobuf:"varint,3,opt,name=rtt_us,json=rttUs,proto3" json:"rtt_us,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Pointer *SignedRecord          `protobuf:"bytes,1,opt,name=pointer,proto3" json:"pointer,omitempty"`
+	Server  *SignedRecord          `protobuf:"bytes,2,opt,name=server,proto3" json:"server,omitempty"`
+	// From the asker to the server, as the sender guesses.
+	RttUs uint64 `protobuf:"varint,3,opt,name=rtt_us,json=rttUs,proto3" json:"rtt_us,omitempty"`
+	// Where the server is, in network coordinates.
+	Coord         []byte `protobuf:"bytes,10,opt,name=coord,proto3" json:"coord,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3790,6 +3820,13 @@ func (x *FoundReplica) GetRttUs() uint64 {
 		return x.RttUs
 	}
 	return 0
+}
+
+func (x *FoundReplica) GetCoord() []byte {
+	if x != nil {
+		return x.Coord
+	}
+	return nil
 }
 
 type AppMessage struct {
@@ -4150,11 +4187,13 @@ const file_wire_proto_rawDesc = "" +
 	"\x06Wanted\x12\x16\n" +
 	"\x06server\x18\x01 \x01(\fR\x06server\x12*\n" +
 	"\x04copy\x18\x02 \x01(\x0e2\x16.tapestry.wire.v1.CopyR\x04copy\x12\x16\n" +
-	"\x06prints\x18\x03 \x01(\fR\x06prints\"J\n" +
+	"\x06prints\x18\x03 \x01(\fR\x06prints\"`\n" +
 	"\x05Pulse\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\rR\x05index\x12\x14\n" +
 	"\x05token\x18\x02 \x01(\fR\x05token\x12\x15\n" +
-	"\x06age_ms\x18\x03 \x01(\rR\x05ageMs\"\xc8\x01\n" +
+	"\x06age_ms\x18\x03 \x01(\rR\x05ageMs\x12\x14\n" +
+	"\x05coord\x18\n" +
+	" \x01(\fR\x05coord\"\xc8\x01\n" +
 	"\aDeposit\x126\n" +
 	"\x06server\x18\x01 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06server\x12*\n" +
 	"\x04copy\x18\x02 \x01(\x0e2\x16.tapestry.wire.v1.CopyR\x04copy\x12-\n" +
@@ -4221,18 +4260,23 @@ const file_wire_proto_rawDesc = "" +
 	"\x05pulse\x18\a \x01(\v2\x17.tapestry.wire.v1.PulseR\x05pulse\"Z\n" +
 	"\fPublishReply\x12'\n" +
 	"\x0fheld_generation\x18\x01 \x01(\x04R\x0eheldGeneration\x12!\n" +
-	"\fheld_counter\x18\x02 \x01(\x04R\vheldCounter\"X\n" +
+	"\fheld_counter\x18\x02 \x01(\x04R\vheldCounter\"\x82\x01\n" +
 	"\x06Locate\x12\x12\n" +
 	"\x04guid\x18\x01 \x01(\fR\x04guid\x12\x10\n" +
 	"\x03app\x18\x02 \x01(\tR\x03app\x12\x12\n" +
 	"\x04salt\x18\x03 \x01(\rR\x04salt\x12\x14\n" +
-	"\x05limit\x18\x04 \x01(\rR\x05limit\"I\n" +
+	"\x05limit\x18\x04 \x01(\rR\x05limit\x12\x12\n" +
+	"\x04here\x18\x05 \x01(\bR\x04here\x12\x14\n" +
+	"\x05coord\x18\n" +
+	" \x01(\fR\x05coord\"I\n" +
 	"\vLocateReply\x12:\n" +
-	"\breplicas\x18\x01 \x03(\v2\x1e.tapestry.wire.v1.FoundReplicaR\breplicas\"\x97\x01\n" +
+	"\breplicas\x18\x01 \x03(\v2\x1e.tapestry.wire.v1.FoundReplicaR\breplicas\"\xad\x01\n" +
 	"\fFoundReplica\x128\n" +
 	"\apointer\x18\x01 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\apointer\x126\n" +
 	"\x06server\x18\x02 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06server\x12\x15\n" +
-	"\x06rtt_us\x18\x03 \x01(\x04R\x05rttUs\"\x84\x01\n" +
+	"\x06rtt_us\x18\x03 \x01(\x04R\x05rttUs\x12\x14\n" +
+	"\x05coord\x18\n" +
+	" \x01(\fR\x05coord\"\x84\x01\n" +
 	"\n" +
 	"AppMessage\x12\x10\n" +
 	"\x03app\x18\x01 \x01(\tR\x03app\x12\x12\n" +

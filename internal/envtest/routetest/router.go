@@ -28,6 +28,7 @@ type Router struct {
 	Default idspace.ID
 	Left    bool // this node is no member: it may not answer as root
 	Heir    idspace.ID
+	Nearby  idspace.ID // the near node of every key, if the story has named one
 
 	begun   []*wire.Routed // the requests that began here, by number
 	numbers map[uint64]int // their numbers, by call
@@ -92,6 +93,9 @@ func (r *Router) Heirs(idspace.ID, int) []idspace.ID {
 	}
 	return []idspace.ID{r.Heir}
 }
+
+// Near is the story's near node.
+func (r *Router) Near(idspace.ID, time.Duration) (idspace.ID, bool) { return r.Nearby, !r.Nearby.IsZero() }
 
 // Arrive is a request, named label, that comes in from a neighbor.
 func (r *Router) Arrive(e env.Env, label string, m *wire.Routed) {
@@ -195,7 +199,11 @@ func (r *Router) describeBody(m *wire.Routed) string {
 		if err != nil {
 			return err.Error()
 		}
-		return fmt.Sprintf("limit=%d", b.Limit)
+		s := fmt.Sprintf("limit=%d", b.Limit)
+		if b.Here {
+			s += " here"
+		}
+		return s
 	case wire.BodyKind_BODY_MESSAGE:
 		b, err := wire.Unpack(m.Body, new(wire.AppMessage))
 		if err != nil {
