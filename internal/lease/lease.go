@@ -9,7 +9,7 @@
 //
 // Invariants: a Seen never goes back.
 //
-// Layer 0: imports mono; pointers and tree judge with it, and tree reveals.
+// Layer 1: imports mono; pointers and tree judge with it, and tree reveals.
 package lease
 
 import (

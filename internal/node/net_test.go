@@ -142,6 +142,9 @@ func (n *net) add() *host {
 	return h
 }
 
+// longestDelay is the most that delay gives.
+const longestDelay = 71 * time.Millisecond
+
 // delay is the one-way delay between two hosts: 1 to about 71 ms.
 func (n *net) delay(a, b *host) time.Duration {
 	dx, dy := a.x-b.x, a.y-b.y

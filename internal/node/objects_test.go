@@ -76,6 +76,8 @@ func TestObjectsAreFoundFromEverywhere(t *testing.T) {
 	}
 }
 
+// TestUnpublishedObjectsAreAbsentAtOnce: once the roots know, the heirs, who may be on somebody's
+// way, hear of it by one more hop.
 func TestUnpublishedObjectsAreAbsentAtOnce(t *testing.T) {
 	n := newNet(t, 11)
 	n.overlay(40)
@@ -86,6 +88,7 @@ func TestUnpublishedObjectsAreAbsentAtOnce(t *testing.T) {
 		if o := server.unpublish(guid(i)); o.Status != env.OK {
 			t.Fatalf("unpublish: %v %s", o.Status, o.Error)
 		}
+		n.run(longestDelay)
 		if o := n.hosts[n.rng.IntN(40)].locate(guid(i)); o.Status != env.Absent {
 			t.Errorf("locate after unpublish: %v %v", o.Status, o.Replicas)
 		}

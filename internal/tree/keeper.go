@@ -35,6 +35,7 @@ type Keeper struct {
 
 	began     mono.Time // when the lease's first token was made
 	links     []*link   // to whom something is laid, in order of their identifiers
+	pace      pace
 	sweep     sweep
 	ending    []*pointers.Laid // to be taken off, in order of their ends but for those wanted again
 	leaving   bool             // this node says goodbye: what lies where stays as it is
@@ -56,7 +57,9 @@ const (
 const step = 10 * time.Millisecond
 
 // New returns a Keeper; cfg must be valid.
-func New(cfg Config, deps Deps) *Keeper { return &Keeper{cfg: cfg.withDefaults(), Deps: deps} }
+func New(cfg Config, deps Deps) *Keeper {
+	return &Keeper{cfg: cfg.withDefaults(), Deps: deps, pace: pace{window: firstWindow}}
+}
 
 // OnTimer is called with a timer that this machine set.
 func (k *Keeper) OnTimer(e env.Env, t env.TimerKey) {

@@ -17,6 +17,7 @@ type link struct {
 	peer     idspace.ID
 	branches []*pointers.Branch // those to it; an empty one until it knows
 	queue    []queued           // to be sent
+	rests    mono.Time          // nothing of it need be sent before
 	flight   *flight            // what was sent and not confirmed; nil: nothing
 	told     mono.Time          // when it was last told digests
 	due      mono.Time          // when it is next
@@ -86,6 +87,9 @@ func (k *Keeper) onLinks(e env.Env) {
 		if next = min(next, l.due); l.flight != nil {
 			next = min(next, l.flight.until)
 		}
+		if len(l.queue) > 0 && l.rests > now {
+			next = min(next, l.rests)
+		}
 	}
 	k.links = slices.DeleteFunc(k.links, func(l *link) bool {
 		return len(l.branches)+len(l.queue)+len(l.dead) == 0 && l.flight == nil
@@ -149,11 +153,31 @@ func (k *Keeper) cut(l *link, b *pointers.Branch) {
 
 // enqueue has a pointer sent to where it was laid.
 func (k *Keeper) enqueue(p *pointers.Laid) {
-	if b := p.Branch(); b != nil && b.Out && !p.Queued {
-		p.Queued = true
-		b.Waiting++
+	if b := p.Branch(); b != nil && b.Out {
 		l := k.link(b.Peer)
-		l.queue = append(l.queue, queued{p, b})
+		l.rests = 0
+		k.wait(l, p)
+	}
+}
+
+// enqueueLater has it sent within Gather: a server's objects are often published together, and
+// nobody waits for copies that are not on their paths.
+func (k *Keeper) enqueueLater(e env.Env, p *pointers.Laid) {
+	if b := p.Branch(); b != nil && b.Out {
+		l := k.link(b.Peer)
+		if len(l.queue) == 0 {
+			l.rests = e.Now().Add(k.cfg.Gather)
+			k.arm(e, timerLinks, l.rests)
+		}
+		k.wait(l, p)
+	}
+}
+
+func (k *Keeper) wait(l *link, p *pointers.Laid) {
+	if !p.Queued {
+		p.Queued = true
+		p.Branch().Waiting++
+		l.queue = append(l.queue, queued{p, p.Branch()})
 	}
 }
 
@@ -161,7 +185,7 @@ func (k *Keeper) enqueue(p *pointers.Laid) {
 // a window of it.
 func (k *Keeper) flush(e env.Env) {
 	for _, l := range k.links {
-		if len(l.queue) > 0 && l.room(k.cfg.Window) > 0 {
+		if len(l.queue) > 0 && l.rests <= e.Now() && k.room(l) > 0 {
 			k.send(e, l)
 		}
 		if len(l.dead) > 0 {
@@ -171,17 +195,18 @@ func (k *Keeper) flush(e env.Env) {
 	}
 }
 
-// room is how many more pointers may be on their way.
-func (l *link) room(window int) int {
-	if l.flight == nil {
-		return window
+// room is how many more pointers may be on their way to a neighbor.
+func (k *Keeper) room(l *link) int {
+	room := min(k.cfg.Window, k.pace.room())
+	if l.flight != nil {
+		room = min(room, k.cfg.Window-l.flight.pointers)
 	}
-	return window - l.flight.pointers
+	return room
 }
 
 // send sends a window of deposits to a neighbor, and asks whether it has them.
 func (k *Keeper) send(e env.Env, l *link) {
-	n := min(len(l.queue), l.room(k.cfg.Window))
+	n := min(len(l.queue), k.room(l))
 	portion := l.queue[:n]
 	l.queue = l.queue[n:]
 	deposits, branches := k.pack(e, portion)
@@ -194,6 +219,7 @@ func (k *Keeper) send(e env.Env, l *link) {
 	if l.flight == nil {
 		l.flight = &flight{}
 	}
+	k.pace.sent(n)
 	f := l.flight
 	f.pointers, f.tries, f.branches = f.pointers+n, 0, append(f.branches, branches...)
 	slices.SortFunc(f.branches, byServer)
@@ -264,12 +290,16 @@ func (k *Keeper) confirm(e env.Env, l *link) {
 // again confirms what was not answered; at last it is left to the next period.
 func (k *Keeper) again(e env.Env, l *link) {
 	f := l.flight
-	if f.tries++; f.tries < k.cfg.Tries {
+	if f.tries++; f.tries == 1 {
+		k.pace.late()
+	}
+	if f.tries < k.cfg.Tries {
 		k.confirm(e, l)
 		return
 	}
 	for _, b := range f.branches {
 		b.Due = true
 	}
+	k.pace.ended(f)
 	l.flight = nil
 }

@@ -101,6 +101,7 @@ func (k *Keeper) OnRefreshReply(e env.Env, from idspace.ID, m *wire.RefreshReply
 	}
 	rounds := 0
 	if f := l.flight; f != nil && m.Seq == f.seq {
+		k.pace.ended(f)
 		l.flight, rounds = nil, f.rounds+1
 	}
 	for _, name := range wire.BranchNames(m.Stale) {

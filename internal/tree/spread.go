@@ -142,7 +142,7 @@ func (k *Keeper) only(e env.Env, p *pointers.Pointer, copy wire.Copy, salt, root
 	}
 	for _, id := range wanted {
 		if l, isNew := k.at(e, p, id, copy, salt, roots); isNew {
-			k.enqueue(l)
+			k.enqueueLater(e, l)
 			fresh = true
 		}
 	}

@@ -110,9 +110,11 @@ func (k *Keeper) OnHandOver(e env.Env, m *env.HandOver) {
 	k.leaving = k.leaving || m.To.IsZero()
 	h := k.handOvers[i]
 	h.left, h.until = k.Store.Len(), e.Now().Add(k.cfg.GiveUp)
-	k.goOn(e, h)
-	k.arm(e, timerSweep, e.Now().Add(step))
+	if k.goOn(e, h); h.left > 0 {
+		k.arm(e, timerSweep, e.Now().Add(step))
+	}
 	k.flush(e)
+	k.settleHandOvers(e)
 }
 
 // goOn looks at the next portion.

@@ -95,7 +95,9 @@ func (r *Router) Heirs(idspace.ID, int) []idspace.ID {
 }
 
 // Near is the story's near node.
-func (r *Router) Near(idspace.ID, time.Duration) (idspace.ID, bool) { return r.Nearby, !r.Nearby.IsZero() }
+func (r *Router) Near(idspace.ID, time.Duration) (idspace.ID, bool) {
+	return r.Nearby, !r.Nearby.IsZero()
+}
 
 // Arrive is a request, named label, that comes in from a neighbor.
 func (r *Router) Arrive(e env.Env, label string, m *wire.Routed) {
