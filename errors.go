@@ -41,6 +41,9 @@ var (
 	ErrOption = errors.New("invalid option")
 	// ErrLimit: a limit of the nodes that would store the object forbids it.
 	ErrLimit = errors.New("limit reached")
+	// ErrDatastore: the datastore (WithDatastore) could not be read or written. What was
+	// asked for has not been done.
+	ErrDatastore = p2p.ErrDatastore
 )
 
 // HandlerError is the error that the handler of a message returned, as text.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
-	"github.com/tapestry-dolr/tapestry/internal/node"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
@@ -76,12 +75,10 @@ func (n *Node) Explain(ctx context.Context, g GUID, app AppID) (Explanation, err
 
 // laid lays the pointers of key anew and returns their paths, if this node serves it.
 func (n *Node) laid(ctx context.Context, key pointers.Key) ([]Path, error) {
-	var served bool
-	n.world.Inspect(func(core *node.Node) { served = core.Publishes(key) })
-	if !served {
+	if !n.serves(key) {
 		return nil, nil
 	}
-	out, err := n.publish(ctx, key, env.PublishRequest{Explain: true})
+	out, err := n.do(ctx, "publish", key.GUID, publishRequest(key, env.PublishRequest{Explain: true}))
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,7 @@ type Node struct {
 	world    *p2p.Node
 	bulletin *bulletin
 	tracing  sync.WaitGroup
+	kept     *kept // what is kept over a restart; nil without a datastore
 
 	ready     chan struct{} // closed when the node is an active member
 	readyOnce sync.Once
@@ -49,6 +50,9 @@ func New(h host.Host, opts ...Option) (*Node, error) {
 		id: NodeIDFromPeer(h.ID()), settings: s,
 		ready: make(chan struct{}), closed: make(chan struct{}),
 	}
+	if n.kept, err = openKept(n); err != nil {
+		return nil, &OpError{Op: "new", Err: err}
+	}
 	if n.bulletin, err = newBulletin(h.EventBus()); err != nil {
 		return nil, &OpError{Op: "new", Err: err}
 	}
@@ -65,6 +69,7 @@ func New(h host.Host, opts ...Option) (*Node, error) {
 	}
 	n.announce()
 	n.trace(s.tracer)
+	n.kept.start()
 	return n, nil
 }
 
@@ -101,10 +106,12 @@ func (n *Node) WaitReady(ctx context.Context) error {
 	}
 }
 
-// Leave says goodbye: it takes back what this node published, hands over what it
-// held for others, and tells its neighbors. It is bounded by ctx. After it the node
-// can only be closed.
+// Leave says goodbye: it tells the overlay that nothing of what this node published is
+// here any more, hands over what it held for others, and tells its neighbors. It is bounded
+// by ctx. After it the node can only be closed. With a datastore what was published will be
+// again when the node is started again: only UnpublishObject takes an object back for good.
 func (n *Node) Leave(ctx context.Context) error {
+	n.kept.stop()
 	n.world.Remember()
 	_, err := n.do(ctx, "leave", ID{}, func(c env.Call, _ mono.Time) env.Local {
 		return &env.LeaveRequest{Call: c}
@@ -119,6 +126,7 @@ func (n *Node) Leave(ctx context.Context) error {
 func (n *Node) Close() error {
 	n.closeOnce.Do(func() {
 		close(n.closed)
+		n.kept.stop()
 		n.closeErr = n.world.Close()
 		n.tracing.Wait()
 		n.bulletin.wait()
@@ -134,11 +142,20 @@ const graceMost = 100 * time.Millisecond
 func (n *Node) do(ctx context.Context, op string, id ID, request func(env.Call, mono.Time) env.Local) (*env.Outcome, error) {
 	ctx, cancel := n.limit(ctx)
 	defer cancel()
+	return n.ended(op, id, func() (*env.Outcome, error) {
+		asked, err := n.ask(ctx, request)
+		if err != nil {
+			return nil, err
+		}
+		return asked.Wait(ctx)
+	})
+}
+
+// ask gives the core a request that somebody has to wait for; ctx has a deadline.
+func (n *Node) ask(ctx context.Context, request func(env.Call, mono.Time) env.Local) (*p2p.Asked, error) {
 	deadline, _ := ctx.Deadline()
 	grace := min(graceMost, time.Until(deadline)/10)
-	return n.ended(op, id, func() (*env.Outcome, error) {
-		return n.world.Do(ctx, func(c env.Call, until mono.Time) env.Local { return request(c, until.Add(-grace)) })
-	})
+	return n.world.Ask(ctx, func(c env.Call, until mono.Time) env.Local { return request(c, until.Add(-grace)) })
 }
 
 func (n *Node) limit(ctx context.Context) (context.Context, context.CancelFunc) {

@@ -34,7 +34,7 @@ type settings struct {
 	signed   bool
 	tracer   *Tracer
 	seeds    []SeedSource
-	store    datastore.Datastore
+	store    datastore.Batching
 }
 
 // Option changes one setting of a Node. An option with an impossible value makes
@@ -120,11 +120,18 @@ func WithSignedMessages() Option {
 }
 
 // WithDatastore has the node remember over a restart, in a small part of store under
-// /tapestry, which generation it was, and some of its neighbors: started again with the
-// same key it comes back by them, even without seeds. The store stays the caller's, to be
-// closed after the node. Without one a node that is started again within a second by
-// another process may be taken for its former self.
-func WithDatastore(store datastore.Datastore) Option {
+// /tapestry, which generation it was, some of its neighbors, and what it publishes.
+// Started again with the same key it comes back by those neighbors, even without seeds,
+// and once it is a member publishes again what was published and not taken back, at a
+// measured pace (Status.Resume); Leave and Close take nothing back in that sense. An
+// object is written down before the overlay is told of it, and a withdrawal too; if that
+// cannot be done the verb ends with ErrDatastore and nothing is sent. Set handlers before
+// Join: what is published again is asked for at once.
+//
+// The store stays the caller's, to be closed after the node. Without one nothing is kept,
+// and a node that is started again within a second by another process may be taken for its
+// former self.
+func WithDatastore(store datastore.Batching) Option {
 	return func(s *settings) error {
 		if store == nil {
 			return errors.New("WithDatastore: nil")

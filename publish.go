@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"sync"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
@@ -21,27 +22,35 @@ const publishWindow = 8
 // PublishObject tells the overlay that this node serves the object g for app, and
 // keeps telling it until UnpublishObject, Leave or Close. It returns nil when the
 // roots asked for have acknowledged. Publishing again what is published refreshes it.
+// With a datastore (WithDatastore) the object is written down first, and published again
+// whenever the node is started again, until UnpublishObject.
 func (n *Node) PublishObject(ctx context.Context, g GUID, app AppID) error {
-	_, err := n.publish(ctx, pointers.Key{GUID: g, App: string(app)}, env.PublishRequest{})
+	key := pointers.Key{GUID: g, App: string(app)}
+	if err := checkApp("publish", key); err != nil {
+		return err
+	}
+	if n.kept != nil {
+		return n.kept.publish(ctx, key)
+	}
+	_, err := n.do(ctx, "publish", g, publishRequest(key, env.PublishRequest{}))
 	return err
 }
 
-func (n *Node) publish(ctx context.Context, key pointers.Key, how env.PublishRequest) (*env.Outcome, error) {
-	if err := checkApp("publish", key); err != nil {
-		return nil, err
-	}
-	return n.do(ctx, "publish", key.GUID, func(c env.Call, until mono.Time) env.Local {
+func publishRequest(key pointers.Key, how env.PublishRequest) func(env.Call, mono.Time) env.Local {
+	return func(c env.Call, until mono.Time) env.Local {
 		how.Call, how.GUID, how.App, how.Deadline = c, key.GUID, key.App, until
 		return &how
-	})
+	}
 }
 
-// Published lists what this node serves now.
+// Published lists what this node serves now, and what it published before it was started
+// and has still to publish again (Status.Resume).
 func (n *Node) Published() iter.Seq2[GUID, AppID] {
 	return func(yield func(GUID, AppID) bool) {
-		var keys []pointers.Key
-		n.world.Inspect(func(core *node.Node) { keys = core.Published() })
-		for _, k := range keys {
+		keys := n.kept.left()
+		n.world.Inspect(func(core *node.Node) { keys = append(keys, core.Published()...) })
+		slices.SortFunc(keys, pointers.Key.Compare)
+		for _, k := range slices.Compact(keys) {
 			if !yield(k.GUID, AppID(k.App)) {
 				return
 			}
@@ -135,13 +144,22 @@ func (t *tally) add(g GUID, err error) {
 // the nodes on the way to them, have forgotten that this node serves it. A node that
 // was on the way when it was published and is no longer may still name this node until
 // its pointer expires, in 75 s at most; this node then refuses what it is sent.
-// Unpublishing what is not published does nothing.
+// Unpublishing what is not published does nothing. With a datastore that is written down
+// before anybody is told: whatever happens then, the object is not published again.
 func (n *Node) UnpublishObject(ctx context.Context, g GUID, app AppID) error {
-	if err := checkApp("unpublish", pointers.Key{GUID: g, App: string(app)}); err != nil {
+	key := pointers.Key{GUID: g, App: string(app)}
+	if err := checkApp("unpublish", key); err != nil {
 		return err
 	}
-	_, err := n.do(ctx, "unpublish", g, func(c env.Call, until mono.Time) env.Local {
-		return &env.UnpublishRequest{Call: c, GUID: g, App: string(app), Deadline: until}
-	})
+	if n.kept != nil {
+		return n.kept.unpublish(ctx, key)
+	}
+	_, err := n.do(ctx, "unpublish", g, unpublishRequest(key))
 	return err
+}
+
+func unpublishRequest(key pointers.Key) func(env.Call, mono.Time) env.Local {
+	return func(c env.Call, until mono.Time) env.Local {
+		return &env.UnpublishRequest{Call: c, GUID: key.GUID, App: key.App, Deadline: until}
+	}
 }

@@ -24,6 +24,7 @@ type Status struct {
 	Neighbors []Neighbor `json:"neighbors"`
 	Pointers  int        `json:"pointers"`  // kept for others
 	Published int        `json:"published"` // objects that this node serves
+	Resume    Resume     `json:"resume"`    // of what was published before this start
 	Pending   int        `json:"pending"`   // messages that wait for an acknowledgement
 
 	Peer       peer.ID  `json:"peer"`
@@ -84,6 +85,7 @@ func (n *Node) Status() Status {
 	s.FramesIn, s.FramesOut, s.BytesIn, s.BytesOut = w.FramesIn, w.FramesOut, w.BytesIn, w.BytesOut
 	s.EventsLost, s.LowHighWater = w.EventsLost, w.HighWater
 	s.Dropped, s.Faults, s.Limits = w.Dropped, w.Faults, w.Limits
+	s.Resume = n.kept.status()
 	select {
 	case <-n.closed:
 		s.State, s.Ready = "closed", false

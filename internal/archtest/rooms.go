@@ -57,6 +57,7 @@ var rooms = []Room{
 	{Path: "internal/node", Layer: 6},
 	{Path: "internal/p2p", Layer: 7},
 	{Path: "internal/seeds", Layer: 7},
+	{Path: "internal/published", Layer: 7},
 	{Path: "internal/sim", Layer: 7},
 	{Path: ".", Layer: 8},
 	{Path: "docs", Layer: 8},

@@ -40,10 +40,27 @@ func (c *calls) end(call env.Call) chan *env.Outcome {
 	return answer
 }
 
+// Asked is a request that the machines have been given.
+type Asked struct {
+	node   *Node
+	call   env.Call
+	answer <-chan *env.Outcome
+}
+
 // Do gives the machines a request and waits for its outcome. The deadline that
 // request is given is that of ctx, or Config.Timeout from now. When ctx is canceled
 // Do returns at once, and the machines are told that nobody waits any more.
 func (n *Node) Do(ctx context.Context, request func(call env.Call, deadline mono.Time) env.Local) (*env.Outcome, error) {
+	a, err := n.Ask(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	return a.Wait(ctx)
+}
+
+// Ask is the first half of Do: it gives the machines a request. What is asked after it has
+// returned comes after it. Whoever asks must wait.
+func (n *Node) Ask(ctx context.Context, request func(call env.Call, deadline mono.Time) env.Local) (*Asked, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -53,6 +70,7 @@ func (n *Node) Do(ctx context.Context, request func(call env.Call, deadline mono
 	call, answer := n.calls.begin()
 	select {
 	case n.mail.tasks <- local{request(call, n.clock.of(deadline))}:
+		return &Asked{n, call, answer}, nil
 	case <-ctx.Done():
 		n.calls.end(call)
 		return nil, ctx.Err()
@@ -60,15 +78,20 @@ func (n *Node) Do(ctx context.Context, request func(call env.Call, deadline mono
 		n.calls.end(call)
 		return nil, ErrClosed
 	}
+}
+
+// Wait is the second half of Do: it waits for the outcome.
+func (a *Asked) Wait(ctx context.Context) (*env.Outcome, error) {
+	n := a.node
 	select {
-	case out := <-answer:
+	case out := <-a.answer:
 		return out, nil
 	case <-ctx.Done():
-		n.calls.end(call)
-		n.cancel(call)
+		n.calls.end(a.call)
+		n.cancel(a.call)
 		return nil, ctx.Err()
 	case <-n.life.over():
-		n.calls.end(call)
+		n.calls.end(a.call)
 		return nil, ErrClosed
 	}
 }

@@ -25,6 +25,9 @@ var (
 	neighborsKey  = datastore.NewKey("neighbors")  // a Records message
 )
 
+// ErrDatastore: Config.Store could not be read or written.
+var ErrDatastore = errors.New("datastore")
+
 // memory is what a node knows of its earlier lives. Without a datastore it knows those
 // in the same process.
 type memory struct {
@@ -54,11 +57,11 @@ func (m *memory) reborn(ctx context.Context, now time.Time) (uint64, error) {
 	defer lives.Unlock()
 	last, err := m.lastGeneration(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("datastore: generation: %w", err)
+		return 0, fmt.Errorf("%w: generation: %w", ErrDatastore, err)
 	}
 	next := max(uint64(now.Unix()), last+1, lives.last[m.key]+1)
 	if err := m.put(ctx, generationKey, binary.BigEndian.AppendUint64(nil, next)); err != nil {
-		return 0, fmt.Errorf("datastore: generation: %w", err)
+		return 0, fmt.Errorf("%w: generation: %w", ErrDatastore, err)
 	}
 	lives.last[m.key] = next
 	return next, nil

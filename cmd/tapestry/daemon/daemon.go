@@ -37,7 +37,7 @@ type Daemon struct {
 	shelf   content.Shelf
 
 	unlock func() error
-	store  datastore.Datastore
+	store  datastore.Batching
 	host   host.Host
 	node   *tapestry.Node
 	server http.Server

@@ -1,0 +1,72 @@
+package published
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ipfs/go-datastore"
+)
+
+// op is one write: value nil deletes.
+type op struct {
+	at    datastore.Key
+	value []byte
+}
+
+// group is what is written by one commit: a disk takes as long for many as for one.
+type group struct {
+	ops  []op
+	done chan struct{}
+	err  error // once done is closed
+}
+
+// write brings o to the disk. The first who comes while a commit is under way commits
+// next, for all who come meanwhile.
+func (l *Ledger) write(ctx context.Context, o op) error {
+	g, first := l.enlist(o)
+	if first {
+		l.commits.Lock()
+		defer l.commits.Unlock()
+		l.mu.Lock()
+		l.next = nil
+		l.mu.Unlock()
+		g.err = l.commit(context.WithoutCancel(ctx), g.ops) // others depend on it
+		close(g.done)
+	}
+	<-g.done
+	return g.err
+}
+
+func (l *Ledger) enlist(o op) (g *group, first bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.next == nil {
+		l.next, first = &group{done: make(chan struct{})}, true
+	}
+	l.next.ops = append(l.next.ops, o)
+	return l.next, first
+}
+
+func (l *Ledger) commit(ctx context.Context, ops []op) error {
+	b, err := l.store.Batch(ctx)
+	if errors.Is(err, datastore.ErrBatchUnsupported) {
+		b, err = datastore.NewBasicBatch(l.store), nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, o := range ops {
+		if o.value == nil {
+			err = b.Delete(ctx, o.at)
+		} else {
+			err = b.Put(ctx, o.at, o.value)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := b.Commit(ctx); err != nil {
+		return err
+	}
+	return l.store.Sync(ctx, datastore.NewKey("/"))
+}

@@ -1,0 +1,301 @@
+package published
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/ipfs/go-datastore"
+	dssync "github.com/ipfs/go-datastore/sync"
+	leveldb "github.com/ipfs/go-ds-leveldb"
+	"pgregory.net/rapid"
+
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
+)
+
+var self = idspace.Hash([]byte("self"))
+
+func memory() datastore.Batching { return dssync.MutexWrap(datastore.NewMapDatastore()) }
+
+func open(t testing.TB, s datastore.Batching) *Ledger {
+	t.Helper()
+	l, err := Open(context.Background(), s, "main", self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func key(i int) pointers.Key {
+	return pointers.Key{GUID: idspace.Hash(fmt.Append(nil, i)), App: "files"}
+}
+
+func load(t testing.TB, s datastore.Batching) map[pointers.Key]State {
+	t.Helper()
+	all, err := open(t, s).Load(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[pointers.Key]State{}
+	for _, r := range all {
+		found[r.Key] = r.State
+	}
+	return found
+}
+
+func do(t testing.TB, l *Ledger, k pointers.Key, what func(*Turn, context.Context) error) {
+	t.Helper()
+	turn := l.Turn(k)
+	defer turn.End()
+	if err := what(turn, context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Whatever is asked for in whatever order, a ledger that is opened anew says what was
+// asked for last. The slow obvious way is a map.
+func TestTheLedgerSaysWhatWasAskedForLast(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s := memory()
+		l, want := open(t, s), map[pointers.Key]State{}
+		app := rapid.StringN(1, 8, 64)
+		keys := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) pointers.Key {
+			return pointers.Key{GUID: idspace.Hash([]byte{rapid.Byte().Draw(rt, "guid") % 4}), App: app.Draw(rt, "app")}
+		}), 1, 6).Draw(rt, "keys")
+		for range rapid.IntRange(0, 30).Draw(rt, "steps") {
+			k := rapid.SampledFrom(keys).Draw(rt, "key")
+			switch rapid.IntRange(0, 3).Draw(rt, "verb") {
+			case 0:
+				do(t, l, k, (*Turn).Publish)
+				want[k] = Published
+			case 1:
+				do(t, l, k, (*Turn).Withdraw)
+				if want[k] == Published {
+					want[k] = Withdrawn
+				}
+			case 2:
+				do(t, l, k, (*Turn).Forget)
+				delete(want, k)
+			case 3:
+				l = open(t, s)
+			}
+		}
+		got := load(t, s)
+		if len(got) != len(want) {
+			rt.Fatalf("%v, want %v", got, want)
+		}
+		for k, state := range want {
+			if got[k] != state {
+				rt.Fatalf("%v is %q, want %q", k, got[k], state)
+			}
+		}
+	})
+}
+
+func TestARecordIsTentativeUntilItIsPlacedOrWithdrawn(t *testing.T) {
+	l := open(t, memory())
+	tentative := func() bool {
+		turn := l.Turn(key(1))
+		defer turn.End()
+		return turn.Tentative()
+	}
+	do(t, l, key(1), (*Turn).Publish)
+	do(t, l, key(1), (*Turn).Publish)
+	if !tentative() {
+		t.Error("twice asked for, not acknowledged, and not tentative")
+	}
+	l.Placed(key(1))
+	do(t, l, key(1), (*Turn).Publish)
+	if tentative() {
+		t.Error("placed, and tentative again")
+	}
+	do(t, l, key(1), (*Turn).Withdraw)
+	do(t, l, key(1), (*Turn).Publish)
+	if !tentative() {
+		t.Error("published after a withdrawal, and not tentative")
+	}
+	do(t, l, key(1), (*Turn).Withdraw)
+	if tentative() || len(l.turns) != 0 {
+		t.Errorf("withdrawn: tentative; %d turns left", len(l.turns))
+	}
+}
+
+// Nodes of one process may share a datastore, and so may networks.
+func TestNodesAndNetworksAreKeptApart(t *testing.T) {
+	s := memory()
+	do(t, open(t, s), key(1), (*Turn).Publish)
+	for _, other := range []struct {
+		network string
+		self    idspace.ID
+	}{{"other", self}, {"main", idspace.Hash([]byte("other"))}} {
+		l, err := Open(t.Context(), s, other.network, other.self)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all, err := l.Load(t.Context()); err != nil || len(all) != 0 {
+			t.Errorf("%s/%s: %v, %v", other.network, other.self, all, err)
+		}
+	}
+}
+
+func TestWhatIsDamagedIsNamedWithWhatToDo(t *testing.T) {
+	good := encode(place(key(1)), Published)
+	flipped, strange := slices.Clone(good), encode(place(key(1)), 'x')
+	flipped[2] ^= 4
+	below := "/tapestry/main/" + self.String() + "/published"
+	for want, damage := range map[string]struct {
+		at    string
+		value []byte
+	}{
+		"2 bytes, want 5":                     {place(key(1)).String(), good[:2]},
+		"0 bytes, want 5":                     {place(key(1)).String(), nil},
+		"its checksum is wrong":               {place(key(1)).String(), flipped},
+		`state 'x', want 'p' or 'w'`:          {place(key(1)).String(), strange},
+		"2 records are damaged, one of them:": {place(key(2)).String(), good},
+		`"2", this program reads "1"`:         {"/version", []byte("2")},
+		"its GUID":                            {"/objects/xyz/MZUWY", encode(datastore.RawKey("/objects/xyz/MZUWY"), Published)},
+		"its application":                     {"/objects/" + self.String() + "/18", encode(datastore.RawKey("/objects/"+self.String()+"/18"), Published)},
+	} {
+		s := memory()
+		do(t, open(t, s), key(1), (*Turn).Publish)
+		if strings.HasPrefix(want, "2 records") {
+			if err := s.Put(t.Context(), datastore.NewKey(below+place(key(1)).String()), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Put(t.Context(), datastore.NewKey(below+damage.at), damage.value); err != nil {
+			t.Fatal(err)
+		}
+		l, err := Open(t.Context(), s, "main", self)
+		if err == nil {
+			_, err = l.Load(t.Context())
+		}
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), below) {
+			t.Errorf("%v does not say %s, and where", err, want)
+		}
+	}
+}
+
+// broken is a datastore whose commits fail while it is told so.
+type broken struct {
+	datastore.Batching
+	err     atomic.Pointer[error]
+	commits atomic.Int64
+	slow    chan struct{} // a commit takes one of it, if not nil
+}
+
+func (b *broken) Batch(ctx context.Context) (datastore.Batch, error) {
+	inner, err := b.Batching.Batch(ctx)
+	return &brokenBatch{inner, b}, err
+}
+
+type brokenBatch struct {
+	datastore.Batch
+	of *broken
+}
+
+func (b *brokenBatch) Commit(ctx context.Context) error {
+	b.of.commits.Add(1)
+	if b.of.slow != nil {
+		<-b.of.slow
+	}
+	if err := b.of.err.Load(); err != nil {
+		return *err
+	}
+	return b.Batch.Commit(ctx)
+}
+
+func TestAFailedWriteChangesNothing(t *testing.T) {
+	s := &broken{Batching: datastore.NewMapDatastore()}
+	l := open(t, s)
+	do(t, l, key(1), (*Turn).Publish)
+	full := errors.New("no space left on device")
+	s.err.Store(&full)
+	for _, failing := range []func(*Turn, context.Context) error{(*Turn).Withdraw, (*Turn).Forget} {
+		turn := l.Turn(key(1))
+		if err := failing(turn, t.Context()); !errors.Is(err, full) || !strings.Contains(err.Error(), key(1).GUID.String()) {
+			t.Errorf("%v", err)
+		}
+		turn.End()
+	}
+	turn := l.Turn(key(2))
+	if err := turn.Publish(t.Context()); !errors.Is(err, full) || turn.Tentative() {
+		t.Errorf("%v, tentative %v", err, turn.Tentative())
+	}
+	turn.End()
+	if got := load(t, s); len(got) != 1 || got[key(1)] != Published {
+		t.Errorf("%v", got)
+	}
+	s.err.Store(nil)
+	do(t, l, key(2), (*Turn).Publish)
+	if got := load(t, s); len(got) != 2 {
+		t.Errorf("with room again: %v", got)
+	}
+}
+
+// Who comes while a commit is under way shares the next one.
+func TestWritesThatComeTogetherAreCommittedTogether(t *testing.T) {
+	s := &broken{Batching: dssync.MutexWrap(datastore.NewMapDatastore())}
+	l := open(t, s)
+	s.slow = make(chan struct{})
+	before := s.commits.Load()
+	var all sync.WaitGroup
+	begin := func(i int) {
+		all.Go(func() {
+			turn := l.Turn(key(i))
+			defer turn.End()
+			if err := turn.Publish(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	begin(0)
+	for s.commits.Load() == before { // the first is at its commit soon, and stays there
+		runtime.Gosched()
+	}
+	for i := 1; i < 100; i++ {
+		begin(i)
+	}
+	for queued := 0; queued < 99; runtime.Gosched() {
+		l.mu.Lock()
+		if l.next != nil {
+			queued = len(l.next.ops)
+		}
+		l.mu.Unlock()
+	}
+	close(s.slow)
+	all.Wait()
+	if got := s.commits.Load() - before; got != 2 {
+		t.Errorf("%d commits for 100 writes, want 2", got)
+	}
+	if got := load(t, s); len(got) != 100 {
+		t.Errorf("%d records", len(got))
+	}
+}
+
+func BenchmarkPublishOnDisk(b *testing.B) {
+	s, err := leveldb.NewDatastore(b.TempDir(), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	l := open(b, s)
+	var next atomic.Int64
+	b.SetParallelism(16)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			turn := l.Turn(key(int(next.Add(1))))
+			if err := turn.Publish(context.Background()); err != nil {
+				b.Error(err)
+			}
+			turn.End()
+		}
+	})
+}
