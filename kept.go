@@ -45,15 +45,12 @@ func openKept(n *Node) (*kept, error) {
 	}
 	k := &kept{node: n, since: time.Now()}
 	k.ctx, k.end = context.WithCancel(context.Background())
-	var records []published.Record
-	var err error
-	if k.ledger, err = published.Open(k.ctx, n.settings.store, n.settings.network, n.id); err == nil {
-		records, err = k.ledger.Load(k.ctx)
-	}
+	ledger, records, err := published.Open(k.ctx, n.settings.store, n.settings.network, n.id)
 	if err != nil {
 		k.end()
 		return nil, fmt.Errorf("%w: %w", ErrDatastore, err)
 	}
+	k.ledger = ledger
 	k.resumption = published.NewResumption(records, k.again, func(err error) {
 		logger.Warnw("what was published before cannot be published again for now", "network", n.settings.network, "error", err)
 	})

@@ -15,6 +15,7 @@
 //	version                 the format, "1"
 //	objects/GUID/APP        APP in base32; a letter, 'p' published or 'w' withdrawn and not yet
 //	                        known to the roots, and the CRC-32C of the key from objects on and the letter
+//	tally                   how many records there are, and which of them a write was last begun for
 //
 // Invariants: what a publish was acknowledged for is recorded as published until a withdrawal
 // is asked for, and from before that is sent no longer is; at most a window's objects are laid

@@ -7,10 +7,10 @@ import (
 	"github.com/ipfs/go-datastore"
 )
 
-// op is one write: value nil deletes.
+// op is one write: the record at a place, which was so before, becomes State; None deletes it.
 type op struct {
-	at    datastore.Key
-	value []byte
+	at      datastore.Key
+	was, is State
 }
 
 // group is what is written by one commit: a disk takes as long for many as for one.
@@ -47,7 +47,30 @@ func (l *Ledger) enlist(o op) (g *group, first bool) {
 	return l.next, first
 }
 
+// commit writes the tally that ops leave untouched, then ops.
 func (l *Ledger) commit(ctx context.Context, ops []op) error {
+	before := l.tally.clone()
+	for _, o := range ops {
+		l.tally.doubt(o.at, o.was)
+	}
+	if err := l.put(ctx, tallyKey, l.tally.encode()); err != nil {
+		l.tally = before // nothing of ops was tried
+		return err
+	}
+	if err := l.apply(ctx, ops); err != nil {
+		return err
+	}
+	for _, o := range ops {
+		l.tally.settle(o.at, o.is)
+	}
+	return nil
+}
+
+func (l *Ledger) put(ctx context.Context, at datastore.Key, value []byte) error {
+	return errors.Join(l.store.Put(ctx, at, value), l.store.Sync(ctx, at))
+}
+
+func (l *Ledger) apply(ctx context.Context, ops []op) error {
 	b, err := l.store.Batch(ctx)
 	if errors.Is(err, datastore.ErrBatchUnsupported) {
 		b, err = datastore.NewBasicBatch(l.store), nil
@@ -56,10 +79,10 @@ func (l *Ledger) commit(ctx context.Context, ops []op) error {
 		return err
 	}
 	for _, o := range ops {
-		if o.value == nil {
+		if o.is == None {
 			err = b.Delete(ctx, o.at)
 		} else {
-			err = b.Put(ctx, o.at, o.value)
+			err = b.Put(ctx, o.at, encode(o.at, o.is))
 		}
 		if err != nil {
 			return err

@@ -33,16 +33,26 @@ type Ledger struct {
 	next      *group // of writes that wait to be committed, nil if there are none
 
 	commits sync.Mutex // held while a group is committed
+	tally   tally      // under commits
 }
 
-// Open opens the ledger of the node self in a network.
-func Open(ctx context.Context, store datastore.Batching, network string, self idspace.ID) (*Ledger, error) {
+// Open opens the ledger of the node self in a network, and returns what is recorded. What
+// cannot be read is an error: to go on without it would be to lose an object, or to bring
+// one back, and nobody would know.
+func Open(ctx context.Context, store datastore.Batching, network string, self idspace.ID) (*Ledger, []Record, error) {
 	prefix := datastore.NewKey("/tapestry/" + network + "/" + self.String() + "/published")
 	l := &Ledger{
 		store: namespace.Wrap(store, prefix), prefix: prefix,
 		turns: map[pointers.Key]*Turn{}, tentative: map[pointers.Key]bool{},
 	}
-	return l, l.checkVersion(ctx)
+	if err := l.checkVersion(ctx); err != nil {
+		return nil, nil, err
+	}
+	all, err := l.load(ctx)
+	if err == nil {
+		err = l.checkTally(ctx, all)
+	}
+	return l, all, err
 }
 
 func (l *Ledger) checkVersion(ctx context.Context) error {
@@ -50,7 +60,7 @@ func (l *Ledger) checkVersion(ctx context.Context) error {
 	at := l.prefix.Child(versionKey)
 	switch {
 	case errors.Is(err, datastore.ErrNotFound):
-		if err := l.write(ctx, op{versionKey, []byte(format)}); err != nil {
+		if err := l.put(ctx, versionKey, []byte(format)); err != nil {
 			return fmt.Errorf("writing %s: %w", at, err)
 		}
 	case err != nil:
@@ -61,9 +71,31 @@ func (l *Ledger) checkVersion(ctx context.Context) error {
 	return nil
 }
 
-// Load reads what is recorded. A record that cannot be read is an error: to go on without
-// it would be to lose an object, or to bring one back, and nobody would know.
-func (l *Ledger) Load(ctx context.Context) (all []Record, err error) {
+// checkTally counts all records, and compares with what was written of them, if it is there.
+func (l *Ledger) checkTally(ctx context.Context, all []Record) error {
+	b, err := l.store.Get(ctx, tallyKey)
+	switch {
+	case errors.Is(err, datastore.ErrNotFound):
+	case err != nil:
+		return fmt.Errorf("reading %s: %w", l.prefix.Child(tallyKey), err)
+	default:
+		written, err := decodeTally(b)
+		if err == nil {
+			err = written.missing(all)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: the datastore is damaged: %w; restore it, or delete %s to go on with what is left, and publish again what is missing",
+				l.prefix, err, l.prefix.Child(tallyKey))
+		}
+	}
+	l.tally = tally{doubts: map[datastore.Key]bool{}}
+	for _, r := range all {
+		l.tally.settle(place(r.Key), r.State)
+	}
+	return nil
+}
+
+func (l *Ledger) load(ctx context.Context) (all []Record, err error) {
 	damaged := 0
 	for entry, failed := range datastore.QueryIter(ctx, l.store, query.Query{Prefix: objects}) {
 		if failed != nil {
@@ -141,11 +173,11 @@ func (t *Turn) State(ctx context.Context) (State, error) {
 
 // Publish records the object as published. Until Placed is told the record is tentative.
 func (t *Turn) Publish(ctx context.Context) error {
-	s, err := t.State(ctx)
-	if err != nil || s == Published {
+	was, err := t.State(ctx)
+	if err != nil || was == Published {
 		return err
 	}
-	if err := t.put(ctx, Published); err != nil {
+	if err := t.set(ctx, was, Published); err != nil {
 		// What was only half written must not come back. If that cannot be seen to now, the
 		// datastore is past it anyway, and err says so.
 		_ = t.Forget(ctx)
@@ -159,19 +191,31 @@ func (t *Turn) Publish(ctx context.Context) error {
 
 // Withdraw records that the object was withdrawn, if it was recorded as published.
 func (t *Turn) Withdraw(ctx context.Context) error {
-	if s, err := t.State(ctx); err != nil || s != Published {
-		return err
+	was, err := t.State(ctx)
+	if err == nil && was == Published {
+		err = t.set(ctx, was, Withdrawn)
 	}
-	if err := t.put(ctx, Withdrawn); err != nil {
-		return err
+	if err == nil {
+		t.ledger.Placed(t.key)
 	}
-	t.ledger.Placed(t.key)
-	return nil
+	return err
 }
 
-func (t *Turn) put(ctx context.Context, s State) error {
+// Forget removes the record.
+func (t *Turn) Forget(ctx context.Context) error {
+	was, err := t.State(ctx)
+	if err == nil && was != None {
+		err = t.set(ctx, was, None)
+	}
+	if err == nil {
+		t.ledger.Placed(t.key)
+	}
+	return err
+}
+
+func (t *Turn) set(ctx context.Context, was, is State) error {
 	at := place(t.key)
-	if err := t.ledger.write(ctx, op{at, encode(at, s)}); err != nil {
+	if err := t.ledger.write(ctx, op{at, was, is}); err != nil {
 		return fmt.Errorf("writing %s: %w", t.ledger.prefix.Child(at), err)
 	}
 	return nil
@@ -183,16 +227,6 @@ func (t *Turn) Tentative() bool {
 	t.ledger.mu.Lock()
 	defer t.ledger.mu.Unlock()
 	return t.ledger.tentative[t.key]
-}
-
-// Forget removes the record.
-func (t *Turn) Forget(ctx context.Context) error {
-	at := place(t.key)
-	if err := t.ledger.write(ctx, op{at, nil}); err != nil {
-		return fmt.Errorf("deleting %s: %w", t.ledger.prefix.Child(at), err)
-	}
-	t.ledger.Placed(t.key)
-	return nil
 }
 
 // Placed is told that the object of key is served: its record stays.

@@ -26,7 +26,7 @@ func memory() datastore.Batching { return dssync.MutexWrap(datastore.NewMapDatas
 
 func open(t testing.TB, s datastore.Batching) *Ledger {
 	t.Helper()
-	l, err := Open(context.Background(), s, "main", self)
+	l, _, err := Open(context.Background(), s, "main", self)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func key(i int) pointers.Key {
 
 func load(t testing.TB, s datastore.Batching) map[pointers.Key]State {
 	t.Helper()
-	all, err := open(t, s).Load(context.Background())
+	_, all, err := Open(context.Background(), s, "main", self)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,11 +135,7 @@ func TestNodesAndNetworksAreKeptApart(t *testing.T) {
 		network string
 		self    idspace.ID
 	}{{"other", self}, {"main", idspace.Hash([]byte("other"))}} {
-		l, err := Open(t.Context(), s, other.network, other.self)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if all, err := l.Load(t.Context()); err != nil || len(all) != 0 {
+		if _, all, err := Open(t.Context(), s, other.network, other.self); err != nil || len(all) != 0 {
 			t.Errorf("%s/%s: %v, %v", other.network, other.self, all, err)
 		}
 	}
@@ -160,6 +156,8 @@ func TestWhatIsDamagedIsNamedWithWhatToDo(t *testing.T) {
 		`state 'x', want 'p' or 'w'`:          {place(key(1)).String(), strange},
 		"2 records are damaged, one of them:": {place(key(2)).String(), good},
 		`"2", this program reads "1"`:         {"/version", []byte("2")},
+		"1 bytes, want at least 20":           {"/tally", []byte("x")},
+		"damaged: its checksum is wrong":      {"/tally", make([]byte, 30)},
 		"its GUID":                            {"/objects/xyz/MZUWY", encode(datastore.RawKey("/objects/xyz/MZUWY"), Published)},
 		"its application":                     {"/objects/" + self.String() + "/18", encode(datastore.RawKey("/objects/"+self.String()+"/18"), Published)},
 	} {
@@ -173,14 +171,133 @@ func TestWhatIsDamagedIsNamedWithWhatToDo(t *testing.T) {
 		if err := s.Put(t.Context(), datastore.NewKey(below+damage.at), damage.value); err != nil {
 			t.Fatal(err)
 		}
-		l, err := Open(t.Context(), s, "main", self)
-		if err == nil {
-			_, err = l.Load(t.Context())
-		}
+		_, _, err := Open(t.Context(), s, "main", self)
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), below) {
 			t.Errorf("%v does not say %s, and where", err, want)
 		}
 	}
+}
+
+// A datastore that leaves out what it cannot read, as leveldb's does, is found out.
+func TestRecordsThatHaveVanishedAreMissed(t *testing.T) {
+	below := datastore.NewKey("/tapestry/main/" + self.String() + "/published")
+	s := memory()
+	l := open(t, s)
+	for i := range 10 {
+		do(t, l, key(i), (*Turn).Publish)
+	}
+	whole := load(t, s)
+	for _, i := range []int{3, 5} {
+		if err := s.Delete(t.Context(), below.Child(place(key(i)))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, _, err := Open(t.Context(), s, "main", self)
+	if err == nil || !strings.Contains(err.Error(), "2 of 9 records are missing; restore it, or delete "+below.String()+"/tally") {
+		t.Errorf("%v", err)
+	}
+	for _, i := range []int{3, 77} {
+		if err := s.Put(t.Context(), below.Child(place(key(i))), encode(place(key(i)), Published)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err = Open(t.Context(), s, "main", self); err == nil || !strings.Contains(err.Error(), "the 9 records are not those that were written") {
+		t.Errorf("%v", err)
+	}
+	if err := s.Delete(t.Context(), below.Child(tallyKey)); err != nil {
+		t.Fatal(err)
+	}
+	if got := load(t, s); len(got) != 10 || len(whole) != 10 {
+		t.Errorf("%d records of %d", len(got), len(whole))
+	}
+}
+
+// dying is a datastore that writes so many values more, one by one even of a batch, and
+// then none: what a process leaves that is killed.
+type dying struct {
+	datastore.Datastore
+	left int
+}
+
+var errKilled = errors.New("killed")
+
+func (d *dying) die() error {
+	if d.left == 0 {
+		return errKilled
+	}
+	d.left--
+	return nil
+}
+
+func (d *dying) Put(ctx context.Context, k datastore.Key, b []byte) error {
+	if err := d.die(); err != nil {
+		return err
+	}
+	return d.Datastore.Put(ctx, k, b)
+}
+
+func (d *dying) Delete(ctx context.Context, k datastore.Key) error {
+	if err := d.die(); err != nil {
+		return err
+	}
+	return d.Datastore.Delete(ctx, k)
+}
+
+func (d *dying) Batch(context.Context) (datastore.Batch, error) {
+	return datastore.NewBasicBatch(d), nil
+}
+
+// Wherever a process is killed, the next one reads without complaint, and finds what was
+// done; of what was not done it finds either.
+func TestAKillAnywhereLosesNothingThatWasDone(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		disk, ctx := datastore.NewMapDatastore(), context.Background()
+		want := map[pointers.Key]State{}
+		for range rapid.IntRange(1, 4).Draw(rt, "lives") {
+			d := &dying{disk, rapid.IntRange(1, 30).Draw(rt, "writes")}
+			l, _, err := Open(ctx, d, "main", self)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			unsure := map[pointers.Key]State{}
+			for range rapid.IntRange(0, 8).Draw(rt, "steps") {
+				var together []op
+				states := []State{None, Published, Withdrawn}
+				for _, i := range rapid.SliceOfNDistinct(rapid.IntRange(0, 9), 1, 5, rapid.ID[int]).Draw(rt, "keys") {
+					together = append(together, op{place(key(i)), want[key(i)], rapid.SampledFrom(states).Draw(rt, "state")})
+				}
+				failed := l.commit(ctx, together)
+				for _, o := range together {
+					k := keyAt(o.at)
+					if failed == nil {
+						want[k] = o.is
+					} else {
+						unsure[k] = o.is
+					}
+				}
+				if failed != nil {
+					break
+				}
+			}
+			found := load(t, &dying{disk, 1})
+			for i := range 10 {
+				k := key(i)
+				is, doubtful := unsure[k]
+				if found[k] != want[k] && !(doubtful && found[k] == is) {
+					rt.Fatalf("%d is %q, want %q, or %q if it was under way: %v", i, found[k], want[k], is, doubtful)
+				}
+				want[k] = found[k]
+			}
+		}
+	})
+}
+
+func keyAt(at datastore.Key) pointers.Key {
+	r, err := decode(at, encode(at, Published))
+	if err != nil {
+		panic(err)
+	}
+	return r.Key
 }
 
 // broken is a datastore whose commits fail while it is told so.
