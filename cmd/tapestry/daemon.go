@@ -21,8 +21,10 @@ func (c *cli) daemon() *cobra.Command {
 		Short: "Run a node of the overlay",
 		Long: `daemon runs a node until it is told to stop. It joins the overlay of its seeds. If it
 has none it comes back by the neighbors that its state directory remembers, or founds
-an overlay. It prints its identifiers and addresses when it is a member. SIGTERM and SIGINT have it leave: it takes back what it published and hands
-over what it holds. A second signal ends it at once.
+an overlay. It prints its identifiers and addresses when it is a member, and publishes
+again what it served before and was not told to unpublish. SIGTERM and SIGINT have it
+leave: it tells the overlay that its files are not here for now, and hands over what it
+holds. A second signal ends it at once.
 
 Settings come from flags, then TAPESTRY_* in the environment, then the config file
 (YAML), then defaults: --max-links, TAPESTRY_MAX_LINKS and max_links are the same.`,

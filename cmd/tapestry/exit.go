@@ -74,6 +74,10 @@ func hint(err error) string {
 		return "the overlay could not tell; try again, or see: tapestry explain GUID"
 	case control.Timeout:
 		return "try again, or give it more time with --timeout"
+	case control.Limit:
+		return "the nodes that would have to know of it have no room for more; try again later"
+	case control.Datastore:
+		return "mend the disk if it is full or read-only; if the datastore is damaged, restore it, or move it away and publish again"
 	case control.NoHandler:
 		return "nobody there handles that application; see --app"
 	case control.Maybe:

@@ -20,7 +20,7 @@ func (c *cli) publish() *cobra.Command {
 		Short: "Publish files, and all regular files in folders",
 		Long: `publish has the daemon serve each file under the SHA-256 of its bytes, cut to 40
 hex digits, and tells the overlay. The daemon reads the files where they are; it
-serves them until unpublish, or until it stops.`,
+serves them until unpublish, and again whenever it is started, even if it was killed.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var q control.PublishRequest

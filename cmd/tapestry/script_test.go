@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -29,8 +30,9 @@ func TestMain(m *testing.M) {
 // know:
 //
 //	daemon NAME [ARG…]          start a daemon with its state in $WORK/NAME and wait until it is ready;
-//	                            sets $NAME_addr, $NAME_id, $NAME_peer
-//	says NAME PATTERN           wait until a line of its output matches
+//	                            sets $NAME_addr, $NAME_id, $NAME_peer; $DISK_BLOCKS, if set,
+//	                            bounds its files, as a disk that fills up would (ulimit -f)
+//	says NAME PATTERN           wait until a line of its output or log matches
 //	signal NAME TERM|KILL       send it a signal
 //	ended NAME CODE             wait for its end; CODE is -1 after KILL
 //	exits CODE COMMAND…         the command ends with CODE
@@ -46,6 +48,12 @@ func TestScripts(t *testing.T) {
 			e.Defer(fleet.end)
 			e.Setenv("XDG_DATA_HOME", filepath.Join(e.WorkDir, "data"))
 			return nil
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "root" {
+				return false, fmt.Errorf("condition %q: want root", name)
+			}
+			return os.Geteuid() == 0, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"daemon": startDaemon, "says": says, "signal": sendSignal, "ended": ended,
@@ -85,6 +93,9 @@ func (p *process) follow(out io.Reader) {
 	for scan.Scan() {
 		p.mu.Lock()
 		p.lines = append(p.lines, scan.Text())
+		if strings.Contains(scan.Text(), `"level":`) {
+			fmt.Fprintln(os.Stderr, scan.Text())
+		}
 		close(p.more)
 		p.more = make(chan struct{})
 		p.mu.Unlock()
@@ -124,8 +135,12 @@ func startDaemon(ts *testscript.TestScript, neg bool, args []string) {
 	name := args[0]
 	state := ts.MkAbs(name)
 	p := &process{exited: make(chan struct{}), more: make(chan struct{})}
-	p.cmd = exec.Command(lookPath(ts, "tapestry"), append([]string{
-		"daemon", "--json", "--log-level", "warn", "--state", state, "--listen", "/ip4/127.0.0.1/udp/0/quic-v1", "--listen", "/ip4/127.0.0.1/tcp/0",
+	blocks := ts.Getenv("DISK_BLOCKS")
+	if blocks == "" {
+		blocks = "unlimited"
+	}
+	p.cmd = exec.Command("sh", append([]string{
+		"-c", `ulimit -f "$1" && shift && exec "$@"`, "sh", blocks, lookPath(ts, "tapestry"), "daemon", "--json", "--log-level", "warn", "--state", state, "--listen", "/ip4/127.0.0.1/udp/0/quic-v1", "--listen", "/ip4/127.0.0.1/tcp/0",
 	}, args[1:]...)...)
 	p.cmd.Dir = ts.MkAbs(".")
 	p.cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("WORK"))
@@ -133,9 +148,9 @@ func startDaemon(ts *testscript.TestScript, neg bool, args []string) {
 		variable := config.Prefix + strings.ToUpper(key)
 		p.cmd.Env = append(p.cmd.Env, variable+"="+ts.Getenv(variable))
 	}
-	p.cmd.Stderr = os.Stderr
 	out, err := p.cmd.StdoutPipe()
 	ts.Check(err)
+	p.cmd.Stderr = p.cmd.Stdout
 	ts.Check(p.cmd.Start())
 	ts.Value(fleetKey{}).(*fleet).members[name] = p
 	go p.follow(out)

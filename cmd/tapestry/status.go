@@ -69,8 +69,19 @@ func statusTable(w io.Writer, a control.StatusReply) {
 	row(w, "neighbor map", count(n.Levels, "level"))
 	row(w, "pointers", fmt.Sprintf("%d for others", n.Pointers))
 	row(w, "published", count(n.Published, "object"))
+	if r := n.Resume; r.Done+r.Left > 0 {
+		row(w, "after the restart", resumeText(r))
+	}
 	row(w, "version", a.Version)
 	row(w, "address", lines(a.Addrs))
+}
+
+func resumeText(r tapestry.Resume) string {
+	text := fmt.Sprintf("%d of %s published again", r.Done, count(r.Done+r.Left, "object"))
+	if r.LastError != "" {
+		text += "; the last failure of " + fmt.Sprint(r.Failures) + ": " + r.LastError
+	}
+	return text
 }
 
 func peersTable(w io.Writer, neighbors []tapestry.Neighbor) {

@@ -46,6 +46,25 @@ func Hash(from fs.FS, name string) (Item, error) {
 	return Item{GUID: g, Name: name, Size: info.Size(), changed: info.ModTime(), from: from}, err
 }
 
+// Restored is an Item that was hashed before, from what was kept of it: its GUID, Name and
+// Size, and what Changed said.
+func Restored(from fs.FS, item Item, changed time.Time) Item {
+	item.from, item.changed = from, changed
+	return item
+}
+
+// Changed is the file's time of change when it was hashed.
+func (i Item) Changed() time.Time { return i.changed }
+
+// Check says why the file cannot be served as it is now, if it cannot.
+func (i Item) Check() error {
+	f, err := i.Open()
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 // HashAll makes an Item of every regular file in from, in the order of their names;
 // files of the same bytes are one object and one Item.
 func HashAll(from fs.FS) ([]Item, error) {

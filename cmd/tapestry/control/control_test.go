@@ -121,6 +121,8 @@ func TestErrorsKeepTheirCodeAcrossTheSocket(t *testing.T) {
 		tapestry.ErrNoHandler:         control.NoHandler,
 		tapestry.ErrPayloadTooLarge:   control.TooLarge,
 		tapestry.ErrBusy:              control.Busy,
+		tapestry.ErrLimit:             control.Limit,
+		tapestry.ErrDatastore:         control.Datastore,
 		tapestry.ErrMaybeDelivered:    control.Maybe,
 		context.DeadlineExceeded:      control.Timeout,
 		errors.New("something broke"): control.Internal,

@@ -22,6 +22,8 @@ const (
 	NotJoined  Code = "not_joined"
 	TooLarge   Code = "too_large"
 	Busy       Code = "busy"
+	Limit      Code = "limit"     // of the nodes that would store the object
+	Datastore  Code = "datastore" // the daemon's, which is full, read-only or damaged
 	BadRequest Code = "bad_request"
 	Internal   Code = "error"
 	NoDaemon   Code = "no_daemon" // the socket does not answer; only the client says so
@@ -49,6 +51,8 @@ var codes = []struct {
 	{tapestry.ErrNotJoined, NotJoined},
 	{tapestry.ErrPayloadTooLarge, TooLarge},
 	{tapestry.ErrBusy, Busy},
+	{tapestry.ErrLimit, Limit},
+	{tapestry.ErrDatastore, Datastore},
 	{tapestry.ErrOption, BadRequest},
 	{context.DeadlineExceeded, Timeout},
 	{context.Canceled, Timeout},
@@ -73,6 +77,7 @@ var statuses = map[Code]int{
 	NotFound: http.StatusNotFound, BadRequest: http.StatusBadRequest, TooLarge: http.StatusRequestEntityTooLarge,
 	Unknown: http.StatusGatewayTimeout, Timeout: http.StatusGatewayTimeout, Maybe: http.StatusGatewayTimeout,
 	NotJoined: http.StatusServiceUnavailable, Busy: http.StatusServiceUnavailable,
+	Limit: http.StatusInsufficientStorage, Datastore: http.StatusInsufficientStorage,
 	NoRoute: http.StatusBadGateway, NoHandler: http.StatusBadGateway,
 }
 

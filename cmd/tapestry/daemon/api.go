@@ -22,12 +22,15 @@ type api struct{ d *Daemon }
 
 var _ control.API = (*api)(nil)
 
-// Publish hashes the files, puts them on the shelf and tells the overlay. What the
-// overlay did not take comes off the shelf again.
+// Publish hashes the files, writes them down, puts them on the shelf and tells the
+// overlay. What is not published after all comes off the shelf again.
 func (a *api) Publish(ctx context.Context, q control.PublishRequest) (control.PublishReply, error) {
 	items, err := collect(q.Paths)
 	if err != nil {
 		return control.PublishReply{}, &control.Error{Code: control.BadRequest, Message: err.Error()}
+	}
+	if err := a.d.files.write(ctx, items); err != nil {
+		return control.PublishReply{}, err
 	}
 	var guids []tapestry.GUID
 	for _, item := range items {
@@ -35,20 +38,44 @@ func (a *api) Publish(ctx context.Context, q control.PublishRequest) (control.Pu
 		guids = append(guids, item.GUID)
 	}
 	report, err := a.d.node.PublishObjects(ctx, content.App, slices.Values(guids))
+	failed := map[tapestry.GUID]string{}
+	if err != nil {
+		failed = a.takeDown(guids, err)
+	}
+	for _, f := range report.Failed {
+		failed[f.GUID] = f.Reason
+	}
 	if err != nil && report.Placed == 0 && len(items) > 0 {
-		a.drop(guids)
 		return control.PublishReply{}, err
 	}
-	return a.published(items, report), nil
+	return published(items, failed), nil
+}
+
+// takeDown takes from the shelf what is not published because of err, and returns that.
+func (a *api) takeDown(guids []tapestry.GUID, err error) map[tapestry.GUID]string {
+	gone := a.notServed(guids)
+	a.d.drop(gone)
+	failed := map[tapestry.GUID]string{}
+	for _, g := range gone {
+		failed[g] = err.Error()
+	}
+	return failed
+}
+
+// notServed are those of guids that the node does not publish: of a publish that failed
+// some roots may have taken the object, and it was perhaps published before.
+func (a *api) notServed(guids []tapestry.GUID) []tapestry.GUID {
+	served := map[tapestry.GUID]bool{}
+	for g, app := range a.d.node.Published() {
+		if app == content.App {
+			served[g] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(guids), func(g tapestry.GUID) bool { return served[g] })
 }
 
 // published sorts the items into those that were placed and those that were not.
-func (a *api) published(items []content.Item, report tapestry.PublishReport) control.PublishReply {
-	failed := map[tapestry.GUID]string{}
-	for _, f := range report.Failed {
-		failed[f.GUID] = f.Reason
-		a.d.shelf.Drop(f.GUID)
-	}
+func published(items []content.Item, failed map[tapestry.GUID]string) control.PublishReply {
 	reply := control.PublishReply{Placed: []control.Object{}, Failed: []control.Failure{}}
 	for _, item := range items {
 		if reason, bad := failed[item.GUID]; bad {
@@ -58,12 +85,6 @@ func (a *api) published(items []content.Item, report tapestry.PublishReport) con
 		}
 	}
 	return reply
-}
-
-func (a *api) drop(guids []tapestry.GUID) {
-	for _, g := range guids {
-		a.d.shelf.Drop(g)
-	}
 }
 
 // collect hashes the files at paths, and every regular file below the folders.
@@ -108,7 +129,7 @@ func (a *api) Unpublish(ctx context.Context, q control.UnpublishRequest) (contro
 		if err := a.d.node.UnpublishObject(ctx, g, content.App); err != nil {
 			return reply, err
 		}
-		a.d.shelf.Drop(g)
+		a.d.drop([]tapestry.GUID{g})
 		reply.GUIDs = append(reply.GUIDs, g)
 	}
 	return reply, nil

@@ -38,6 +38,7 @@ type Daemon struct {
 
 	unlock func() error
 	store  datastore.Batching
+	files  *files
 	host   host.Host
 	node   *tapestry.Node
 	server http.Server
@@ -71,15 +72,17 @@ func (d *Daemon) openState() (err error) {
 	return err
 }
 
-// openStore opens what the node remembers over a restart.
+// openStore opens what is remembered over a restart.
 func (d *Daemon) openStore() error {
-	store, err := leveldb.NewDatastore(filepath.Join(d.cfg.State, storeDir), nil)
+	store, err := leveldb.NewDatastore(d.storePath(), nil)
 	if err != nil {
-		return fmt.Errorf("datastore: %w", err)
+		return fmt.Errorf("%s: %w: %w", d.storePath(), tapestry.ErrDatastore, err)
 	}
-	d.store = store
+	d.store, d.files = store, newFiles(store, d.cfg.Network)
 	return nil
 }
+
+func (d *Daemon) storePath() string { return filepath.Join(d.cfg.State, storeDir) }
 
 func (d *Daemon) openHost() error {
 	key, err := openKey(d.cfg.State)
@@ -104,11 +107,14 @@ func (d *Daemon) openNode(show func(tapestry.Message)) (err error) {
 		return err
 	}
 	options = append(options, tapestry.WithSeeds(sources...))
-	if d.node, err = tapestry.New(d.host, options...); err != nil {
-		return err
+	if d.node, err = tapestry.New(d.host, options...); err == nil {
+		d.node.Handle(content.App, &content.Server{Node: d.node.ID(), Shelf: &d.shelf, Show: show})
+		err = d.fillShelf(context.Background())
 	}
-	d.node.Handle(content.App, &content.Server{Node: d.node.ID(), Shelf: &d.shelf, Show: show})
-	return nil
+	if errors.Is(err, tapestry.ErrDatastore) {
+		err = fmt.Errorf("%s: %w", d.storePath(), err)
+	}
+	return err
 }
 
 // openSocket serves the control API. The lock is ours, so a socket that is there
