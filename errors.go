@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
@@ -39,7 +40,8 @@ var (
 	ErrNoSeeds = p2p.ErrNoSeeds
 	// ErrOption: an option has an impossible value.
 	ErrOption = errors.New("invalid option")
-	// ErrLimit: a limit of the nodes that would store the object forbids it.
+	// ErrLimit: a limit of the nodes that would store the object forbids it. A *LimitError
+	// says which, as far as they have said so.
 	ErrLimit = errors.New("limit reached")
 	// ErrDatastore: the datastore (WithDatastore) could not be read or written. What was
 	// asked for has not been done.
@@ -64,6 +66,49 @@ func (e *BusyError) Error() string {
 
 // Unwrap returns ErrBusy.
 func (e *BusyError) Unwrap() error { return ErrBusy }
+
+// LimitError is ErrLimit by nodes that say more: errors.Is(err, ErrLimit) holds.
+type LimitError struct {
+	Refusals   []LimitRefusal
+	RetryAfter time.Duration // the soonest that any of them may have room, 0 if none says
+}
+
+// LimitRefusal is one node that did not keep the object: a root of it, or this node itself.
+type LimitRefusal struct {
+	By         ID
+	Limit      string        // of what there is too much, in words
+	RetryAfter time.Duration // 0 if it does not say
+}
+
+// Error names the nodes, their limits, and when to try again.
+func (e *LimitError) Error() string {
+	var b strings.Builder
+	b.WriteString(ErrLimit.Error())
+	for i, r := range e.Refusals {
+		fmt.Fprintf(&b, "%s %s (%s)", [...]string{": by", ", by"}[min(i, 1)], r.By.Short(), r.Limit)
+	}
+	if e.RetryAfter > 0 {
+		fmt.Fprintf(&b, "; try again in %v", e.RetryAfter.Round(time.Millisecond))
+	}
+	return b.String()
+}
+
+// Unwrap returns ErrLimit.
+func (e *LimitError) Unwrap() error { return ErrLimit }
+
+func limitError(o *env.Outcome) error {
+	if len(o.Refused) == 0 && o.RetryAfter == 0 {
+		return ErrLimit
+	}
+	e := &LimitError{RetryAfter: o.RetryAfter}
+	for _, r := range o.Refused {
+		e.Refusals = append(e.Refusals, LimitRefusal{r.By, r.Limit.String(), r.RetryAfter})
+		if r.RetryAfter > 0 && (e.RetryAfter == 0 || r.RetryAfter < e.RetryAfter) {
+			e.RetryAfter = r.RetryAfter
+		}
+	}
+	return e
+}
 
 // OpError says which verb failed, and for what.
 type OpError struct {
@@ -103,7 +148,6 @@ var statusErrors = map[env.Status]error{
 	env.TooLarge:       ErrPayloadTooLarge,
 	env.TimedOut:       context.DeadlineExceeded,
 	env.MaybeDelivered: ErrMaybeDelivered,
-	env.Limit:          ErrLimit,
 }
 
 // outcomeError is nil if o is env.OK, else the error that stands for its status.
@@ -113,6 +157,9 @@ func outcomeError(o *env.Outcome) error {
 	}
 	if o.Status == env.Busy && o.RetryAfter > 0 {
 		return &BusyError{o.RetryAfter}
+	}
+	if o.Status == env.Limit {
+		return limitError(o)
 	}
 	if err, ok := statusErrors[o.Status]; ok {
 		return err

@@ -21,3 +21,23 @@ func TestBusyErrorsSayWhenToTryAgain(t *testing.T) {
 		t.Errorf("without a time: %v", err)
 	}
 }
+
+func TestLimitErrorsSayWhoseLimitAndWhenToTryAgain(t *testing.T) {
+	err := error(&OpError{Op: "publish", Err: outcomeError(&env.Outcome{Status: env.Limit, Refused: []env.Refused{
+		{By: ID{0xab}, Limit: env.LimitServer, RetryAfter: 40 * time.Second},
+		{By: ID{0xcd}, Limit: env.LimitBytes, RetryAfter: 30 * time.Second},
+		{By: ID{0xef}},
+	}})})
+	var limit *LimitError
+	if !errors.Is(err, ErrLimit) || !errors.As(err, &limit) || limit.RetryAfter != 30*time.Second || len(limit.Refusals) != 3 {
+		t.Errorf("%v", err)
+	}
+	want := "tapestry: publish: limit reached: by ab000000 (pointers of one server), by cd000000 (bytes of pointers at one node)," +
+		" by ef000000 (not said which); try again in 30s"
+	if err.Error() != want {
+		t.Errorf("it reads %q, want %q", err, want)
+	}
+	if err := outcomeError(&env.Outcome{Status: env.Limit}); err != ErrLimit {
+		t.Errorf("nothing said: %v", err)
+	}
+}

@@ -5,7 +5,37 @@ import (
 
 	"github.com/libp2p/go-libp2p"
 	"github.com/tapestry-dolr/tapestry/internal/p2p"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
 )
+
+// Limits bound what other nodes can make this one keep, and what it publishes itself.
+// Zero is the default. What does not fit is refused with ErrLimit at its publisher, or a
+// nearer server takes the place of a farther one; Status.Store counts both.
+type Limits struct {
+	Pointers        int // pointers kept for others; default 500 000
+	PointerBytes    int // bytes of their signed records; default 256 MiB
+	PointersPerNode int // pointers of one server; default 100 000
+	ServersPerGUID  int // pointers to one object of one application, the nearest; default 128
+	Published       int // objects that this node publishes; default 1 000 000
+}
+
+// WithLimits replaces the default limits.
+func WithLimits(l Limits) Option {
+	return func(s *settings) error {
+		s.limits = pointers.Limits{
+			PerNode: l.Pointers, Bytes: l.PointerBytes, PerServer: l.PointersPerNode, PerObject: l.ServersPerGUID, Served: l.Published,
+		}
+		for name, value := range map[string]int{
+			"Pointers": l.Pointers, "PointerBytes": l.PointerBytes, "PointersPerNode": l.PointersPerNode,
+			"ServersPerGUID": l.ServersPerGUID, "Published": l.Published,
+		} {
+			if value < 0 {
+				return fmt.Errorf("WithLimits: %s is %d, must not be negative", name, value)
+			}
+		}
+		return nil
+	}
+}
 
 // HostOptions gives a libp2p host what it needs for a node with at most maxLinks
 // links: a resource manager with room for them, and a connection manager that does

@@ -59,7 +59,7 @@ func New(h host.Host, opts ...Option) (*Node, error) {
 	n.world, err = p2p.New(h, p2p.Config{
 		Network: s.network,
 		Zone:    s.zone,
-		Node:    node.Config{Links: links.Config{Cap: s.maxLinks}, Roots: s.roots, Acks: s.acks},
+		Node:    node.Config{Links: links.Config{Cap: s.maxLinks}, Roots: s.roots, Acks: s.acks, Pointers: s.limits},
 		Observe: n.observe,
 		Seeds:   lookUp(s.seeds),
 		Store:   s.store,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/ipfs/go-datastore"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
@@ -35,6 +36,7 @@ type settings struct {
 	tracer   *Tracer
 	seeds    []SeedSource
 	store    datastore.Batching
+	limits   pointers.Limits
 }
 
 // Option changes one setting of a Node. An option with an impossible value makes

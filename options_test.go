@@ -23,6 +23,7 @@ func TestImpossibleOptionsAreNamed(t *testing.T) {
 		"WithRoots(0, 0)":        tapestry.WithRoots(0, 0),
 		"WithRoots(17, 3)":       tapestry.WithRoots(17, 3),
 		"WithRoots(4, 5)":        tapestry.WithRoots(4, 5),
+		"ServersPerGUID is -1":   tapestry.WithLimits(tapestry.Limits{ServersPerGUID: -1}),
 		"want 1 to 4 acknowledg": tapestry.WithRoots(4, 0),
 	} {
 		_, err := tapestry.New(nil, o)

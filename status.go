@@ -23,6 +23,7 @@ type Status struct {
 	Place     Place      `json:"place"`      // where this node is by its round trips
 	Neighbors []Neighbor `json:"neighbors"`
 	Pointers  int        `json:"pointers"`  // kept for others
+	Store     Store      `json:"store"`     // the same in numbers
 	Published int        `json:"published"` // objects that this node serves
 	Resume    Resume     `json:"resume"`    // of what was published before this start
 	Pending   int        `json:"pending"`   // messages that wait for an acknowledgement
@@ -53,6 +54,15 @@ type Status struct {
 	// LowHighWater is the high mark of the host's connection manager if it is so low
 	// that links will be trimmed; otherwise 0.
 	LowHighWater int64 `json:"low_high_water"`
+}
+
+// Store is what a node keeps for others, and what its Limits made of it.
+type Store struct {
+	Servers int    `json:"servers"` // whose pointers are kept
+	Bytes   int    `json:"bytes"`   // of their signed records
+	Refused uint64 `json:"refused"` // for want of room, since the start
+	Evicted uint64 `json:"evicted"` // for a nearer server of the same object
+	Expired uint64 `json:"expired"`
 }
 
 // Place is a network coordinate (Vivaldi): two nodes are about as far apart, in
@@ -100,7 +110,8 @@ func coreStatus(s node.Status) Status {
 		ID: s.ID, Network: s.Network, State: s.Phase, Ready: s.Ready,
 		Links: s.Links, MaxLinks: s.LinksCap, MostLinks: s.LinksMost,
 		Levels: s.Levels, LeafSet: append([]ID{}, s.LeafSet...), Neighbors: []Neighbor{},
-		Pointers: s.Pointers, Published: s.Served, Pending: s.Pending,
+		Pointers: s.Pointers, Store: Store{s.Store.Servers, s.Store.Bytes, s.Store.Refused, s.Store.Evicted, s.Store.Expired},
+		Published: s.Served, Pending: s.Pending,
 		Place: Place{HeightMs: 1e3 * s.Place.Height, Error: s.Place.Error},
 	}
 	for _, x := range s.Place.Vec {

@@ -67,13 +67,21 @@ func statusTable(w io.Writer, a control.StatusReply) {
 	row(w, "links", fmt.Sprintf("%d of %d (most %d)", n.Links, n.MaxLinks, n.MostLinks))
 	row(w, "leaf set", count(len(n.LeafSet), "node"))
 	row(w, "neighbor map", count(n.Levels, "level"))
-	row(w, "pointers", fmt.Sprintf("%d for others", n.Pointers))
+	row(w, "pointers", pointersText(n))
 	row(w, "published", count(n.Published, "object"))
 	if r := n.Resume; r.Done+r.Left > 0 {
 		row(w, "after the restart", resumeText(r))
 	}
 	row(w, "version", a.Version)
 	row(w, "address", lines(a.Addrs))
+}
+
+func pointersText(n tapestry.Status) string {
+	text := fmt.Sprintf("%d for others, %s", n.Pointers, size(int64(n.Store.Bytes)))
+	if n.Store.Refused+n.Store.Evicted > 0 {
+		text += fmt.Sprintf("; for want of room %d refused, %d given up", n.Store.Refused, n.Store.Evicted)
+	}
+	return text
 }
 
 func resumeText(r tapestry.Resume) string {

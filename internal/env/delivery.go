@@ -78,8 +78,39 @@ type Outcome struct {
 	Notes    [][]*wire.HopNote // explain: one list of hops per root
 	Spread   Spread            // multicast
 
-	RetryAfter time.Duration // if Status is Busy: when to try again, 0 if that is not known
+	RetryAfter time.Duration // if Status is Busy or Limit: when to try again, 0 if that is not known
+	Refused    []Refused     // if Status is Limit: who said so, as far as that is known
 }
+
+// Refused is a node that a limit forbids to keep what was published: a root of the object, or
+// the publisher itself.
+type Refused struct {
+	By         idspace.ID
+	Limit      LimitKind
+	RetryAfter time.Duration // 0 if that is not known
+}
+
+// LimitKind is of what there is too much.
+type LimitKind uint8
+
+// The limits (design §8).
+const (
+	LimitUnsaid LimitKind = iota
+	LimitServer           // pointers of one server
+	LimitObject           // servers of one object
+	LimitNode             // pointers at one node
+	LimitBytes            // bytes of pointers at one node
+	LimitPeer             // pointers, or bytes of them, that one peer has brought
+	LimitServed           // objects of one server, at that server
+)
+
+var limitNames = [...]string{
+	"not said which", "pointers of one server", "servers of the object", "pointers at one node",
+	"bytes of pointers at one node", "pointers brought by one peer", "objects published here",
+}
+
+// String is the limit as the caller is told.
+func (k LimitKind) String() string { return limitNames[min(int(k), len(limitNames)-1)] }
 
 // Spread is how far a multicast has come.
 type Spread struct {

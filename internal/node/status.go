@@ -6,6 +6,7 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/membership"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 	"github.com/tapestry-dolr/tapestry/surrogate"
 )
@@ -24,6 +25,7 @@ type Status struct {
 	Place     wire.Point // this node's network coordinate
 	Neighbors []Neighbor
 	Pointers  int // pointers kept for others
+	Store     pointers.Stats
 	Served    int // objects that this node publishes
 	Pending   int // envelopes that wait for an acknowledgement or a verdict
 }
@@ -51,7 +53,7 @@ func (n *Node) Status() Status {
 		Phase: phaseNames[n.membership.Phase()], Ready: n.router.Sure(),
 		Links: n.links.Count(), LinksCap: n.links.Cap(), LinksMost: n.links.Most(),
 		LeafSet: n.tables.Leaves.All(), Levels: n.tables.Map.Levels(), Place: n.links.Place(),
-		Pointers: n.store.Len(), Served: n.served.Len(), Pending: n.router.Pending(),
+		Pointers: n.store.Len(), Store: n.store.Stats(), Served: n.served.Len(), Pending: n.router.Pending(),
 	}
 	for _, l := range n.links.All() {
 		s.Neighbors = append(s.Neighbors, n.neighbor(l.ID, l.Mine, l.Theirs))

@@ -150,6 +150,20 @@ func TestABusyDaemonSaysWhenToTryAgain(t *testing.T) {
 	}
 }
 
+func TestAFullOverlaySaysWhenToTryAgain(t *testing.T) {
+	api := &fake{fail: &tapestry.OpError{Op: "publish", Err: &tapestry.LimitError{
+		Refusals: []tapestry.LimitRefusal{{By: tapestry.ID{0xab}, Limit: "pointers of one server"}}, RetryAfter: 30 * time.Second,
+	}}}
+	w := httptest.NewRecorder()
+	control.Serve(api).ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/v1/publish", strings.NewReader(`{"paths":["/a"]}`)))
+	if got := w.Header().Get("Retry-After"); w.Code != http.StatusInsufficientStorage || got != "30" {
+		t.Errorf("status %d, Retry-After %q: want 507, 30 (seconds)", w.Code, got)
+	}
+	if !strings.Contains(w.Body.String(), "by ab000000 (pointers of one server); try again in 30s") || !strings.Contains(w.Body.String(), `"limit"`) {
+		t.Errorf("it says %s", w.Body)
+	}
+}
+
 func TestADaemonThatIsNotThereHasACodeOfItsOwn(t *testing.T) {
 	c := control.NewClient(filepath.Join(t.TempDir(), "none"), 0)
 	if _, err := c.Status(t.Context(), control.StatusRequest{}); control.CodeOf(err) != control.NoDaemon {

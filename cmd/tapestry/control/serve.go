@@ -115,11 +115,23 @@ type refusal struct {
 
 func refuse(w http.ResponseWriter, err error) {
 	code := CodeOf(err)
-	var busy *tapestry.BusyError
-	if errors.As(err, &busy) {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(busy.RetryAfter.Seconds()))))
+	if after := retryAfter(err); after > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(after.Seconds()))))
 	}
 	answer(w, code.status(), refusal{Error{code, err.Error()}})
+}
+
+// retryAfter is when to try again, 0 if err does not say.
+func retryAfter(err error) time.Duration {
+	var busy *tapestry.BusyError
+	var limit *tapestry.LimitError
+	switch {
+	case errors.As(err, &busy):
+		return busy.RetryAfter
+	case errors.As(err, &limit):
+		return limit.RetryAfter
+	}
+	return 0
 }
 
 func answer(w http.ResponseWriter, status int, a any) {

@@ -1,0 +1,64 @@
+package tapestry_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"github.com/tapestry-dolr/tapestry"
+)
+
+// Nodes that are full refuse, say so to the publisher, and count it; what they hold stays.
+func TestFullNodesRefuseAndCountIt(t *testing.T) {
+	for name, limits := range map[string]tapestry.Limits{
+		"pointers":         {Pointers: 2},
+		"bytes":            {PointerBytes: 700},
+		"pointers of one":  {PointersPerNode: 2},
+		"published at all": {Published: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				nodes, all := world(t, 2, tapestry.WithLimits(limits)), guids(10)
+				r, err := nodes[0].PublishObjects(t.Context(), app, slices.Values(all))
+				if !errors.Is(err, tapestry.ErrLimit) || r.Placed < 2 || len(r.Failed) == 0 || r.Placed+len(r.Failed) != 10 {
+					t.Fatalf("%d placed, %d failed: %v", r.Placed, len(r.Failed), err)
+				}
+				for _, f := range r.Failed {
+					if !errors.Is(f.Err, tapestry.ErrLimit) {
+						t.Errorf("%v", f.Err)
+					}
+				}
+				s := nodes[1].Status()
+				t.Logf("%d placed; the other keeps %d of %d bytes and refused %d", r.Placed, s.Pointers, s.Store.Bytes, s.Store.Refused)
+				if own := limits.Published > 0; (s.Store.Refused > 0) == own || s.Store.Servers != 1 || s.Store.Evicted != 0 {
+					t.Errorf("%+v", s.Store)
+				}
+			})
+		})
+	}
+}
+
+// Of the servers of one object the nearest are kept; who gave way is counted.
+func TestNearServersTakeThePlaceOfFarOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nodes, g := world(t, 5, tapestry.WithLimits(tapestry.Limits{ServersPerGUID: 2})), guids(1)[0]
+		refused, evicted := uint64(0), uint64(0)
+		for _, n := range nodes {
+			if err := n.PublishObject(t.Context(), g, app); err != nil && !errors.Is(err, tapestry.ErrLimit) {
+				t.Error(err)
+			}
+		}
+		for _, n := range nodes {
+			s := n.Status().Store
+			refused, evicted = refused+s.Refused, evicted+s.Evicted
+			if s.Servers > 3 { // two, and itself
+				t.Errorf("%d servers of one object", s.Servers)
+			}
+		}
+		if refused+evicted == 0 {
+			t.Error("five servers, room for two, and nothing was refused or given up")
+		}
+		t.Logf("%d refused, %d given up", refused, evicted)
+	})
+}
