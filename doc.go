@@ -29,7 +29,9 @@
 //
 // An object has a GUID and belongs to an application, its AppID: the same GUID under
 // two AppIDs is two objects. Publishing is a claim to serve and moves no bytes; a
-// node keeps renewing what it published until it is unpublished, leaves or closes.
+// node keeps renewing what it published until it is unpublished, leaves or closes. With a
+// datastore (WithDatastore) it publishes it again when it is started again, however it
+// ended, until it is unpublished.
 //
 // # Three answers
 //

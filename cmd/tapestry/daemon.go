@@ -47,6 +47,8 @@ Settings come from flags, then TAPESTRY_* in the environment, then the config fi
 	flags.String("seed-file", "", "file with one such multiaddr per line; read again whenever the overlay is lost")
 	flags.String("zone", "", "this node's place, for example eu/frankfurt/rack7")
 	flags.Int("max-links", 0, "most links to other nodes (default: 160)")
+	flags.Int("max-pointers", 0, "most pointers kept for others (default: 500000)")
+	flags.Int("max-pointer-bytes", 0, "most bytes of their records (default: 256 MiB)")
 	flags.Duration("join-timeout", 0, "how long to try to become a member (default: 1m)")
 	flags.Duration("leave-timeout", 0, "how long to take for leaving (default: 10s)")
 	flags.String("log-level", "", "debug, info, warn or error (default: info)")

@@ -17,9 +17,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/tapestry-dolr/tapestry"
 	"github.com/tapestry-dolr/tapestry/cmd/tapestry/config"
+	"github.com/tapestry-dolr/tapestry/internal/p2ptest"
 )
 
 func TestMain(m *testing.M) {
@@ -32,6 +35,7 @@ func TestMain(m *testing.M) {
 //	daemon NAME [ARG…]          start a daemon with its state in $WORK/NAME and wait until it is ready;
 //	                            sets $NAME_addr, $NAME_id, $NAME_peer; $DISK_BLOCKS, if set,
 //	                            bounds its files, as a disk that fills up would (ulimit -f)
+//	identity NAME DIGIT         give the daemon to come a key whose node ID begins with this digit
 //	says NAME PATTERN           wait until a line of its output or log matches
 //	signal NAME TERM|KILL       send it a signal
 //	ended NAME CODE             wait for its end; CODE is -1 after KILL
@@ -56,7 +60,7 @@ func TestScripts(t *testing.T) {
 			return os.Geteuid() == 0, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"daemon": startDaemon, "says": says, "signal": sendSignal, "ended": ended,
+			"daemon": startDaemon, "identity": makeIdentity, "says": says, "signal": sendSignal, "ended": ended,
 			"exits": exits, "within": within, "file": makeFile,
 		},
 	})
@@ -258,4 +262,20 @@ func makeFile(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.MkdirAll(filepath.Dir(path), 0o755))
 	ts.Check(os.WriteFile(path, data, 0o644))
 	ts.Setenv(filepath.Base(args[0]), tapestry.GUIDFromBytes(data).String())
+}
+
+func makeIdentity(ts *testscript.TestScript, _ bool, args []string) {
+	for i := 0; ; i++ {
+		key := p2ptest.Key(1, i)
+		id, err := peer.IDFromPrivateKey(key)
+		ts.Check(err)
+		if !strings.HasPrefix(tapestry.NodeIDFromPeer(id).String(), args[1]) {
+			continue
+		}
+		b, err := crypto.MarshalPrivateKey(key)
+		ts.Check(err)
+		ts.Check(os.MkdirAll(ts.MkAbs(args[0]), 0o700))
+		ts.Check(os.WriteFile(filepath.Join(ts.MkAbs(args[0]), "key"), b, 0o600))
+		return
+	}
 }

@@ -1,9 +1,12 @@
 package published
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
@@ -415,4 +418,116 @@ func BenchmarkPublishOnDisk(b *testing.B) {
 			turn.End()
 		}
 	})
+}
+
+// lifeVariable has TestMain publish in the datastore that it names until it is killed.
+const lifeVariable = "PUBLISHED_TEST_LIFE"
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(lifeVariable); path != "" {
+		live(path)
+	}
+	os.Exit(m.Run())
+}
+
+// live publishes object after object and withdraws every third, and prints a line for each
+// that has been written down.
+func live(path string) {
+	s, err := leveldb.NewDatastore(path, nil)
+	if err != nil {
+		panic(err)
+	}
+	l, all, err := Open(context.Background(), s, "main", self)
+	if err != nil {
+		panic(err)
+	}
+	for i := len(all); ; i++ {
+		for _, verb := range []struct {
+			name string
+			do   func(*Turn, context.Context) error
+		}{{"published", (*Turn).Publish}, {"withdrawn", (*Turn).Withdraw}} {
+			if verb.name == "withdrawn" && i%3 != 0 {
+				continue
+			}
+			turn := l.Turn(key(i))
+			if err := verb.do(turn, context.Background()); err != nil {
+				panic(err)
+			}
+			turn.End()
+			fmt.Println(i, verb.name)
+		}
+	}
+}
+
+// The same with processes that are really killed, and leveldb.
+func TestAKilledProcessHasWrittenDownWhatItSaid(t *testing.T) {
+	path, said := t.TempDir(), map[pointers.Key]State{}
+	for life := range 5 {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), lifeVariable+"="+path)
+		cmd.Stderr = os.Stderr
+		out, err := cmd.StdoutPipe()
+		if err := errors.Join(err, cmd.Start()); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		for n := 0; lines.Scan(); n++ {
+			if n == 50*life+17 {
+				cmd.Process.Kill()
+			}
+			var i int
+			var verb string
+			if _, err := fmt.Sscan(lines.Text(), &i, &verb); err != nil {
+				t.Fatal(err)
+			}
+			said[key(i)] = map[string]State{"published": Published, "withdrawn": Withdrawn}[verb]
+		}
+		if err := cmd.Wait(); err == nil {
+			t.Fatal("it ended by itself")
+		}
+		found, more := leftBehind(t, path), 0
+		for k, state := range said {
+			if found[k] != state && !(state == Published && found[k] == Withdrawn) {
+				t.Errorf("life %d: %v was said to be %q and is %q", life, k, state, found[k])
+			}
+		}
+		for k, state := range found {
+			if said[k] != state {
+				more++ // written down, and killed before it was said
+			}
+			said[k] = state
+		}
+		if more > 1 {
+			t.Errorf("life %d: %d records that nobody was told of", life, more)
+		}
+	}
+	t.Logf("%d records after 5 kills", len(said))
+}
+
+func leftBehind(t *testing.T, path string) map[pointers.Key]State {
+	t.Helper()
+	s, err := leveldb.NewDatastore(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	return load(t, s)
+}
+
+func BenchmarkOpen100000(b *testing.B) {
+	s, err := leveldb.NewDatastore(b.TempDir(), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	var ops []op
+	for i := range 100_000 {
+		ops = append(ops, op{place(key(i)), None, Published})
+	}
+	if err := open(b, s).apply(context.Background(), ops); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		open(b, s)
+	}
 }

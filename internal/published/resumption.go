@@ -124,6 +124,9 @@ func (r *Resumption) launch(ctx context.Context, results chan<- result) {
 		r.open[record.Key] = record.State
 		go func() { results <- result{record, number, r.do(ctx, record)} }()
 	}
+	if len(r.queue) == 0 {
+		r.queue = nil // of millions nothing is kept once they are laid
+	}
 }
 
 // settle takes note of a result, and says how long nothing is to be begun.

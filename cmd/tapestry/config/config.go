@@ -39,6 +39,10 @@ type Config struct {
 	Zone string `koanf:"zone"`
 	// MaxLinks caps the links to other nodes.
 	MaxLinks int `koanf:"max_links"`
+	// MaxPointers caps how many pointers of others the node keeps.
+	MaxPointers int `koanf:"max_pointers"`
+	// MaxPointerBytes caps the bytes of their records.
+	MaxPointerBytes int `koanf:"max_pointer_bytes"`
 	// JoinTimeout is how long the daemon tries to become a member before it gives up.
 	JoinTimeout time.Duration `koanf:"join_timeout"`
 	// LeaveTimeout is how long a daemon that was told to stop may take to say goodbye.
@@ -50,17 +54,19 @@ type Config struct {
 // defaults are the settings of somebody who said nothing.
 func defaults(dataHome string) map[string]any {
 	return map[string]any{
-		"state":         filepath.Join(dataHome, "tapestry"),
-		"socket":        "",
-		"network":       "default",
-		"listen":        []string{"/ip4/0.0.0.0/udp/4160/quic-v1", "/ip4/0.0.0.0/tcp/4160"},
-		"seed":          []string{},
-		"seed_file":     "",
-		"zone":          "",
-		"max_links":     160,
-		"join_timeout":  "1m",
-		"leave_timeout": "10s",
-		"log_level":     "info",
+		"state":             filepath.Join(dataHome, "tapestry"),
+		"socket":            "",
+		"network":           "default",
+		"listen":            []string{"/ip4/0.0.0.0/udp/4160/quic-v1", "/ip4/0.0.0.0/tcp/4160"},
+		"seed":              []string{},
+		"seed_file":         "",
+		"zone":              "",
+		"max_links":         160,
+		"max_pointers":      500_000,
+		"max_pointer_bytes": 256 << 20,
+		"join_timeout":      "1m",
+		"leave_timeout":     "10s",
+		"log_level":         "info",
 	}
 }
 

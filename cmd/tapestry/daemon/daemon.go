@@ -100,7 +100,7 @@ func (d *Daemon) openHost() error {
 func (d *Daemon) openNode(show func(tapestry.Message)) (err error) {
 	options := []tapestry.Option{
 		tapestry.WithNetwork(d.cfg.Network), tapestry.WithMaxLinks(d.cfg.MaxLinks), tapestry.WithZone(d.cfg.Zone),
-		tapestry.WithDatastore(d.store),
+		tapestry.WithDatastore(d.store), tapestry.WithLimits(tapestry.Limits{Pointers: d.cfg.MaxPointers, PointerBytes: d.cfg.MaxPointerBytes}),
 	}
 	sources, err := d.cfg.Sources()
 	if err != nil {
