@@ -51,7 +51,7 @@ type result struct {
 }
 
 // NewResumption returns a resumption of records that calls do for each, again and again until
-// it returns nil, and warn once when something fails after a success.
+// it returns nil, and warn, which must not call back, when something fails after a success.
 func NewResumption(records []Record, do func(context.Context, Record) error, warn func(error)) *Resumption {
 	r := &Resumption{do: do, warn: warn, queue: slices.Clone(records), open: map[pointers.Key]State{}, pace: newPace()}
 	rand.Shuffle(len(r.queue), func(a, b int) { r.queue[a], r.queue[b] = r.queue[b], r.queue[a] })
