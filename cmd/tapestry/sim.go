@@ -84,6 +84,7 @@ func (s *simulation) flags(f *pflag.FlagSet) {
 	f.DurationVar(&c.LookupEvery, "lookup-every", c.LookupEvery, "ten nodes look up one random key; 0: never")
 	f.DurationVar(&c.LocateEvery, "locate-every", c.LocateEvery, "a node looks for an object; 0: never")
 	f.DurationVar(&c.PublishEvery, "publish-every", c.PublishEvery, "an object is published and, 5 s later, withdrawn; 0: never")
+	f.DurationVar(&c.ShuffleEvery, "shuffle-every", c.ShuffleEvery, "a node begins or ceases to serve one of the objects; 0: never")
 	f.IntVar(&c.Objects, "objects", c.Objects, "objects published at the beginning")
 	f.IntVar(&c.Replicas, "replicas", c.Replicas, "servers of each object")
 	f.IntVar(&c.MaxLinks, "max-links", c.MaxLinks, "of a node, whoever uses them")

@@ -93,6 +93,7 @@ func (r *run) crash(m *member) {
 		return
 	}
 	r.stats.deaths++
+	r.history.stops(m)
 	r.end(m)
 }
 
@@ -124,6 +125,7 @@ func (r *run) leave(share float64) {
 
 func (r *run) takeLeave(m *member) {
 	m.leaving, r.people.changed = true, r.world.Now()
+	r.history.stops(m)
 	r.ask(m, &parting{r, m}, func(call env.Call) env.Local { return &env.LeaveRequest{Call: call} })
 }
 
@@ -162,13 +164,16 @@ func (r *run) partition(p Span) {
 		for _, place := range order[:int(p.Share*float64(len(order)))] {
 			off[place] = true
 		}
-		r.world.Partition(func(place int) bool { return off[place] })
+		side := func(place int) bool { return off[place] }
+		r.world.Partition(side)
+		r.history.parts(side)
 		r.people.changed = r.world.Now()
 		r.parted = true
 	})
 	r.world.After(r.cfg.Warmup+p.To, func() {
 		r.world.Partition(nil)
 		r.people.changed, r.people.healed = r.world.Now(), r.world.Now()
+		r.history.mends()
 		r.parted = false
 	})
 }

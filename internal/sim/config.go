@@ -49,6 +49,7 @@ type Config struct {
 	LookupEvery  time.Duration // ten nodes ask for one key; 0: never
 	LocateEvery  time.Duration
 	PublishEvery time.Duration // an object is published and, 5 s later, withdrawn
+	ShuffleEvery time.Duration // a node begins or ceases to serve one of the objects, 0: never
 	Objects      int
 	Replicas     int
 
@@ -131,7 +132,7 @@ func (c *Config) Validate() error {
 		value time.Duration
 	}{
 		{"session-median", c.SessionMedian}, {"lookup-every", c.LookupEvery}, {"locate-every", c.LocateEvery},
-		{"publish-every", c.PublishEvery}, {"join-every", c.JoinEvery},
+		{"publish-every", c.PublishEvery}, {"shuffle-every", c.ShuffleEvery}, {"join-every", c.JoinEvery},
 		{"leave-every", c.LeaveEvery}, {"warmup", c.Warmup},
 	}
 	for _, d := range durations {

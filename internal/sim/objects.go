@@ -57,9 +57,11 @@ func (p *publishing) ended(o *env.Outcome) {
 // publish lets a node publish an object.
 func (r *run) publish(o *object, by *member, done func(*publishing, *env.Outcome)) {
 	p := &publishing{started: r.world.Now()}
+	r.history.begun(o, by)
 	p.done = func(out *env.Outcome) {
 		if out.Status == env.OK {
 			o.servers = append(o.servers, server{by, r.world.Now()})
+			r.history.done(o, by)
 		}
 		if done != nil {
 			done(p, out)
@@ -123,8 +125,10 @@ func (r *run) unpublish(o *object, by *member) {
 	p.done = func(out *env.Outcome) {
 		if out.Status == env.OK {
 			st.gone.ms(r.world.Now().Sub(p.started))
+			r.history.withdrawn(o, by, len(out.Placed))
 		}
 	}
+	r.history.withdrawing(o, by)
 	o.servers = slices.DeleteFunc(o.servers, func(s server) bool { return s.member == by })
 	r.ask(by, p, func(call env.Call) env.Local {
 		return &env.UnpublishRequest{Call: call, GUID: o.guid, App: app, Deadline: r.world.Now().Add(deadline)}
@@ -142,6 +146,7 @@ type search struct {
 	nearest time.Duration
 	window  int
 	started mono.Time
+	asking  *asking
 	raced   time.Duration // when a raced message would have reached a replica, 0 if not yet
 	reached bool          // the message was delivered
 }
@@ -170,8 +175,10 @@ func (r *run) searches() {
 	s := &search{run: r, stats: r.stats, how: how(r.searched % int(hows)), object: o, from: from, servers: o.living(), window: r.window(), started: r.world.Now()}
 	r.searched++
 	if len(s.servers) == 0 {
+		r.glance(o, from)
 		return
 	}
+	s.asking = r.history.asks(o, from)
 	s.nearest = r.distance(from, s.servers)
 	r.ask(from, s, s.request)
 }
@@ -220,6 +227,7 @@ func (s *search) passed(at *member) {
 }
 
 func (s *search) ended(o *env.Outcome) {
+	s.asking.answered(o)
 	st := s.stats
 	w := &st.windows[s.window]
 	if o.Status != env.OK && s.orphaned() {
@@ -243,16 +251,18 @@ func (s *search) ended(o *env.Outcome) {
 }
 
 // orphaned reports whether all servers that lived when the search began have gone since, or
-// have said that they are about to.
-func (s *search) orphaned() bool {
-	return !slices.ContainsFunc(s.servers, func(x server) bool { return !x.member.host.Down() && !x.member.leaving })
+// have said that they are about to, or serve the object no longer.
+func (s *search) orphaned() bool { return !slices.ContainsFunc(s.servers, s.serves) }
+
+func (s *search) serves(x server) bool {
+	return !x.member.host.Down() && !x.member.leaving && slices.Contains(s.object.servers, x)
 }
 
 // known reports whether a server that the roots knew when the search began is still up,
 // on the same side of a cut, and nobody had reason to take it for dead.
 func (s *search) known() bool {
 	return slices.ContainsFunc(s.servers, func(x server) bool {
-		return !x.member.host.Down() && !x.member.leaving && s.run.people.steady(x.member) &&
+		return s.serves(x) && s.run.people.steady(x.member) &&
 			s.run.world.Reachable(s.from.host, x.member.host)
 	})
 }

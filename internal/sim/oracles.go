@@ -24,9 +24,10 @@ const (
 	outlived    = "outlived_pointer" // a pointer is kept beyond its life, or that of its server plus a lease
 	shrink      = "distance_shrinks" // a request went to a node that is no closer to its key
 	bounded     = "bounded_state"    // a node keeps more than it may
+	historic    = "history"          // an answer about an object that was right at no moment since it was asked for
 )
 
-var oracles = [...]string{oneRoot, falseHole, ring, locatable, wrongAbsent, outlived, shrink, bounded}
+var oracles = [...]string{oneRoot, falseHole, ring, locatable, wrongAbsent, outlived, shrink, bounded, historic}
 
 const (
 	auditEvery = 5 * time.Second

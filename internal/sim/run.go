@@ -45,7 +45,8 @@ type run struct {
 	measured       traffic
 	packets, bytes uint64
 
-	audit *auditor // nil without --check
+	audit   *auditor   // nil without --check
+	history *historian // the same
 }
 
 // Run plays a scenario.
@@ -94,7 +95,7 @@ func prepare(cfg Config) (*run, error) {
 		r.people.free = append(r.people.free, place)
 	}
 	if cfg.Check {
-		r.audit = newAuditor(r)
+		r.audit, r.history = newAuditor(r), newHistorian(r)
 	}
 	return r, nil
 }
@@ -184,6 +185,7 @@ func (r *run) play() (report.Report, error) {
 		out.State.HeapBytesPerNode = max(0, heap()-before) / float64(live)
 	}
 	if r.audit != nil {
+		r.audit.judge(r.history)
 		out.Oracles, out.Violations = r.audit.counts, r.audit.texts
 	}
 	return out, nil
@@ -333,7 +335,7 @@ func (r *run) load() {
 	for _, l := range []struct {
 		every time.Duration
 		do    func()
-	}{{r.cfg.LookupEvery, r.lookups}, {r.cfg.LocateEvery, r.searches}, {r.cfg.PublishEvery, r.publishes}} {
+	}{{r.cfg.LookupEvery, r.lookups}, {r.cfg.LocateEvery, r.searches}, {r.cfg.PublishEvery, r.publishes}, {r.cfg.ShuffleEvery, r.shuffles}} {
 		if l.every > 0 {
 			r.world.After(l.every, l.do)
 		}

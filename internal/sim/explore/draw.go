@@ -48,6 +48,9 @@ var faults = []kind{
 		return one("session-median", fmt.Sprintf("%ds", 60+rng.IntN(60)))
 	}},
 	{"partition", func(rng *rand.Rand, s *Scenario) []Flag { return one("partition", span(rng, s)) }},
+	{"shuffle", func(rng *rand.Rand, _ *Scenario) []Flag {
+		return one("shuffle-every", fmt.Sprintf("%dms", 100+rng.IntN(900)))
+	}},
 }
 
 func one(name, value string) []Flag { return []Flag{{name, value}} }

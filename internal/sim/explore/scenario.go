@@ -79,6 +79,8 @@ func (x Flag) set(c *sim.Config) (err error) {
 		c.Transport = x.Value
 	case x.Name == "session-median":
 		c.SessionMedian, err = time.ParseDuration(x.Value)
+	case x.Name == "shuffle-every":
+		c.ShuffleEvery, err = time.ParseDuration(x.Value)
 	default:
 		err = fmt.Errorf("no fault sets this")
 	}

@@ -75,6 +75,11 @@ func (w *World) load(number int32, m wire.Message) {
 	if w.Hooks.Lose != nil && w.Hooks.Lose(p.from, p.to, m) {
 		return
 	}
+	if w.Hooks.Alter != nil {
+		if m = w.Hooks.Alter(p.from, p.to, m); m == nil {
+			return
+		}
+	}
 	size := 0
 	if w.cfg.Codec == Real {
 		before := len(p.frames)

@@ -85,6 +85,9 @@ type Hooks struct {
 	Arrived func(from, to *Host, m wire.Message)
 	// Stepped is told after every event of a node.
 	Stepped func(*Host)
+	// Alter says what a message becomes at the seam, nil if it is to be nothing; it must not
+	// change the message itself. For nodes that lie, and faults on purpose.
+	Alter func(from, to *Host, m wire.Message) wire.Message
 	// Lose drops a message at the seam, Mute a timer: faults on purpose, for tests.
 	Lose func(from, to *Host, m wire.Message) bool
 	Mute func(*Host, env.TimerKey) bool

@@ -1,0 +1,214 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/sim/history"
+	"github.com/tapestry-dolr/tapestry/internal/sim/world"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"google.golang.org/protobuf/proto"
+)
+
+// contested is a scenario in which nodes begin and cease to serve a few objects that all
+// ask for.
+func contested(seed uint64) Config {
+	c := small(100 + int(seed%5)*25)
+	c.Seed, c.Check, c.Fast, c.Duration = seed, true, true, 110*time.Second
+	c.Objects, c.Replicas, c.LookupEvery, c.PublishEvery = 12, 3, 0, 0
+	c.LocateEvery, c.ShuffleEvery = 40*time.Millisecond, 500*time.Millisecond
+	return c
+}
+
+// disturbed draws one or two of what may happen to nodes and messages, and nothing for
+// every sixth seed.
+func disturbed(seed uint64) Config {
+	c, rng := contested(seed), rand.New(rand.NewPCG(seed, 1))
+	at := func() time.Duration { return time.Duration(5+rng.IntN(20)) * time.Second }
+	harms := []func(){
+		func() { c.Transport, c.Loss = "datagram", 0.01+0.04*rng.Float64() },
+		func() { c.Kill = Moments{{0.1 + 0.4*rng.Float64(), at()}} },
+		func() { c.SessionMedian = time.Duration(60+rng.IntN(240)) * time.Second },
+		func() { c.Join = Moments{{0.3, at()}} },
+		func() { c.Leave = Moments{{0.2, at()}} },
+		func() {
+			from := at()
+			c.Partition = Spans{{0.1 + 0.4*rng.Float64(), from, from + time.Duration(5+rng.IntN(20))*time.Second}}
+		},
+	}
+	if seed%6 > 0 {
+		for _, i := range rng.Perm(len(harms))[:1+rng.IntN(2)] {
+			harms[i]()
+		}
+	}
+	return c
+}
+
+// told plays a scenario and returns what its history says, and what is wrong with it.
+func told(t testing.TB, c Config, arrange func(*run)) (history.Counts, []history.Finding) {
+	t.Helper()
+	r, err := prepare(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.history.strict = true
+	if err := r.begin(); err != nil {
+		t.Fatal(err)
+	}
+	r.publishAll()
+	if arrange != nil {
+		arrange(r)
+	}
+	r.warmUp()
+	r.measure()
+	return r.history.log.Counts(), r.history.log.Check()
+}
+
+// demandHistory fails for every answer that was right at no moment.
+func demandHistory(t *testing.T, c Config, wrong []history.Finding) {
+	t.Helper()
+	for _, f := range wrong {
+		t.Errorf("seed %d, %d nodes, loss %.2f, kill %s, join %s, leave %s, partition %s, sessions %v: %s",
+			c.Seed, c.Nodes, c.Loss, c.Kill.String(), c.Join.String(), c.Leave.String(), c.Partition.String(), c.SessionMedian, f.Text)
+	}
+}
+
+// TestHistoriesHold plays scenarios with loss, crashes, churn, departures, joins and
+// partitions: nothing is called absent that an asker could reach, and nobody is found who
+// has withdrawn or crashed too long ago.
+func TestHistoriesHold(t *testing.T) {
+	t.Parallel()
+	var sum history.Counts
+	for seed := range uint64(12) {
+		c := disturbed(seed)
+		counts, wrong := told(t, c, nil)
+		demandHistory(t, c, wrong)
+		sum.Objects += counts.Objects
+		sum.Happened += counts.Happened
+		sum.Found += counts.Found
+		sum.Absent += counts.Absent
+	}
+	t.Logf("%+v", sum)
+	if sum.Happened < 2000 || sum.Found < 10000 || sum.Absent < 100 {
+		t.Errorf("too little to be judged by: %+v", sum)
+	}
+}
+
+// TestHistoriesHoldWhenHalfAreKilled, with but one server left of some objects.
+func TestHistoriesHoldWhenHalfAreKilled(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(3) {
+		c := contested(seed)
+		c.Kill, c.LocateEvery, c.Duration = Moments{{0.5, 10 * time.Second}}, 12*time.Millisecond, 35*time.Second
+		counts, wrong := told(t, c, nil)
+		demandHistory(t, c, wrong)
+		t.Logf("%+v", counts)
+	}
+}
+
+// killRoots crashes the roots of all salted keys of every object, but for its servers.
+func killRoots(r *run) {
+	for _, o := range r.objects {
+		for salt := range salts {
+			root := of(r.world.Host(r.people.root(idspace.Hex.Salted(o.guid, salt, salts))))
+			serves := slices.ContainsFunc(r.objects, func(o *object) bool {
+				return slices.ContainsFunc(o.servers, func(s server) bool { return s.member == root })
+			})
+			if !serves {
+				r.crash(root)
+			}
+		}
+	}
+}
+
+// promoted is a scenario in which nodes become roots all at once that have no pointers yet.
+func promoted(seed uint64) Config {
+	c := contested(seed)
+	c.Nodes, c.Objects, c.Replicas, c.ShuffleEvery = 200, 8, 1, 0
+	c.LocateEvery, c.Duration = 6*time.Millisecond, 20*time.Second
+	return c
+}
+
+// TestAPromotedRootDoesNotDenyWhatItDoesNotKnowYet: all roots of an object crash at once, and
+// everybody asks.
+func TestAPromotedRootDoesNotDenyWhatItDoesNotKnowYet(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(3) {
+		c := promoted(seed)
+		counts, wrong := told(t, c, func(r *run) { r.world.After(2*time.Second, func() { killRoots(r) }) })
+		demandHistory(t, c, wrong)
+		t.Logf("%+v", counts)
+	}
+}
+
+// TestTheHistoryCatchesFaults puts a fault in on purpose and demands that it is caught.
+func TestTheHistoryCatchesFaults(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		fault   string
+		cfg     Config
+		arrange func(*run)
+		absent  bool // what has to be found is a wrong absence
+	}{
+		{"a root says absent as soon as it is one", promoted(1), func(r *run) {
+			r.world.Hooks.Alter = neverUnsure
+			r.world.After(2*time.Second, func() { killRoots(r) })
+		}, true},
+		{"a tombstone is passed on as a pointer", contested(1), func(r *run) { r.world.Hooks.Alter = raise }, false},
+		{"deaths are believed on hearsay", contested(1), buryEverybody, true},
+	} {
+		t.Run(c.fault, func(t *testing.T) {
+			c.cfg.Duration = 20 * time.Second
+			_, wrong := told(t, c.cfg, c.arrange)
+			n := 0
+			for _, f := range wrong {
+				if f.Absent == c.absent {
+					n++
+				}
+			}
+			if n == 0 {
+				t.Errorf("not caught; %d other findings", len(wrong))
+			}
+			t.Logf("%d of %d findings", n, len(wrong))
+		})
+	}
+}
+
+// neverUnsure makes a root that does not know yet deny.
+func neverUnsure(_, _ *world.Host, m wire.Message) wire.Message {
+	reply, ok := m.(*wire.Routed)
+	if !ok || !reply.Reply || reply.Refusal != wire.Refusal_REFUSAL_UNSURE {
+		return m
+	}
+	sure := proto.Clone(reply).(*wire.Routed)
+	sure.Refusal, sure.Body = wire.Refusal_REFUSAL_NONE, wire.Pack(new(wire.LocateReply))
+	return sure
+}
+
+// raise makes of the tombstones that a node passes on for others the pointers that they
+// were, under the same sequence.
+func raise(from, _ *world.Host, m wire.Message) wire.Message {
+	r, ok := m.(*wire.Routed)
+	if !ok || r.Reply || r.BodyKind != wire.BodyKind_BODY_PUBLISH {
+		return m
+	}
+	p, err := wire.Unpack(r.Body, new(wire.Publish))
+	if err != nil {
+		return m
+	}
+	record, err := p.Pointer.Pointer()
+	if err != nil || !record.Withdrawn || wire.ID(record.Server) == from.ID() {
+		return m
+	}
+	record.Withdrawn = false
+	p.Pointer = proto.Clone(p.Pointer).(*wire.SignedRecord)
+	if p.Pointer.Payload, err = proto.Marshal(record); err != nil {
+		panic(err) // it was read from bytes
+	}
+	raised := proto.Clone(r).(*wire.Routed)
+	raised.Body = wire.Pack(p)
+	return raised
+}
