@@ -71,6 +71,8 @@ func (s *simulation) flags(f *pflag.FlagSet) {
 	f.Float64Var(&c.Bandwidth, "bandwidth", c.Bandwidth, "of each node's uplink in bit/s, 0: unlimited")
 	f.Float64Var(&c.Nontransitive, "nontransitive", 0, "share of pairs that cannot reach each other")
 	f.Var(&c.Stall, "stall", "share of nodes that stop for a while again and again")
+	f.Float64Var(&c.Deny, "deny", 0, "share of nodes that, asked for an object, answer that there is none")
+	f.Float64Var(&c.DropObjects, "drop-objects", 0, "share of nodes that do nothing with publishes and locates that reach them")
 	f.DurationVar(&c.SessionMedian, "session-median", 0, "of all nodes' sessions, which are exponential; 0: nobody comes or goes")
 	f.StringVar(&c.ChurnTrace, "churn-trace", "", "`FILE` of measured sessions, of whose nodes the first --nodes take part")
 	f.Float64Var(&c.ChurnSpeedup, "churn-speedup", c.ChurnSpeedup, "how much faster than measured they come and go")

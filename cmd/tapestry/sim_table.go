@@ -25,8 +25,8 @@ func simTable(w io.Writer, r report.Report) {
 		locateRows(w, r.Locates)
 	}
 	if p := r.Publish; p.MessagesPerObject > 0 {
-		row(w, "publish", fmt.Sprintf("%.1f messages, %.0f bytes and %.1f pointers per copy; seen after %.0f ms, gone after %.0f ms",
-			p.MessagesPerObject, p.BytesPerObject, p.PointersPerObject, p.VisibleMs.P50, p.GoneMs.P50))
+		row(w, "publish", fmt.Sprintf("%s placed; %.1f messages, %.0f bytes and %.1f pointers per copy; seen after %.0f ms, gone after %.0f ms",
+			placed(p), p.MessagesPerObject, p.BytesPerObject, p.PointersPerObject, p.VisibleMs.P50, p.GoneMs.P50))
 	}
 	if j := r.Joins; j.Total+j.Failed > 0 {
 		row(w, "joins", fmt.Sprintf("%d, %d given up, %.2f s (p90 %.2f, p99 %.2f), %.0f bytes each",
@@ -43,6 +43,9 @@ func simTable(w io.Writer, r report.Report) {
 		row(w, "oracle "+name, count(r.Oracles[name], "violation"))
 	}
 }
+
+// placed is the share of publishes that succeeded. Of a model none are counted.
+func placed(p report.Publish) string { return ifAny(p.Total, "%.2f %%", inPercent(p.PlacedRatio, 2)) }
 
 func lookupRows(w io.Writer, l report.Lookups) {
 	row(w, "lookups", fmt.Sprintf("%d, %s completed, %s true, %s consistent", l.Total,

@@ -35,6 +35,8 @@ type Config struct {
 	Bandwidth     float64 // bit/s of each uplink, 0: unlimited
 	Nontransitive float64
 	Stall         Stall
+	// Deny and DropObjects are shares of the nodes that are hostile to objects; see manner.
+	Deny, DropObjects float64
 
 	SessionMedian time.Duration // 0: nobody comes or goes
 	ChurnTrace    string        // file; see topology.LoadChurn
@@ -121,6 +123,7 @@ func (c *Config) Validate() error {
 		value float64
 	}{
 		{"loss", c.Loss}, {"reorder", c.Reorder}, {"duplicate", c.Duplicate}, {"nontransitive", c.Nontransitive},
+		{"deny", c.Deny}, {"drop-objects", c.DropObjects}, {"deny and --drop-objects", c.Deny + c.DropObjects},
 	}
 	for _, s := range shares {
 		if !(s.value >= 0 && s.value < 1) {

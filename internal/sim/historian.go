@@ -221,7 +221,7 @@ func (r *run) shuffles() {
 		return
 	}
 	r.world.After(r.cfg.ShuffleEvery, r.shuffles)
-	m := r.people.random()
+	m := r.anybody()
 	if m == nil || len(r.objects) == 0 {
 		return
 	}

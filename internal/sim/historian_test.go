@@ -183,9 +183,7 @@ func neverUnsure(_, _ *world.Host, m wire.Message) wire.Message {
 	if !ok || !reply.Reply || reply.Refusal != wire.Refusal_REFUSAL_UNSURE {
 		return m
 	}
-	sure := proto.Clone(reply).(*wire.Routed)
-	sure.Refusal, sure.Body = wire.Refusal_REFUSAL_NONE, wire.Pack(new(wire.LocateReply))
-	return sure
+	return denial(reply)
 }
 
 // raise makes of the tombstones that a node passes on for others the pointers that they

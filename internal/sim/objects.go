@@ -56,10 +56,12 @@ func (p *publishing) ended(o *env.Outcome) {
 
 // publish lets a node publish an object.
 func (r *run) publish(o *object, by *member, done func(*publishing, *env.Outcome)) {
-	p := &publishing{started: r.world.Now()}
+	p, st := &publishing{started: r.world.Now()}, r.stats
 	r.history.begun(o, by)
+	st.offered++
 	p.done = func(out *env.Outcome) {
 		if out.Status == env.OK {
+			st.placed++
 			o.servers = append(o.servers, server{by, r.world.Now()})
 			r.history.done(o, by)
 		}
@@ -80,7 +82,7 @@ func (r *run) publishAll() {
 	for range r.cfg.Objects {
 		o := &object{guid: r.guid()}
 		r.objects = append(r.objects, o)
-		for _, by := range r.some(r.cfg.Replicas) {
+		for _, by := range r.honest(r.cfg.Replicas) {
 			r.world.After(time.Duration(r.world.Rand().Int64N(int64(spread)+1)), func() {
 				r.publish(o, by, func(p *publishing, out *env.Outcome) {
 					if out.Status == env.OK {
@@ -104,7 +106,7 @@ func (r *run) publishes() {
 		return
 	}
 	r.world.After(r.cfg.PublishEvery, r.publishes)
-	by := r.people.random()
+	by := r.anybody()
 	if by == nil {
 		return
 	}
@@ -167,7 +169,7 @@ func (r *run) searches() {
 		return
 	}
 	r.world.After(r.cfg.LocateEvery, r.searches)
-	from := r.people.random()
+	from := r.anybody()
 	if from == nil || len(r.objects) == 0 {
 		return
 	}

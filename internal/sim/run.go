@@ -87,6 +87,9 @@ func prepare(cfg Config) (*run, error) {
 		Event: r.event, Outcome: r.outcome, Upcall: r.upcall,
 		Sent: r.sent,
 	}
+	if cfg.Deny+cfg.DropObjects > 0 {
+		r.world.Hooks.Alter = r.cfg.hostility
+	}
 	if cfg.Trace != nil {
 		r.world.Hooks.Arrived = r.trace
 	}

@@ -40,6 +40,7 @@ type stats struct {
 	located                               int // envelopes of locates
 
 	published, pointersLaid int
+	offered, placed         int // publishes that began, and those that enough roots acknowledged
 	visible, gone           samples
 	began, laid             traffic // before and after the first objects were published
 	from                    traffic // when the measured part began
@@ -128,6 +129,7 @@ func (r *run) publishReport() report.Publish {
 	refresh := r.measured.bodies[body].minus(s.from.bodies[body])
 	per := r.nodeSeconds()
 	return report.Publish{
+		Total: s.offered, PlacedRatio: ratio(s.placed, s.offered),
 		MessagesPerObject: ratio(int(laid.messages), s.published), BytesPerObject: ratio(int(laid.bytes), s.published),
 		PointersPerObject:    ratio(s.pointersLaid, s.published),
 		RefreshBytesPerNodeS: float64(refresh.bytes) / per, RefreshMessagesPerNodeS: float64(refresh.messages) / per,

@@ -117,6 +117,8 @@ type Locates struct {
 
 // Publish is what laying, keeping and taking away pointers costs.
 type Publish struct {
+	Total                   int     `json:"total"`        // those at the beginning included
+	PlacedRatio             float64 `json:"placed_ratio"` // of them: enough roots acknowledged in time
 	MessagesPerObject       float64 `json:"messages_per_object"`
 	BytesPerObject          float64 `json:"bytes_per_object"`
 	PointersPerObject       float64 `json:"pointers_per_object"`
