@@ -24,6 +24,12 @@ func simTable(w io.Writer, r report.Report) {
 	if r.Locates.Total > 0 {
 		locateRows(w, r.Locates)
 	}
+	if g := r.Gone; g.Answers > 0 {
+		row(w, "gone", fmt.Sprintf("%d answers name a server that is no more, first for up to %.1f s and at all for up to %.1f s", g.Answers, g.FirstMaxS, g.NamedMaxS))
+	}
+	if l := r.Litter; l.Stale+l.Stray > 0 {
+		row(w, "litter", fmt.Sprintf("of %d pointers %d of servers that are no more, %d where no path leads", l.Pointers, l.Stale, l.Stray))
+	}
 	if p := r.Publish; p.MessagesPerObject > 0 {
 		row(w, "publish", fmt.Sprintf("%s placed; %.1f messages, %.0f bytes and %.1f pointers per copy; seen after %.0f ms, gone after %.0f ms",
 			placed(p), p.MessagesPerObject, p.BytesPerObject, p.PointersPerObject, p.VisibleMs.P50, p.GoneMs.P50))
@@ -57,6 +63,9 @@ func lookupRows(w io.Writer, l report.Lookups) {
 func locateRows(w io.Writer, l report.Locates) {
 	row(w, "locates", fmt.Sprintf("%d, %s found, %d wrongly absent, %d unknown, %.1f messages each",
 		l.Total, percent(l.FoundRatio), l.WrongAbsent, l.Unknown, l.MessagesMean))
+	if l.LivingFirstRatio > 0 { // no model tells
+		row(w, "", fmt.Sprintf("%s name a server that lives, %s name it first", percent(l.LivingRatio), percent(l.LivingFirstRatio)))
+	}
 	row(w, "", fmt.Sprintf("nearest in %s, measured in %s; first answer %s",
 		percent(l.NearestRatio), percent(l.NearestMeasuredRatio), latencies(l.FirstAnswerMs)))
 	row(w, "", fmt.Sprintf("stretch to the replica %.2f (p90 %.2f), at most once %.2f (p90 %.2f)",

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/lease"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 	"github.com/tapestry-dolr/tapestry/leafset"
 )
@@ -91,7 +92,8 @@ const (
 	sweep = 5 * time.Second
 )
 
-// pointers: none outlives its own life, nor that of its server by more than a lease.
+// pointers: none outlives its own life, nor by more than a lease that of its server or the
+// withdrawal of its object.
 func (a *auditor) pointers(m *member) {
 	if m.host.Stalled() {
 		return // it cannot forget anything now
@@ -104,10 +106,9 @@ func (a *auditor) pointers(m *member) {
 			a.violation(f, fmt.Sprintf("keeps a pointer to %s of %s %v after its end", p.GUID.Short(), p.Server.ID.Short(), late))
 			continue
 		}
-		server := a.run.world.Host(p.Server.ID)
-		if server != nil && server.Down() && now.Sub(server.Died()) > lease.Life+sweep {
-			a.violation(f, fmt.Sprintf("keeps a pointer to %s of %s, which has been down for %v",
-				p.GUID.Short(), p.Server.ID.Short(), now.Sub(server.Died())))
+		if since, over := a.run.over(p.GUID, p.Server.ID); over && p.State == pointers.Live && since > lease.Life+sweep {
+			a.violation(f, fmt.Sprintf("keeps a pointer to %s of %s, which has been down, or has served it no more, for %v",
+				p.GUID.Short(), p.Server.ID.Short(), since))
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/lease"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/sim/history"
 )
@@ -39,7 +40,7 @@ const (
 	goneSoon = time.Second
 	// goneLate is the same where that is not so, and of servers that crash: the life of a
 	// pointer, and how much later a holder may forget it.
-	goneLate = lease + sweep
+	goneLate = lease.Life + sweep
 	// meetTime is how long the sides of a cut that has ended may not know of each other,
 	// so that what is on the other side only is absent to them.
 	meetTime = 15 * time.Second

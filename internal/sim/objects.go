@@ -58,6 +58,7 @@ func (p *publishing) ended(o *env.Outcome) {
 func (r *run) publish(o *object, by *member, done func(*publishing, *env.Outcome)) {
 	p, st := &publishing{started: r.world.Now()}, r.stats
 	r.history.begun(o, by)
+	delete(r.ended, [2]idspace.ID{o.guid, by.host.ID()})
 	st.offered++
 	p.done = func(out *env.Outcome) {
 		if out.Status == env.OK {
@@ -128,6 +129,7 @@ func (r *run) unpublish(o *object, by *member) {
 		if out.Status == env.OK {
 			st.gone.ms(r.world.Now().Sub(p.started))
 			r.history.withdrawn(o, by, len(out.Placed))
+			r.ends(o, by, r.world.Now())
 		}
 	}
 	r.history.withdrawing(o, by)
@@ -237,6 +239,7 @@ func (s *search) ended(o *env.Outcome) {
 	}
 	st.searched++
 	w.searched++
+	s.useful(o)
 	switch o.Status {
 	case env.OK:
 		st.found++
@@ -277,6 +280,7 @@ func (s *search) found(o *env.Outcome) {
 		}
 		return
 	}
+	st.leftover.note(s.run, s.object, o.Replicas)
 	nearest := false
 	if h := s.run.world.Host(o.Replicas[0].Server); h != nil {
 		nearest = s.run.rtt(s.from.host, h) <= s.nearest

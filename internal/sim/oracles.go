@@ -90,6 +90,7 @@ func (a *auditor) begin() {
 		a.bounds(m)
 	}
 	a.objects(nodes)
+	a.run.litter.look(a.run)
 	a.since = a.now
 	if a.run.loading {
 		a.run.world.After(auditEvery, a.begin)

@@ -28,7 +28,9 @@ type run struct {
 	calls      uint64
 	routes     map[env.Call]*search // the raced questions of a search
 
+	litter   litter
 	objects  []*object
+	ended    map[[2]idspace.ID]mono.Time // when a withdrawal was acknowledged, by object and server
 	guids    int
 	searched int
 
@@ -65,7 +67,7 @@ func Run(cfg Config) (report.Report, error) {
 func prepare(cfg Config) (*run, error) {
 	r := &run{
 		cfg: cfg, operations: make(map[env.Call]operation), routes: make(map[env.Call]*search),
-		dropped: make(map[[2]int]mono.Time), byTrace: make(map[int]*member), stats: newStats(cfg.Duration),
+		dropped: make(map[[2]int]mono.Time), ended: make(map[[2]idspace.ID]mono.Time), byTrace: make(map[int]*member), stats: newStats(cfg.Duration),
 	}
 	places := 2*cfg.Nodes + 64
 	for _, j := range cfg.Join {
@@ -183,7 +185,8 @@ func (r *run) play() (report.Report, error) {
 	out.WallS, out.SettleWallS = wall.Seconds(), settled.Sub(began).Seconds()
 	out.Events = r.stats.events - events
 	out.TraceHash = fmt.Sprintf("%016x", r.world.Hash())
-	out.State = r.state()
+	r.litter.look(r)
+	out.State, out.Litter = r.state(), r.litter.Litter
 	if live := r.people.live; live > 0 {
 		out.State.HeapBytesPerNode = max(0, heap()-before) / float64(live)
 	}

@@ -35,8 +35,10 @@ type stats struct {
 
 	searched, found, wrongAbsent, unknown int
 	answers, nearest                      [hows]int
+	asks, living, livingFirst             int // that carry no message; see search.useful
 	firstAnswer, raced, once, roundtrip   samples
 	racedBins                             binned
+	leftover                              gone
 	located                               int // envelopes of locates
 
 	published, pointersLaid int
@@ -60,6 +62,7 @@ type window struct {
 	live            int
 	judged, right   int
 	searched, found int
+	asks, living    int
 	length          uint64 // bytes sent
 }
 
@@ -95,13 +98,14 @@ func (r *run) report() report.Report {
 		NearestMeasuredRatio: ratio(s.nearest[measured], s.answers[measured]),
 		FirstAnswerMs:        s.firstAnswer.quantiles(), DeliveryStretch: s.raced.quantiles(),
 		DeliveryStretchOnce: s.once.quantiles(), RoundtripOverRTT: s.roundtrip.quantiles(),
-		MessagesMean:           ratio(s.located, s.searched),
+		MessagesMean: ratio(s.located, s.searched), LivingRatio: ratio(s.living, s.asks), LivingFirstRatio: ratio(s.livingFirst, s.asks),
 		FirstAnswerQuantilesMs: s.firstAnswer.percents(), StretchByDistance: s.racedBins.report(),
 	}
 	out.Detector = report.Detector{
 		Deaths: s.deaths, DetectionS: s.detection.ends(), FalseDeaths: s.falseDeaths, WellDeaths: s.wellDeaths, FalseSuspicions: s.falseSuspicions,
 		Flaps: s.flaps,
 	}
+	out.Gone = s.leftover.report()
 	out.Timeline = r.timeline()
 	out.Publish = r.publishReport()
 	out.Joins = s.joins.report()
@@ -116,7 +120,7 @@ func (r *run) timeline() (all []report.Window) {
 		all = append(all, report.Window{
 			FromS: from.Seconds(), Live: w.live, Lookups: w.judged, LookupSuccess: ratio(w.right, w.judged),
 			Locates: w.searched, LocateSuccess: ratio(w.found, w.searched),
-			BytesPerS: float64(w.length) / length.Seconds(),
+			Asks: w.asks, LivingRatio: ratio(w.living, w.asks), BytesPerS: float64(w.length) / length.Seconds(),
 		})
 	}
 	return all

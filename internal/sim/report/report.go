@@ -34,6 +34,8 @@ type Report struct {
 
 	Lookups  Lookups        `json:"lookups"`
 	Locates  Locates        `json:"locates"`
+	Gone     Gone           `json:"gone"`
+	Litter   Litter         `json:"litter"`
 	Publish  Publish        `json:"publish"`
 	Joins    Joins          `json:"joins"`
 	Traffic  Traffic        `json:"traffic"`
@@ -111,8 +113,28 @@ type Locates struct {
 	RoundtripOverRTT     Quantiles `json:"roundtrip_over_rtt"`    // to the reply of an at-most-once message
 	MessagesMean         float64   `json:"messages_mean"`         // envelopes sent per locate, hop by hop
 
+	LivingRatio      float64 `json:"living_ratio"`       // of those that carry no message and whose object has a server in the end: the answer names one that lives
+	LivingFirstRatio float64 `json:"living_first_ratio"` // of the same: names it first
+
 	FirstAnswerQuantilesMs []float64 `json:"first_answer_quantiles_ms"` // 101 values, or none
 	StretchByDistance      []Bin     `json:"stretch_by_distance"`       // delivery_stretch by round trip to the nearest replica
+}
+
+// Gone is how long servers that have crashed, or withdrawn an object, were still named to
+// those who asked. Of a message to an object nothing is counted.
+type Gone struct {
+	Answers   int     `json:"answers"`     // that named one
+	FirstMaxS float64 `json:"first_max_s"` // the longest after its end that one was named before all others
+	NamedMaxS float64 `json:"named_max_s"` // and at all
+}
+
+// Litter is what lies at living nodes when the run is over.
+type Litter struct {
+	Pointers int `json:"pointers"`
+	Stale    int `json:"stale"` // to servers that have been no more for longer than a pointer lives
+	Stray    int `json:"stray"` // that lie where no path of their server to a root leads by now
+	// StrayMaxS is the longest that one was seen to do so; looked at only with --check.
+	StrayMaxS float64 `json:"stray_max_s"`
 }
 
 // Publish is what laying, keeping and taking away pointers costs.
@@ -170,5 +192,7 @@ type Window struct {
 	LookupSuccess float64 `json:"lookup_success"` // of them completed and true
 	Locates       int     `json:"locates"`
 	LocateSuccess float64 `json:"locate_success"` // of them found
+	Asks          int     `json:"asks"`           // locates that carry no message
+	LivingRatio   float64 `json:"living_ratio"`   // of them: the answer names a server that lives
 	BytesPerS     float64 `json:"bytes_per_s"`    // of all nodes together
 }

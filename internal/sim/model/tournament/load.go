@@ -252,6 +252,14 @@ func (s *search) ended(o model.Outcome, took time.Duration) {
 	w := &t.windows[s.window]
 	t.searched++
 	w.searched++
+	if s.how != sent {
+		t.asks++
+		w.asks++
+		if slices.ContainsFunc(o.Servers, func(a model.Addr) bool { return !s.c.stage.Down(a) }) {
+			t.living++
+			w.living++
+		}
+	}
 	switch {
 	case o.OK:
 		t.found++

@@ -24,6 +24,7 @@ type tally struct {
 
 	searched, found, wrongAbsent, unknown int
 	answers, nearest                      [hows]int
+	asks, living                          int // locates that carry no message; their answers that name a server that is up
 	firstAnswer, once, roundtrip          samples
 	onceBins                              binned
 
@@ -43,6 +44,7 @@ type window struct {
 	live            int
 	judged, right   int
 	searched, found int
+	asks, living    int
 	bytesPerS       float64
 }
 
@@ -103,7 +105,7 @@ func (c *contest) report() report.Report {
 		NearestRatio: ratio(t.nearest[first], t.answers[first]), NearestMeasuredRatio: ratio(t.nearest[all], t.answers[all]),
 		FirstAnswerMs: t.firstAnswer.quantiles(), DeliveryStretch: t.once.quantiles(), DeliveryStretchOnce: t.once.quantiles(),
 		RoundtripOverRTT: t.roundtrip.quantiles(), FirstAnswerQuantilesMs: t.firstAnswer.percents(),
-		StretchByDistance: t.onceBins.report(),
+		StretchByDistance: t.onceBins.report(), LivingRatio: ratio(t.living, t.asks),
 	}
 	out.Publish = report.Publish{
 		MessagesPerObject: t.perObject, BytesPerObject: t.bytesPerObject, VisibleMs: t.visible.ends(), GoneMs: t.gone.ends(),
@@ -130,6 +132,7 @@ func (t *tally) timeline() (all []report.Window) {
 		all = append(all, report.Window{
 			FromS: (time.Duration(i) * windowLength).Seconds(), Live: w.live, Lookups: w.judged,
 			LookupSuccess: ratio(w.right, w.judged), Locates: w.searched, LocateSuccess: ratio(w.found, w.searched),
+			Asks: w.asks, LivingRatio: ratio(w.living, w.asks),
 			BytesPerS: w.bytesPerS,
 		})
 	}

@@ -1,0 +1,105 @@
+package sim
+
+import (
+	"testing"
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/lease"
+)
+
+// Bounds for servers that have crashed, beside others of the same objects that live. What
+// holds today is the life of a pointer: nobody but its neighbors hears of a death, and
+// holders are not all among them.
+const (
+	namedFirstToday = lease.Life + sweep // wanted: 15 s
+	namedToday      = lease.Life + sweep // wanted: no more than 2 min
+	livingToday     = 0.98               // of all answers name a server that lives; wanted: 1
+)
+
+// TestACrashedServerIsForgotten: of each object one of four servers crashes, one after
+// another, and everybody goes on asking.
+func TestACrashedServerIsForgotten(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(2) {
+		c := small(300)
+		c.Seed, c.Fast, c.LookupEvery, c.PublishEvery, c.LocateEvery = seed, true, 0, 0, 10*time.Millisecond
+		c.Objects, c.Duration = 15, 110*time.Second
+		r, err := prepare(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.begin(); err != nil {
+			t.Fatal(err)
+		}
+		r.publishAll()
+		for i, o := range r.objects {
+			r.world.After(time.Duration(1+i)*time.Second, func() { r.crash(o.servers[0].member) })
+		}
+		r.warmUp()
+		r.measure()
+		s, g := r.stats, r.stats.leftover
+		t.Logf("named first for up to %v, at all for up to %v; in %d of %d answers, of which %d name one that lives, %d before all others; of %d messages %d came through",
+			g.first, g.named, g.answers, s.asks, s.living, s.livingFirst, s.searched-s.asks, s.found-s.asks)
+		if g.answers == 0 || g.first > namedFirstToday || g.named > namedToday {
+			t.Errorf("%+v", g)
+		}
+		if ratio(s.living, s.asks) < livingToday || s.asks < 7000 {
+			t.Errorf("%d of %d answers name a server that lives", s.living, s.asks)
+		}
+	}
+}
+
+// strayToday is how long a pointer may lie where no path of its server leads any more: it
+// runs out there.
+const strayToday = lease.Life + sweep
+
+// TestPointersAreTidyAfterNodesWereReplaced: after as many have come as have crashed, no
+// pointer is left to the dead, and none that lies astray, beyond a pointer's life.
+func TestPointersAreTidyAfterNodesWereReplaced(t *testing.T) {
+	t.Parallel()
+	for _, share := range []float64{0.01, 0.1} {
+		c := small(400)
+		c.Fast, c.Check, c.LookupEvery, c.PublishEvery, c.LocateEvery = true, true, 0, time.Second, 0
+		c.Objects, c.Duration = 200, 110*time.Second
+		c.Kill, c.Join = Moments{{share, 5 * time.Second}}, Moments{{share, 6 * time.Second}}
+		r := played(t, c)
+		for _, oracle := range []string{outlived, historic} {
+			if n := r.Oracles[oracle]; n > 0 {
+				t.Errorf("%d violations of %s: %q", n, oracle, r.Violations)
+			}
+		}
+		t.Logf("%v replaced: %+v", share, r.Litter)
+		if l := r.Litter; l.Stale > 0 || l.StrayMaxS > strayToday.Seconds() || l.StrayMaxS == 0 || l.Pointers < 5000 {
+			t.Errorf("%+v", l)
+		}
+	}
+}
+
+// TestNothingIsAstrayInACalmOverlay, and a fault put in on purpose is seen.
+func TestNothingIsAstrayInACalmOverlay(t *testing.T) {
+	c := small(150)
+	c.Check, c.Fast = true, true
+	if l := played(t, c).Litter; l.Stale+l.Stray > 0 || l.Pointers == 0 {
+		t.Errorf("%+v", l)
+	}
+	r, err := prepare(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.begin(); err != nil {
+		t.Fatal(err)
+	}
+	r.publishAll()
+	for _, m := range r.some(15) {
+		r.crash(m)
+	}
+	r.world.Run(10 * time.Second)
+	if r.litter.look(r); r.litter.Stray == 0 {
+		t.Errorf("nodes of the ways are gone: %+v", r.litter.Litter)
+	}
+	neverExpire(r)
+	r.world.Run(lease.Life + 2*sweep)
+	if r.litter.look(r); r.litter.Stale == 0 {
+		t.Errorf("nothing expires: %+v", r.litter.Litter)
+	}
+}
