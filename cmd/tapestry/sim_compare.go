@@ -160,20 +160,26 @@ var compareColumns = []column{
 	{"REPLY/RTT", func(r *report.Report) string {
 		return ifAny(r.Locates.Total, "%.2f/%.2f", r.Locates.RoundtripOverRTT.P50, r.Locates.RoundtripOverRTT.P90)
 	}},
+	{"TRIP ms", func(r *report.Report) string {
+		return ifAny(r.Locates.Total, "%.0f/%.0f", r.Locates.RoundtripMs.P50, r.Locates.RoundtripMs.P90)
+	}},
 	{"NEAREST %", func(r *report.Report) string {
 		return ifAny(r.Locates.Total, "%.2f", inPercent(r.Locates.NearestRatio, 2))
 	}},
+	{"RPCS", func(r *report.Report) string { return fmt.Sprintf("%.1f", r.Publish.RequestsPerObject) }},
 	{"PUBLISH", func(r *report.Report) string { return fmt.Sprintf("%.1f", r.Publish.MessagesPerObject) }},
 	{"BYTES", func(r *report.Report) string { return fmt.Sprintf("%.0f", r.Publish.BytesPerObject) }},
 	{"NODE B/s", func(r *report.Report) string { return fmt.Sprintf("%.0f", r.Traffic.BytesPerNodeS) }},
+	{"DIALS", func(r *report.Report) string { return fmt.Sprint(r.Traffic.Dials) }},
 	{"LINKS", func(r *report.Report) string { return fmt.Sprintf("%.1f", r.State.LinksMean) }},
 }
 
 const compareLegend = `
-TRUE of the lookups that are DONE; LOOKUP and ANSWER: median/p99; REPLY/RTT: p50/p90, an
-at-most-once message and its reply over the round trip to the nearest replica; PUBLISH,
-BYTES: messages and bytes per copy. Of tapestry these are its publish messages without
-packet headers and acknowledgements, of a (model) all that it sent more than when idle.
+TRUE of the lookups that are DONE; LOOKUP and ANSWER: median/p99; TRIP and REPLY/RTT:
+p50/p90 of an at-most-once message and its reply, itself and over the round trip to the
+nearest replica; RPCS, PUBLISH, BYTES: requests, messages and bytes per copy. Of tapestry
+these are its publish messages without packet headers and acknowledgements, of a (model)
+all that it sent more than when idle. DIALS: connections opened, for whatever.
 `
 
 // reportTable lays the runs below one another.

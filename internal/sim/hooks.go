@@ -1,9 +1,11 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/sim/world"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
@@ -64,6 +66,35 @@ func (r *run) forwarded(ev *env.Forwarded) {
 	if s, ok := r.acting.(*search); ok && !ev.Reply && s.how == first {
 		r.routes[ev.Call] = s
 	}
+}
+
+// dialed counts the connections that are opened because somebody looks for an object: to
+// carry a question, an answer or a message to a server; or to measure how far a server is.
+func (r *run) dialed(h *world.Host, to idspace.ID, m wire.Message) {
+	if !r.loading {
+		return
+	}
+	switch m := m.(type) {
+	case *wire.Routed:
+		if m.BodyKind == wire.BodyKind_BODY_LOCATE || m.BodyKind == wire.BodyKind_BODY_MESSAGE {
+			r.stats.dials++
+		}
+	case *wire.Beacon:
+		if m.Use == wire.Use_USE_NONE && r.measures(of(h), to) {
+			r.stats.dialsMeasuring++
+		}
+	}
+}
+
+// measures reports whether a node looks for an object, with measurements, that another serves.
+func (r *run) measures(m *member, to idspace.ID) bool {
+	for _, op := range r.operations { // unordered: any will do
+		s, ok := op.(*search)
+		if ok && s.how == measured && s.from == m && slices.ContainsFunc(s.servers, func(x server) bool { return x.member.host.ID() == to }) {
+			return true
+		}
+	}
+	return false
 }
 
 // judgement compares what a node believes of a neighbor with what is true.

@@ -275,6 +275,7 @@ func (s *search) known() bool {
 func (s *search) found(o *env.Outcome) {
 	st, took := s.stats, s.run.world.Now().Sub(s.started)
 	if s.how == sent {
+		st.tripMs.ms(took)
 		if s.nearest > 0 {
 			st.roundtrip.add(float64(took) / float64(s.nearest))
 		}

@@ -44,8 +44,8 @@ type run struct {
 	stats   *stats               // of what is asked now; a request keeps those under which it began
 	kinds   traffic              // since the beginning
 	// What the network had counted at both ends of the measured part.
-	measured       traffic
-	packets, bytes uint64
+	measured              traffic
+	packets, bytes, dials uint64
 
 	audit   *auditor   // nil without --check
 	history *historian // the same
@@ -87,7 +87,7 @@ func prepare(cfg Config) (*run, error) {
 	r.world = world.New(r.network())
 	r.world.Hooks = world.Hooks{
 		Event: r.event, Outcome: r.outcome, Upcall: r.upcall,
-		Sent: r.sent,
+		Sent: r.sent, Dialed: r.dialed,
 	}
 	if cfg.Deny+cfg.DropObjects > 0 {
 		r.world.Hooks.Alter = r.cfg.hostility
@@ -330,6 +330,7 @@ func (r *run) measure() {
 	}
 	after := r.world.Totals()
 	r.measured, r.packets, r.bytes = r.kinds, after.Packets-before.Packets, after.Bytes-before.Bytes
+	r.dials = after.Dials - before.Dials
 	r.stats.events = r.world.Events()
 	r.stats.wall = time.Since(clock)
 	r.loading = false

@@ -11,6 +11,8 @@ import (
 type traffic struct {
 	kinds  [wire.KindDeposit + 1]count
 	bodies [wire.BodyKind_BODY_SELF_PROBE + 1]count
+	// requests are the messages among bodies that are no replies.
+	requests [wire.BodyKind_BODY_SELF_PROBE + 1]uint64
 }
 
 type count struct{ messages, bytes uint64 }
@@ -19,6 +21,9 @@ func (t *traffic) add(m wire.Message, size int) {
 	c := &t.kinds[m.Kind()]
 	if r, ok := m.(*wire.Routed); ok && r.BodyKind >= 0 && int(r.BodyKind) < len(t.bodies) {
 		c = &t.bodies[r.BodyKind]
+		if !r.Reply {
+			t.requests[r.BodyKind]++
+		}
 	}
 	c.messages++
 	c.bytes += uint64(size)
@@ -37,6 +42,8 @@ type stats struct {
 	answers, nearest                      [hows]int
 	asks, living, livingFirst             int // that carry no message; see search.useful
 	firstAnswer, raced, once, roundtrip   samples
+	tripMs                                samples // the round trips themselves
+	dials, dialsMeasuring                 int     // see dialed
 	racedBins                             binned
 	leftover                              gone
 	located                               int // envelopes of locates
@@ -98,6 +105,7 @@ func (r *run) report() report.Report {
 		NearestMeasuredRatio: ratio(s.nearest[measured], s.answers[measured]),
 		FirstAnswerMs:        s.firstAnswer.quantiles(), DeliveryStretch: s.raced.quantiles(),
 		DeliveryStretchOnce: s.once.quantiles(), RoundtripOverRTT: s.roundtrip.quantiles(),
+		RoundtripMs: s.tripMs.quantiles(), Dials: s.dials, DialsMeasuring: s.dialsMeasuring,
 		MessagesMean: ratio(s.located, s.searched), LivingRatio: ratio(s.living, s.asks), LivingFirstRatio: ratio(s.livingFirst, s.asks),
 		FirstAnswerQuantilesMs: s.firstAnswer.percents(), StretchByDistance: s.racedBins.report(),
 	}
@@ -134,6 +142,7 @@ func (r *run) publishReport() report.Publish {
 	per := r.nodeSeconds()
 	return report.Publish{
 		Total: s.offered, PlacedRatio: ratio(s.placed, s.offered),
+		RequestsPerObject: ratio(int(s.laid.requests[body]-s.began.requests[body]), s.published),
 		MessagesPerObject: ratio(int(laid.messages), s.published), BytesPerObject: ratio(int(laid.bytes), s.published),
 		PointersPerObject:    ratio(s.pointersLaid, s.published),
 		RefreshBytesPerNodeS: float64(refresh.bytes) / per, RefreshMessagesPerNodeS: float64(refresh.messages) / per,
@@ -158,7 +167,7 @@ func (r *run) trafficReport() report.Traffic {
 		note(wire.BodyKind(k).Name(), c.minus(r.stats.from.bodies[k]))
 	}
 	t.ByKind["packet"] = 60 * float64(r.packets) / per
-	t.BytesPerNodeS = float64(r.bytes) / per
+	t.BytesPerNodeS, t.Dials = float64(r.bytes)/per, int(r.dials)
 	t.MessagesPerNodeS = float64(messages) / per
 	return t
 }

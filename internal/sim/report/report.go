@@ -111,6 +111,9 @@ type Locates struct {
 	DeliveryStretch      Quantiles `json:"delivery_stretch"`      // of a raced message, one way
 	DeliveryStretchOnce  Quantiles `json:"delivery_stretch_once"` // of an at-most-once message, one way
 	RoundtripOverRTT     Quantiles `json:"roundtrip_over_rtt"`    // to the reply of an at-most-once message
+	RoundtripMs          Quantiles `json:"roundtrip_ms"`          // the same, itself
+	Dials                int       `json:"dials"`                 // connections opened to carry a question, an answer or a message
+	DialsMeasuring       int       `json:"dials_measuring"`       // to measure how far servers are
 	MessagesMean         float64   `json:"messages_mean"`         // envelopes sent per locate, hop by hop
 
 	LivingRatio      float64 `json:"living_ratio"`       // of those that carry no message and whose object has a server in the end: the answer names one that lives
@@ -139,8 +142,9 @@ type Litter struct {
 
 // Publish is what laying, keeping and taking away pointers costs.
 type Publish struct {
-	Total                   int     `json:"total"`        // those at the beginning included
-	PlacedRatio             float64 `json:"placed_ratio"` // of them: enough roots acknowledged in time
+	Total                   int     `json:"total"`               // those at the beginning included
+	PlacedRatio             float64 `json:"placed_ratio"`        // of them: enough roots acknowledged in time
+	RequestsPerObject       float64 `json:"requests_per_object"` // RPCs: messages that are no replies
 	MessagesPerObject       float64 `json:"messages_per_object"`
 	BytesPerObject          float64 `json:"bytes_per_object"`
 	PointersPerObject       float64 `json:"pointers_per_object"`
@@ -162,6 +166,7 @@ type Joins struct {
 type Traffic struct {
 	BytesPerNodeS    float64            `json:"bytes_per_node_s"`
 	MessagesPerNodeS float64            `json:"messages_per_node_s"`
+	Dials            int                `json:"dials"`   // connections opened in the measured part, for whatever
 	ByKind           map[string]float64 `json:"by_kind"` // bytes per node and second by kind of message; "packet" is the headers
 	MessagesByKind   map[string]float64 `json:"messages_by_kind"`
 }

@@ -121,6 +121,9 @@ func (h *Host) SendDial(to idspace.ID, m wire.Message) {
 	}
 	w := h.world
 	w.totals.Dials++
+	if w.Hooks.Dialed != nil {
+		w.Hooks.Dialed(h, to, m)
+	}
 	peer := w.byID[to]
 	if peer == nil {
 		peer = &Host{id: to, down: true}

@@ -81,6 +81,8 @@ type Hooks struct {
 	// Sent is told of every message with its size. The first of a packet has its headers to
 	// bear, the others that share it none.
 	Sent func(from, to *Host, m wire.Message, size, headers int)
+	// Dialed is told of every connection that a node opens, and of the message for which.
+	Dialed func(from *Host, to idspace.ID, m wire.Message)
 	// Arrived is told of every message before its node is.
 	Arrived func(from, to *Host, m wire.Message)
 	// Stepped is told after every event of a node.

@@ -117,9 +117,9 @@ func (c *contest) publishAll() {
 	}
 	spread := time.Duration(c.cfg.Objects)*time.Millisecond + 10*time.Second
 	c.stage.Run(quiet)
-	idle := c.stage.Totals()
+	idle := c.totals()
 	c.stage.Run(spread)
-	before := c.stage.Totals()
+	before := c.totals()
 	active := c.active()
 	for range c.cfg.Objects {
 		o := &object{key: c.key("object")}
@@ -130,7 +130,7 @@ func (c *contest) publishAll() {
 		}
 	}
 	c.stage.Run(spread)
-	c.tally.laid(idle, before, c.stage.Totals())
+	c.tally.laid(idle, before, c.totals())
 }
 
 // publish has a node publish an object; done, if not nil, is called when it has.
@@ -276,6 +276,7 @@ func (s *search) ended(o model.Outcome, took time.Duration) {
 func (s *search) found(o model.Outcome, took time.Duration) {
 	t := s.tally
 	if s.how == sent {
+		t.tripMs.ms(took)
 		if s.nearest > 0 {
 			t.roundtrip.add(float64(took) / float64(s.nearest))
 		}

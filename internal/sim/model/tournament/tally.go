@@ -25,11 +25,13 @@ type tally struct {
 	searched, found, wrongAbsent, unknown int
 	answers, nearest                      [hows]int
 	asks, living                          int // locates that carry no message; their answers that name a server that is up
-	firstAnswer, once, roundtrip          samples
+	firstAnswer, once, roundtrip, tripMs  samples
 	onceBins                              binned
 
 	visible, gone                samples
 	perObject, bytesPerObject    float64
+	requests                     float64 // per object
+	dials                        int
 	deaths                       int
 	links                        samples
 	kinds                        map[string]int // bytes in the measured part
@@ -48,7 +50,23 @@ type window struct {
 	bytesPerS       float64
 }
 
+// replies are the kinds of message of all models that only answer another.
+var replies = map[string]bool{
+	"closer-peers": true, "payload-reply": true, "reply": true, "ack": true, "answer": true, "pong": true, "hit": true,
+}
+
+// totals are those of the stage, with the messages that are no replies.
+type totals struct {
+	stage.Totals
+	requests uint64
+}
+
+func (c *contest) totals() totals { return totals{c.stage.Totals(), c.requests} }
+
 func (c *contest) sent(_, _ model.Addr, m model.Message) {
+	if !replies[m.Kind()] {
+		c.requests++
+	}
 	if t := c.tally; t.measuring {
 		t.kinds[m.Kind()] += m.Size()
 	}
@@ -66,17 +84,18 @@ func (t *tally) window(i, live int, bytesPerS float64) {
 func (t *tally) end(before, after stage.Totals) {
 	t.measuring = false
 	t.bytes, t.messages = float64(after.Bytes-before.Bytes), float64(after.Messages-before.Messages)
-	t.packets = float64(after.Packets - before.Packets)
+	t.packets, t.dials = float64(after.Packets-before.Packets), int(after.Dials-before.Dials)
 }
 
 // laid compares two spans of the same length, of which in the second everything was
 // published.
-func (t *tally) laid(idle, before, after stage.Totals) {
+func (t *tally) laid(idle, before, after totals) {
 	n := max(1, float64(len(t.visible)))
 	more := func(idle, before, after uint64) float64 {
 		return max(0, float64(after-before)-float64(before-idle)) / n
 	}
 	t.perObject = more(idle.Messages, before.Messages, after.Messages)
+	t.requests = more(idle.requests, before.requests, after.requests)
 	t.bytesPerObject = more(idle.Bytes, before.Bytes, after.Bytes)
 }
 
@@ -104,11 +123,11 @@ func (c *contest) report() report.Report {
 		Total: t.searched, FoundRatio: ratio(t.found, t.searched), WrongAbsent: t.wrongAbsent, Unknown: t.unknown,
 		NearestRatio: ratio(t.nearest[first], t.answers[first]), NearestMeasuredRatio: ratio(t.nearest[all], t.answers[all]),
 		FirstAnswerMs: t.firstAnswer.quantiles(), DeliveryStretch: t.once.quantiles(), DeliveryStretchOnce: t.once.quantiles(),
-		RoundtripOverRTT: t.roundtrip.quantiles(), FirstAnswerQuantilesMs: t.firstAnswer.percents(),
+		RoundtripOverRTT: t.roundtrip.quantiles(), RoundtripMs: t.tripMs.quantiles(), FirstAnswerQuantilesMs: t.firstAnswer.percents(),
 		StretchByDistance: t.onceBins.report(), LivingRatio: ratio(t.living, t.asks),
 	}
 	out.Publish = report.Publish{
-		MessagesPerObject: t.perObject, BytesPerObject: t.bytesPerObject, VisibleMs: t.visible.ends(), GoneMs: t.gone.ends(),
+		RequestsPerObject: t.requests, MessagesPerObject: t.perObject, BytesPerObject: t.bytesPerObject, VisibleMs: t.visible.ends(), GoneMs: t.gone.ends(),
 	}
 	out.Detector = report.Detector{Deaths: t.deaths}
 	out.State = report.State{LinksMean: t.links.mean(), LinksP99: t.links.sorted().at(0.99), LinksMax: int(t.links.sorted().at(1))}
@@ -119,7 +138,7 @@ func (c *contest) report() report.Report {
 
 func (t *tally) traffic() report.Traffic {
 	per := 1 / max(1, t.nodeSeconds)
-	out := report.Traffic{BytesPerNodeS: t.bytes * per, MessagesPerNodeS: t.messages * per, ByKind: map[string]float64{}}
+	out := report.Traffic{BytesPerNodeS: t.bytes * per, MessagesPerNodeS: t.messages * per, Dials: t.dials, ByKind: map[string]float64{}}
 	for kind, bytes := range t.kinds { // into a map again
 		out.ByKind[kind] = float64(bytes) * per
 	}

@@ -30,6 +30,7 @@ type contest struct {
 	loading  bool
 	searched int
 	keys     uint64
+	requests uint64 // messages sent that are no replies
 	tally    *tally // of what is asked now; a request keeps that under which it began
 }
 
