@@ -218,6 +218,10 @@ func (n *Node) handled(e env.Env, r *env.HandlerReply) {
 
 // verdict goes to the machine that asked for it.
 func (n *Node) verdict(e env.Env, v *env.Verdict) {
+	if v.For == env.Tree {
+		n.tree.OnVerdict(e, v)
+		return
+	}
 	if v.For == env.Locate {
 		n.locate.OnVerdict(e, v)
 		n.membership.OnMet(e, v)

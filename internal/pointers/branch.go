@@ -111,6 +111,11 @@ func (sv *Server) Branch(peer idspace.ID, copy wire.Copy, out bool) *Branch {
 	return nil
 }
 
+// LaidBy reports whether a peer has laid any pointer of the server here.
+func (sv *Server) LaidBy(peer idspace.ID) bool {
+	return slices.ContainsFunc(sv.branches, func(b *Branch) bool { return b.Peer == peer && !b.Out })
+}
+
 // Branches lists the branches of a server in the order of their making; a view.
 func (sv *Server) Branches() []*Branch { return sv.branches }
 

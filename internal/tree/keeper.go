@@ -36,6 +36,7 @@ type Keeper struct {
 	began     mono.Time // when the lease's first token was made
 	links     []*link   // to whom something is laid, in order of their identifiers
 	pace      pace
+	watching  []watched // in order of their identifiers
 	sweep     sweep
 	ending    []*pointers.Laid // to be taken off, in order of their ends but for those wanted again
 	leaving   bool             // this node says goodbye: what lies where stays as it is
@@ -50,6 +51,7 @@ const (
 	timerSweep               // next hops are to be looked at
 	timerExpire              // pointers run out
 	timerEnds                // pointers are to be taken off
+	timerWatch               // servers may have been silent
 	timerKinds
 )
 
@@ -75,6 +77,8 @@ func (k *Keeper) OnTimer(e env.Env, t env.TimerKey) {
 		k.onExpire(e)
 	case timerEnds:
 		k.onEnds(e)
+	case timerWatch:
+		k.onWatch(e)
 	default:
 		panic(fmt.Sprintf("tree: timer %d is not of this room", t.What))
 	}

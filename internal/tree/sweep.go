@@ -22,12 +22,7 @@ type sweep struct {
 // suspected moves nothing.
 func (k *Keeper) OnChanged(e env.Env, m *env.Changed) {
 	for _, dead := range m.Dead {
-		for _, hidden := range k.Store.Bury(dead, e.Now()) {
-			e.Emit(&env.Removed{GUID: hidden.GUID, Server: dead, Why: "server dead"})
-		}
-		if sv := k.Store.Server(wire.ServerRefTo(dead)); sv != nil && sv.ID == dead {
-			k.notice(sv)
-		}
+		k.bury(e, dead)
 	}
 	for _, h := range slices.Clone(k.handOvers) {
 		if slices.Contains(m.Removed, h.to) {
@@ -176,7 +171,7 @@ const maxNotices = 256
 // not heard any more.
 func (k *Keeper) onNotice(e env.Env, from idspace.ID, ref wire.ServerRef) {
 	sv := k.Store.Server(ref)
-	if sv != nil && sv.Branch(from, wire.Copy_COPY_PATH, false) != nil && k.Store.Doubt(sv, from, e.Now()) {
+	if sv != nil && sv.LaidBy(from) && k.Store.Doubt(sv, from, e.Now()) {
 		k.notice(sv)
 	}
 }
