@@ -52,6 +52,7 @@ type Branch struct {
 const (
 	branchSize = refPrefix + 1 + 4 + tokenSize + 2 + CoordSize + 4 + 16
 	nameSize   = refPrefix + 1
+	printSize  = 8
 	ageUnit    = 100 * time.Millisecond
 )
 
@@ -111,8 +112,8 @@ func AppendPrint(dst []byte, print uint64) []byte { return binary.BigEndian.Appe
 
 // Prints unpacks the prints of a checked message.
 func Prints(packed []byte) []uint64 {
-	prints := make([]uint64, 0, len(packed)/8)
-	for ; len(packed) >= 8; packed = packed[8:] {
+	prints := make([]uint64, 0, len(packed)/printSize)
+	for ; len(packed) >= printSize; packed = packed[printSize:] {
 		prints = append(prints, binary.BigEndian.Uint64(packed))
 	}
 	return prints
@@ -135,11 +136,24 @@ func checkPacked(what string, packed []byte, size, most int) error {
 	return nil
 }
 
-func checkPulse(p *Pulse) error {
-	if len(p.GetToken()) != tokenSize {
-		return fmt.Errorf("token of %d bytes, want %d", len(p.GetToken()), tokenSize)
+// checkBranches checks a field of items that begin with the name of a branch.
+func checkBranches(packed []byte, size int) error {
+	if err := checkPacked("branches", packed, size, MaxBranches); err != nil {
+		return err
 	}
-	return checkCoord(p.Coord)
+	for ; len(packed) > 0; packed = packed[size:] {
+		if err := checkCopy(Copy(packed[refPrefix])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkPulse(s *Pulse) error {
+	if len(s.GetToken()) != tokenSize {
+		return fmt.Errorf("token of %d bytes, want %d", len(s.GetToken()), tokenSize)
+	}
+	return checkCoord(s.Coord)
 }
 
 func checkCopy(c Copy) error {

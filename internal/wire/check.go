@@ -181,25 +181,19 @@ func (m *IndirectAck) check() error {
 }
 
 func (m *Refresh) check() error {
-	for _, b := range Branches(m.Branches) {
-		if err := checkCopy(b.Copy); err != nil {
-			return err
-		}
-	}
-	return errors.Join(checkPacked("branches", m.Branches, branchSize, MaxBranches),
-		checkPacked("dead servers", m.Dead, refPrefix, MaxBranches))
+	return errors.Join(checkBranches(m.Branches, branchSize), checkPacked("dead servers", m.Dead, refPrefix, MaxBranches))
 }
 
 func (m *RefreshReply) check() error {
-	return errors.Join(checkPacked("branches", m.Differ, nameSize, MaxBranches), checkPacked("branches", m.Stale, nameSize, MaxBranches))
+	return errors.Join(checkBranches(m.Differ, nameSize), checkBranches(m.Stale, nameSize))
 }
 
 func (m *Listing) check() error {
-	return errors.Join(checkID("server", m.Server), checkCopy(m.Copy), checkPulse(m.Pulse), checkPacked("prints", m.Prints, 8, MaxPrints))
+	return errors.Join(checkID("server", m.Server), checkCopy(m.Copy), checkPulse(m.Pulse), checkPacked("prints", m.Prints, printSize, MaxPrints))
 }
 
 func (m *Wanted) check() error {
-	return errors.Join(checkID("server", m.Server), checkCopy(m.Copy), checkPacked("prints", m.Prints, 8, MaxPrints))
+	return errors.Join(checkID("server", m.Server), checkCopy(m.Copy), checkPacked("prints", m.Prints, printSize, MaxPrints))
 }
 
 func (m *Deposit) check() error {

@@ -1,6 +1,8 @@
 package wire_test
 
 import (
+	"bytes"
+	"math"
 	"strings"
 	"testing"
 
@@ -13,6 +15,10 @@ var (
 	id20   = make([]byte, idspace.Size)
 	record = &wire.SignedRecord{PayloadType: []byte(wire.NodeKind)}
 	heavy  = &wire.SignedRecord{Payload: make([]byte, wire.MaxRecord+1)}
+	pulse  = &wire.Pulse{Token: id20}
+	laid   = &wire.Laid{Pointer: record, Roots: 1}
+
+	oneBranch = branch("ann", wire.Copy_COPY_PATH, 1)
 )
 
 func many[T any](n int, one T) []T {
@@ -39,6 +45,37 @@ func TestMessagesBeyondALimitAreRefusedWhole(t *testing.T) {
 		"request with half a ref":    &wire.RecordRequest{Refs: make([]byte, 9)},
 		"too many records":           &wire.Records{Records: many(wire.MaxRecords+1, record)},
 		"a heavy record among them":  &wire.Records{Records: []*wire.SignedRecord{record, heavy}},
+		"refresh of half a branch":   &wire.Refresh{Branches: oneBranch[1:]},
+		"refresh of too many":        &wire.Refresh{Branches: bytes.Repeat(oneBranch, wire.MaxBranches+1)},
+		"refresh of no known copy":   &wire.Refresh{Branches: branch("ann", 5, 1)},
+		"refresh of half a server":   &wire.Refresh{Dead: make([]byte, 9)},
+		"refresh of too many dead":   &wire.Refresh{Dead: make([]byte, 8*(wire.MaxBranches+1))},
+		"reply with half a name":     &wire.RefreshReply{Differ: make([]byte, 10)},
+		"reply with a cut name":      &wire.RefreshReply{Stale: make([]byte, 8)},
+		"reply of too many":          &wire.RefreshReply{Differ: make([]byte, 9*(wire.MaxBranches+1))},
+		"reply of too many stale":    &wire.RefreshReply{Stale: make([]byte, 9*(wire.MaxBranches+1))},
+		"reply of no known copy":     &wire.RefreshReply{Differ: branchName("ann", 5)},
+		"reply of no stale copy":     &wire.RefreshReply{Stale: branchName("ann", 200)},
+		"listing of half a server":   &wire.Listing{Server: id20[1:], Pulse: pulse},
+		"listing of no known copy":   &wire.Listing{Server: id20, Copy: 5, Pulse: pulse},
+		"listing without a pulse":    &wire.Listing{Server: id20},
+		"listing of half a token":    &wire.Listing{Server: id20, Pulse: &wire.Pulse{Token: id20[1:]}},
+		"listing of half a print":    &wire.Listing{Server: id20, Pulse: pulse, Prints: make([]byte, 12)},
+		"listing of too many prints": &wire.Listing{Server: id20, Pulse: pulse, Prints: make([]byte, 8*(wire.MaxPrints+1))},
+		"wanted of no server":        &wire.Wanted{},
+		"wanted of no known copy":    &wire.Wanted{Server: id20, Copy: -1},
+		"wanted of half a print":     &wire.Wanted{Server: id20, Prints: make([]byte, 7)},
+		"wanted of too many prints":  &wire.Wanted{Server: id20, Prints: make([]byte, 8*(wire.MaxPrints+1))},
+		"deposit of no server":       &wire.Deposit{Pulse: pulse},
+		"deposit of a heavy server":  &wire.Deposit{Server: heavy, Pulse: pulse},
+		"deposit without a pulse":    &wire.Deposit{Server: record},
+		"deposit of no known copy":   &wire.Deposit{Server: record, Pulse: pulse, Copy: 5},
+		"deposit of too many":        &wire.Deposit{Server: record, Pulse: pulse, Laid: many(wire.MaxLaid+1, laid)},
+		"deposit of no pointer":      &wire.Deposit{Server: record, Pulse: pulse, Laid: []*wire.Laid{laid, {Roots: 1}}},
+		"deposit of a heavy pointer": &wire.Deposit{Server: record, Pulse: pulse, Laid: []*wire.Laid{{Pointer: heavy, Roots: 1}}},
+		"deposit to no root":         &wire.Deposit{Server: record, Pulse: pulse, Laid: []*wire.Laid{{Pointer: record}}},
+		"deposit to many roots":      &wire.Deposit{Server: record, Pulse: pulse, Laid: []*wire.Laid{{Pointer: record, Roots: wire.MaxRoots + 1}}},
+		"deposit of a salt beyond":   &wire.Deposit{Server: record, Pulse: pulse, Laid: []*wire.Laid{{Pointer: record, Salt: 3, Roots: 3}}},
 		"routed without a key":       &wire.Routed{},
 		"routed with a short key":    &wire.Routed{Key: id20[1:]},
 		"routed with a broken path":  &wire.Routed{Key: id20, Path: id20[1:]},
@@ -62,6 +99,16 @@ func TestMessagesAtALimitPass(t *testing.T) {
 		"hello":   &wire.Hello{Network: strings.Repeat("n", wire.MaxNetwork), Record: &wire.SignedRecord{Payload: make([]byte, wire.MaxRecord)}},
 		"row":     &wire.Row{Level: 159, Refs: make([]byte, 10*wire.MaxRefs), DeadRefs: make([]byte, 10*wire.MaxDead)},
 		"records": &wire.Records{Records: many(wire.MaxRecords, record)},
+		"refresh": &wire.Refresh{
+			Branches: bytes.Repeat(branch("ann", wire.Copy_COPY_NEWER, math.MaxUint32), wire.MaxBranches), Dead: make([]byte, 8*wire.MaxBranches),
+		},
+		"refresh reply": &wire.RefreshReply{Differ: make([]byte, 9*wire.MaxBranches), Stale: make([]byte, 9*wire.MaxBranches)},
+		"listing":       &wire.Listing{Server: id20, Copy: wire.Copy_COPY_NEWER, Pulse: pulse, Prints: make([]byte, 8*wire.MaxPrints)},
+		"wanted":        &wire.Wanted{Server: id20, Prints: make([]byte, 8*wire.MaxPrints)},
+		"deposit": &wire.Deposit{
+			Server: &wire.SignedRecord{Payload: make([]byte, wire.MaxRecord)}, Pulse: pulse,
+			Laid: many(wire.MaxLaid, &wire.Laid{Pointer: record, Salt: wire.MaxRoots - 1, Roots: wire.MaxRoots}),
+		},
 		"routed": &wire.Routed{
 			Key: id20, Path: make([]byte, idspace.Size*wire.MaxHops), Trail: make([]byte, idspace.Size*(wire.MaxHops+1)),
 			Excluded: make([]byte, idspace.Size*wire.MaxExclude), HopsLeft: wire.MaxHops,
@@ -70,6 +117,9 @@ func TestMessagesAtALimitPass(t *testing.T) {
 	} {
 		if _, err := wire.Decode(frameOf(m.Kind(), pack(m))); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := wire.AppendFrame(nil, m); err != nil {
+			t.Errorf("%s does not fit a frame: %v", name, err)
 		}
 	}
 }
@@ -99,26 +149,26 @@ func TestBodiesBeyondALimitAreRefusedWhole(t *testing.T) {
 		"join without a record":          &wire.Join{},
 		"join reply of many records":     &wire.JoinReply{Records: many(wire.MaxRecords+1, record)},
 		"join reply with a heavy record": &wire.JoinReply{Records: []*wire.SignedRecord{heavy}},
-		"publish to no root":             &wire.Publish{Pointer: record, Server: record},
-		"publish to many roots":          &wire.Publish{Pointer: record, Server: record, Roots: wire.MaxRoots + 1},
-		"publish of a salt beyond":       &wire.Publish{Pointer: record, Server: record, Roots: 2, Salt: 2},
-		"publish without a pointer":      &wire.Publish{Server: record, Roots: 1},
-		"publish without a server":       &wire.Publish{Pointer: record, Roots: 1},
-		"publish with half a place":      &wire.Publish{Pointer: record, Server: record, Roots: 1, Coord: []byte{1}},
+		"publish to no root":             &wire.Publish{Pointer: record, Server: record, Pulse: pulse},
+		"publish to many roots":          &wire.Publish{Pointer: record, Server: record, Roots: wire.MaxRoots + 1, Pulse: pulse},
+		"publish of a salt beyond":       &wire.Publish{Pointer: record, Server: record, Roots: 2, Salt: 2, Pulse: pulse},
+		"publish without a pointer":      &wire.Publish{Server: record, Roots: 1, Pulse: pulse},
+		"publish without a server":       &wire.Publish{Pointer: record, Roots: 1, Pulse: pulse},
+		"publish without a pulse":        &wire.Publish{Pointer: record, Server: record, Roots: 1},
+		"publish of half a token":        &wire.Publish{Pointer: record, Server: record, Roots: 1, Pulse: &wire.Pulse{Token: id20[:19]}},
+		"publish from half a place":      &wire.Publish{Pointer: record, Server: record, Roots: 1, Pulse: &wire.Pulse{Token: id20, Coord: []byte{1}}},
 		"locate from half a place":       &wire.Locate{Guid: id20, Coord: []byte{1}},
-		"answer with half a place": &wire.LocateReply{Replicas: []*wire.FoundReplica{{
-			Pointer: record, Server: record, Coord: []byte{1},
-		}}},
-		"locate without a guid":        &wire.Locate{},
-		"locate of a long app":         &wire.Locate{Guid: id20, App: long},
-		"answer with many replicas":    &wire.LocateReply{Replicas: many(wire.MaxFound+1, found)},
-		"answer without a server":      &wire.LocateReply{Replicas: []*wire.FoundReplica{{Pointer: record}}},
-		"message to half a guid":       &wire.AppMessage{Guid: id20[1:]},
-		"message of a long app":        &wire.AppMessage{App: long},
-		"message with a large payload": &wire.AppMessage{Payload: make([]byte, wire.MaxPayload+1)},
-		"message with a heavy origin":  &wire.AppMessage{Origin: heavy},
-		"reply with a large payload":   &wire.AppReply{Payload: make([]byte, wire.MaxPayload+1)},
-		"reply with a long error":      &wire.AppReply{Error: strings.Repeat("e", wire.MaxError+1)},
+		"answer with half a place":       &wire.LocateReply{Replicas: []*wire.FoundReplica{{Pointer: record, Server: record, Coord: []byte{1}}}},
+		"locate without a guid":          &wire.Locate{},
+		"locate of a long app":           &wire.Locate{Guid: id20, App: long},
+		"answer with many replicas":      &wire.LocateReply{Replicas: many(wire.MaxFound+1, found)},
+		"answer without a server":        &wire.LocateReply{Replicas: []*wire.FoundReplica{{Pointer: record}}},
+		"message to half a guid":         &wire.AppMessage{Guid: id20[1:]},
+		"message of a long app":          &wire.AppMessage{App: long},
+		"message with a large payload":   &wire.AppMessage{Payload: make([]byte, wire.MaxPayload+1)},
+		"message with a heavy origin":    &wire.AppMessage{Origin: heavy},
+		"reply with a large payload":     &wire.AppReply{Payload: make([]byte, wire.MaxPayload+1)},
+		"reply with a long error":        &wire.AppReply{Error: strings.Repeat("e", wire.MaxError+1)},
 	} {
 		if _, err := wire.Unpack(wire.Pack(b), empty(b)); err == nil {
 			t.Errorf("%s was taken", name)

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -47,10 +48,73 @@ func Describe(m Message) string {
 		return "indirect-probe of " + short(m.Target)
 	case *IndirectAck:
 		return "indirect-ack " + m.Finding.Name()
+	case *Refresh:
+		return describeRefresh(m)
+	case *RefreshReply:
+		return "refresh-reply" + describeNames("differ", m.Differ) + describeNames("stale", m.Stale)
+	case *Listing:
+		return describeListing(m)
+	case *Wanted:
+		return fmt.Sprintf("wanted %s/%s prints=%d", short(m.Server), m.Copy.Name(), len(m.Prints)/printSize)
+	case *Deposit:
+		return fmt.Sprintf("deposit %s %s pointers=%d", describeRecord(m.Server), m.Copy.Name(), len(m.Laid))
 	case *Routed:
 		return describeRouted(m)
 	}
 	return m.Kind().String()
+}
+
+// maxDescribed is how many branches, or servers, are named of the thousands that a message may be about.
+const maxDescribed = 8
+
+func describeRefresh(m *Refresh) string {
+	var b strings.Builder
+	b.WriteString("refresh")
+	if m.Seq != 0 {
+		b.WriteString(" ask")
+	}
+	for i, branch := range Branches(m.Branches) {
+		if i == maxDescribed {
+			break
+		}
+		fmt.Fprintf(&b, " %x/%s=%d", branch.Server[:4], branch.Copy.Name(), branch.Count)
+	}
+	b.WriteString(describeMore(len(m.Branches) / branchSize))
+	if len(m.Dead) > 0 {
+		b.WriteString(" dead:")
+		for _, server := range ServerRefs(m.Dead[:min(len(m.Dead), maxDescribed*refPrefix)]) {
+			fmt.Fprintf(&b, " %x", server[:4])
+		}
+		b.WriteString(describeMore(len(m.Dead) / refPrefix))
+	}
+	return b.String()
+}
+
+func describeNames(what string, packed []byte) string {
+	if len(packed) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString(" " + what + ":")
+	for _, name := range BranchNames(packed[:min(len(packed), maxDescribed*nameSize)]) {
+		fmt.Fprintf(&b, " %x/%s", name.Server[:4], name.Copy.Name())
+	}
+	return b.String() + describeMore(len(packed)/nameSize)
+}
+
+func describeMore(n int) string {
+	if n <= maxDescribed {
+		return ""
+	}
+	return fmt.Sprintf(" and %d more", n-maxDescribed)
+}
+
+func describeListing(m *Listing) string {
+	line := fmt.Sprintf("listing %s/%s prints=%d", short(m.Server), m.Copy.Name(), len(m.Prints)/printSize)
+	if m.Low > 0 || m.High < math.MaxUint64 {
+		line += fmt.Sprintf(" from=%016x to=%016x", m.Low, m.High)
+	}
+	return line
 }
 
 func describeMulticast(m *Multicast) string {

@@ -1,9 +1,12 @@
 package wire_test
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
+	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,6 +37,22 @@ func ids(names ...string) (packed []byte) {
 
 func nodeRecord(name string) *wire.SignedRecord {
 	return signed(wire.NodeKind, &wire.NodeRecord{Network: "main", Peer: []byte(name), Generation: 7, Version: 2})
+}
+
+func branch(server string, copy wire.Copy, count uint32) []byte {
+	return wire.AppendBranch(nil, wire.Branch{Server: wire.ServerRefTo(named(server)), Copy: copy, Count: count})
+}
+
+func branchName(server string, copy wire.Copy) []byte {
+	return wire.AppendBranchName(nil, wire.BranchName{Server: wire.ServerRefTo(named(server)), Copy: copy})
+}
+
+func refsToServers(names ...string) (refs []byte) {
+	for _, name := range names {
+		ref := wire.ServerRefTo(named(name))
+		refs = append(refs, ref[:]...)
+	}
+	return refs
 }
 
 func story() []wire.Message {
@@ -72,6 +91,16 @@ func story() []wire.Message {
 		&wire.WitnessReply{},
 		&wire.IndirectProbe{Target: make([]byte, 20)},
 		&wire.IndirectAck{Finding: wire.Finding_FINDING_DEAD},
+		&wire.Refresh{Seq: 5, Branches: slices.Concat(branch("ann", wire.Copy_COPY_PATH, 12), branch("bob", wire.Copy_COPY_HEIR, 0))},
+		&wire.Refresh{Dead: refsToServers("dan", "eve")},
+		&wire.Refresh{Branches: bytes.Repeat(branch("ann", wire.Copy_COPY_BACKUP, 3), 300), Dead: bytes.Repeat(refsToServers("dan"), 9)},
+		&wire.RefreshReply{Seq: 5},
+		&wire.RefreshReply{Differ: branchName("ann", wire.Copy_COPY_NEAR), Stale: bytes.Repeat(branchName("bob", wire.Copy_COPY_PATH), 10)},
+		&wire.Listing{Server: ids("ann"), High: math.MaxUint64, Prints: make([]byte, 8*12)},
+		&wire.Listing{Server: ids("ann"), Low: 1 << 60, High: 1 << 62, Copy: wire.Copy_COPY_HEIR},
+		&wire.Wanted{Server: ids("ann"), Prints: make([]byte, 8*2)},
+		&wire.Deposit{Server: nodeRecord("ann"), Laid: []*wire.Laid{{}, {}}},
+		&wire.Deposit{Server: signed(wire.PointerKind, nil), Copy: wire.Copy_COPY_NEWER},
 		&wire.Routed{Call: 1, Key: ids("ann"), BodyKind: wire.BodyKind_BODY_SELF_PROBE, Path: ids("ann", "bob")},
 	}
 }

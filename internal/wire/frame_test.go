@@ -261,6 +261,8 @@ func TestDecodeAllocatesNoMoreThanASmallMultipleOfItsInput(t *testing.T) {
 	}{
 		"records":          {empties(1), decode(wire.KindRecords)},
 		"notes":            {empties(12), decode(wire.KindRouted)},
+		"laid pointers":    {empties(4), decode(wire.KindDeposit)},
+		"branches":         {pack(&wire.Refresh{Branches: make([]byte, wire.MaxFrame-64)}), decode(wire.KindRefresh)},
 		"merged record":    {empties(4), decode(wire.KindHello)},
 		"unknown fields":   {empties(99), decode(wire.KindAck)},
 		"join reply":       {empties(1), func(b []byte) { _, _ = wire.Unpack(b, new(wire.JoinReply)) }},

@@ -89,6 +89,12 @@ func FuzzWitnessReply(f *testing.F)  { fuzzKind(f, wire.KindWitnessReply) }
 func FuzzIndirectProbe(f *testing.F) { fuzzKind(f, wire.KindIndirectProbe) }
 func FuzzIndirectAck(f *testing.F)   { fuzzKind(f, wire.KindIndirectAck) }
 
+func FuzzRefresh(f *testing.F)      { fuzzKind(f, wire.KindRefresh) }
+func FuzzRefreshReply(f *testing.F) { fuzzKind(f, wire.KindRefreshReply) }
+func FuzzListing(f *testing.F)      { fuzzKind(f, wire.KindListing) }
+func FuzzWanted(f *testing.F)       { fuzzKind(f, wire.KindWanted) }
+func FuzzDeposit(f *testing.F)      { fuzzKind(f, wire.KindDeposit) }
+
 // fuzzBody feeds a body of the named type, as Unpack and as Signed see it.
 func fuzzBody(f *testing.F, name string) {
 	for i := range seeds {

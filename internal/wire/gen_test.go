@@ -1,6 +1,8 @@
 package wire_test
 
 import (
+	"time"
+
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 	"pgregory.net/rapid"
@@ -73,6 +75,7 @@ var anyNode = rapid.Custom(func(t *rapid.T) *wire.NodeRecord {
 		Generation: rapid.Uint64().Draw(t, "generation"),
 		Version:    rapid.Uint64().Draw(t, "version"),
 		Zone:       text(wire.MaxZone).Draw(t, "zone"),
+		Lease:      rapid.OneOf(rapid.Just([]byte(nil)), anyToken).Draw(t, "lease"),
 	}
 })
 
@@ -239,10 +242,85 @@ var messages = map[wire.Kind]*rapid.Generator[wire.Message]{
 			Seq: rapid.Uint64().Draw(t, "seq"), Finding: enum[wire.Finding](wire.Finding_name).Draw(t, "finding"),
 		}
 	}),
+	wire.KindRefresh: rapid.Custom(func(t *rapid.T) wire.Message {
+		m := &wire.Refresh{Seq: rapid.Uint64().Draw(t, "seq"), Dead: packed(8, 20).Draw(t, "dead")}
+		for _, b := range rapid.SliceOfN(anyBranch, 0, 20).Draw(t, "branches") {
+			m.Branches = wire.AppendBranch(m.Branches, b)
+		}
+		return m
+	}),
+	wire.KindRefreshReply: rapid.Custom(func(t *rapid.T) wire.Message {
+		return &wire.RefreshReply{
+			Seq: rapid.Uint64().Draw(t, "seq"), Differ: anyBranchNames.Draw(t, "differ"), Stale: anyBranchNames.Draw(t, "stale"),
+		}
+	}),
+	wire.KindListing: rapid.Custom(func(t *rapid.T) wire.Message {
+		return &wire.Listing{
+			Server: anyID.Draw(t, "server"), Copy: enum[wire.Copy](wire.Copy_name).Draw(t, "copy"),
+			Low: rapid.Uint64().Draw(t, "low"), High: rapid.Uint64().Draw(t, "high"),
+			Prints: packed(8, 20).Draw(t, "prints"), Pulse: anyPulse.Draw(t, "pulse"),
+		}
+	}),
+	wire.KindWanted: rapid.Custom(func(t *rapid.T) wire.Message {
+		return &wire.Wanted{
+			Server: anyID.Draw(t, "server"), Copy: enum[wire.Copy](wire.Copy_name).Draw(t, "copy"), Prints: packed(8, 20).Draw(t, "prints"),
+		}
+	}),
+	wire.KindDeposit: rapid.Custom(func(t *rapid.T) wire.Message {
+		return &wire.Deposit{
+			Server: anyRecord.Draw(t, "server"), Copy: enum[wire.Copy](wire.Copy_name).Draw(t, "copy"),
+			Pulse: anyPulse.Draw(t, "pulse"), Laid: rapid.SliceOfN(anyLaid, 0, 4).Draw(t, "laid"),
+		}
+	}),
 	wire.KindAck: rapid.Custom(func(t *rapid.T) wire.Message {
 		return &wire.Ack{Tx: rapid.Uint64().Draw(t, "tx")}
 	}),
 }
+
+var anyToken = bytesOf(20)
+
+var anyPulse = rapid.Custom(func(t *rapid.T) *wire.Pulse {
+	return &wire.Pulse{
+		Index: rapid.Uint32().Draw(t, "index"), Token: anyToken.Draw(t, "token"), AgeMs: rapid.Uint32().Draw(t, "age"),
+		Coord: anyCoords(t, 1),
+	}
+})
+
+var anyLaid = rapid.Custom(func(t *rapid.T) *wire.Laid {
+	roots := rapid.Uint32Range(1, wire.MaxRoots).Draw(t, "roots")
+	return &wire.Laid{
+		Pointer: anyRecord.Draw(t, "pointer"), Salt: rapid.Uint32Max(roots-1).Draw(t, "salt"), Roots: roots,
+		LeftS: rapid.Uint32().Draw(t, "left"), LatencyUs: rapid.Uint64().Draw(t, "latency"),
+	}
+})
+
+var anyServerRef = rapid.Map(anyID, func(id []byte) wire.ServerRef { return wire.ServerRefTo(idspace.ID(id)) })
+
+var anySum = rapid.Custom(func(t *rapid.T) wire.Sum {
+	return wire.Sum{Hi: rapid.Uint64().Draw(t, "high"), Lo: rapid.Uint64().Draw(t, "low")}
+})
+
+// anyBranch draws a branch whose token has an age that the wire can say.
+var anyBranch = rapid.Custom(func(t *rapid.T) wire.Branch {
+	return wire.Branch{
+		Server: anyServerRef.Draw(t, "server"), Copy: enum[wire.Copy](wire.Copy_name).Draw(t, "copy"),
+		Index: rapid.Uint32().Draw(t, "index"), Token: [20]byte(anyToken.Draw(t, "token")),
+		Age:   time.Duration(rapid.Uint16().Draw(t, "age")) * 100 * time.Millisecond,
+		Coord: wire.CoordIn(anyCoords(t, 1)),
+		Count: rapid.Uint32().Draw(t, "count"), Sum: anySum.Draw(t, "sum"),
+	}
+})
+
+var anyBranchName = rapid.Custom(func(t *rapid.T) wire.BranchName {
+	return wire.BranchName{Server: anyServerRef.Draw(t, "server"), Copy: enum[wire.Copy](wire.Copy_name).Draw(t, "copy")}
+})
+
+var anyBranchNames = rapid.Custom(func(t *rapid.T) (names []byte) {
+	for _, n := range rapid.SliceOfN(anyBranchName, 0, 20).Draw(t, "names") {
+		names = wire.AppendBranchName(names, n)
+	}
+	return names
+})
 
 var anyLoans = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) *wire.Loan {
 	return &wire.Loan{Lender: anyRecord.Draw(t, "lender"), Refs: anyRefs.Draw(t, "refs")}
@@ -261,7 +339,7 @@ var bodies = map[string]*rapid.Generator[wire.Body]{
 		return &wire.Publish{
 			Pointer: anyRecord.Draw(t, "pointer"), Server: anyRecord.Draw(t, "server"), Roots: roots,
 			Salt: rapid.Uint32Max(roots-1).Draw(t, "salt"), LeftS: rapid.Uint32().Draw(t, "left"),
-			HandOver: rapid.Bool().Draw(t, "hand over"), Coord: anyCoords(t, 1),
+			Pulse: anyPulse.Draw(t, "pulse"),
 		}
 	}),
 	"SelfProbe": rapid.Custom(func(t *rapid.T) wire.Body {
