@@ -142,7 +142,15 @@ func (s *Store) put(p *Pointer, k branchKey, salt, roots int) (l *Laid, fresh bo
 	b.sum = b.sum.Plus(l.hash)
 	b.Due = b.Due || b.Out
 	p.laid = append(p.laid, l)
+	s.count(l, 1)
 	return l, true
+}
+
+// count counts a place on a branch that comes in once more, or once less.
+func (s *Store) count(l *Laid, times int) {
+	if !l.branch.Out && l.Server.ID != s.self {
+		s.theirs.laid += times
+	}
 }
 
 // TakeOff takes l off its branch. A pointer that lies on no branch that comes in is forgotten.
@@ -167,6 +175,7 @@ func (s *Store) detach(l *Laid) {
 	b.sum = b.sum.Minus(l.hash)
 	b.Due = b.Due || b.Out
 	p.laid = slices.DeleteFunc(p.laid, func(o *Laid) bool { return o == l })
+	s.count(l, -1)
 	l.branch = nil
 	if len(b.laid) == 0 && !b.Out {
 		s.cut(b)

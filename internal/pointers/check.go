@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
@@ -26,20 +27,36 @@ func (s *Store) Check() error {
 	if err := s.checkServers(); err != nil {
 		return err
 	}
-	bytes, foreign := 0, 0
+	bytes, theirs := 0, load{}
 	for i, p := range s.all {
 		bytes += p.size()
-		if p.Server.ID != s.self {
-			foreign++
-		}
+		theirs = theirs.plus(p, s.self)
 		if p.inAll != i || p.Server.held[p.inServer] != p || s.servers[prefix(p.Server.ID)] != p.Server || !p.comesIn() {
 			return fmt.Errorf("pointers: %v is misplaced", p)
 		}
 	}
-	if bytes != s.bytes || foreign != s.foreign {
-		return fmt.Errorf("pointers: %d bytes, %d counted; %d of others, %d counted", bytes, s.bytes, foreign, s.foreign)
+	if bytes != s.bytes || theirs != s.theirs {
+		return fmt.Errorf("pointers: %d bytes, %d counted; of others %+v, %+v counted", bytes, s.bytes, theirs, s.theirs)
+	}
+	if theirs.pointers > s.limits.PerNode || theirs.bytes > s.limits.Bytes || theirs.laid > s.mostLaid() {
+		return fmt.Errorf("pointers: of others %+v, beyond %+v", theirs, s.limits)
 	}
 	return errors.Join(s.due.check(), s.deadlines.check())
+}
+
+// plus adds what p takes, if it is another's.
+func (l load) plus(p *Pointer, self idspace.ID) load {
+	if p.Server.ID == self {
+		return l
+	}
+	l.pointers++
+	l.bytes += p.size()
+	for _, o := range p.laid {
+		if !o.branch.Out {
+			l.laid++
+		}
+	}
+	return l
 }
 
 // check verifies that a branch's digest is of what lies on it, and that each pointer knows.

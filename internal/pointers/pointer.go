@@ -165,8 +165,8 @@ func (p *Pointer) String() string {
 }
 
 // nearer orders the pointers of one object: live ones first, those last of whose servers
-// somebody says that they are dead, then by latency; the
-// server's ID breaks ties, so that the order is the same everywhere.
+// somebody says that they are dead, then by latency; the server's ID breaks ties, so that the
+// order is the same everywhere.
 func nearer(a, b *Pointer) int {
 	return cmp.Or(
 		cmp.Compare(min(a.State, Withdrawn), min(b.State, Withdrawn)),
@@ -176,7 +176,8 @@ func nearer(a, b *Pointer) int {
 	)
 }
 
-func (p *Pointer) size() int {
-	r := p.Record
+func (p *Pointer) size() int { return sizeOf(p.Record) }
+
+func sizeOf(r *wire.SignedRecord) int {
 	return len(r.GetPayload()) + len(r.GetPublicKey()) + len(r.GetSignature()) + len(r.GetPayloadType())
 }

@@ -18,10 +18,17 @@ type Store struct {
 	all       []*Pointer      // in no order; Pointer.inAll is the place
 	due       queue[*Pointer] // by the end of their records
 	deadlines queue[*Branch]  // of those that come in
-	bytes     int             // sum of size() over all
-	foreign   int             // pointers of servers other than self
+	bytes     int             // of the records of all
+	theirs    load
 	counts    Counts
 	changes   uint64 // see Changes
+}
+
+// load is what others have made this node keep.
+type load struct {
+	pointers int
+	bytes    int // of their records
+	laid     int // places on branches that come in
 }
 
 // Counts says what happened in a Store since it began.
@@ -84,7 +91,7 @@ var resultNames = [...]string{"stored", "renewed", "same", "older", "full", "ign
 func (k ResultKind) String() string { return resultNames[k] }
 
 // Meet returns the server of a record, and takes the record if it is newer than what is known. A
-// server that nothing is kept of is forgotten again: see Part.
+// server of which nothing is kept is not known: it is one more each time.
 func (s *Store) Meet(id idspace.ID, signed *wire.SignedRecord, node *wire.NodeRecord) *Server {
 	sv := s.servers[prefix(id)]
 	if sv == nil || sv.ID != id {
@@ -118,6 +125,9 @@ func (s *Store) Put(d Deposit, now mono.Time) Result {
 		return s.store(key, d, now)
 	case p.Sequence.Above(sequence):
 		return Result{Kind: Older, Pointer: p}
+	case !s.admits(p, d):
+		s.counts.Refused++
+		return Result{Kind: Full}
 	}
 	result := Result{Kind: Same, Pointer: p, Was: p.State}
 	if sequence.Above(p.Sequence) {
@@ -136,17 +146,13 @@ func (s *Store) Put(d Deposit, now mono.Time) Result {
 func (s *Store) store(key Key, d Deposit, now mono.Time) Result {
 	p := &Pointer{Key: key, Server: d.Server, Record: d.Signed, Latency: max(d.Latency, 0)}
 	evict, ok := s.room(p, d)
-	if !ok {
+	if other := s.servers[prefix(d.Server.ID)]; !ok || other != nil && other != d.Server { // two identifiers of one beginning
 		s.counts.Refused++
 		return Result{Kind: Full}
 	}
 	if evict != nil {
 		s.drop(evict)
 		s.counts.Evicted++
-	}
-	if other := s.servers[prefix(d.Server.ID)]; other != nil && other != d.Server {
-		s.counts.Refused++
-		return Result{Kind: Full} // two identifiers of one beginning
 	}
 	s.servers[prefix(d.Server.ID)] = d.Server
 	p.take(d)
@@ -159,9 +165,9 @@ func (s *Store) store(key Key, d Deposit, now mono.Time) Result {
 // renew replaces the record of a pointer by one of a higher sequence.
 func (s *Store) renew(p *Pointer, d Deposit, now mono.Time) {
 	s.changes++
-	s.bytes -= p.size()
+	s.weigh(p, -1)
 	p.take(d)
-	s.bytes += p.size()
+	s.weigh(p, 1)
 	p.renewLaid()
 	s.due.set(p, now.Add(d.Left))
 }
@@ -169,7 +175,7 @@ func (s *Store) renew(p *Pointer, d Deposit, now mono.Time) {
 // Renew replaces the record of a pointer that is held by a newer one, wherever it has come from.
 func (s *Store) Renew(d Deposit, now mono.Time) (p *Pointer, ok bool) {
 	p = s.Find(Key{GUID: wire.ID(d.Record.Guid), App: d.Record.App}, d.Server.ID)
-	if p == nil || d.Left <= 0 || !(Sequence{d.Record.Generation, d.Record.Counter}).Above(p.Sequence) {
+	if p == nil || d.Left <= 0 || !(Sequence{d.Record.Generation, d.Record.Counter}).Above(p.Sequence) || !s.grows(p, d) {
 		return nil, false
 	}
 	s.renew(p, d, now)
@@ -224,17 +230,54 @@ func (s *Store) room(p *Pointer, d Deposit) (evict *Pointer, ok bool) {
 		return nil, false
 	}
 	list := s.objects[p.Key]
-	if len(list) >= s.limits.PerObject {
-		i := slices.IndexFunc(list, func(o *Pointer) bool { return o.State != Live })
-		if i < 0 {
-			i = len(list)
-		}
-		if i == 0 || d.Record.Withdrawn || list[i-1].Latency <= p.Latency || list[i-1].Server.ID == s.self {
-			return nil, false
-		}
-		return list[i-1], true
+	if len(list) < s.limits.PerObject {
+		return nil, s.theirs.pointers < s.limits.PerNode && s.theirs.laid < s.mostLaid() && s.theirs.bytes+p.size() <= s.limits.Bytes
 	}
-	return nil, s.foreign < s.limits.PerNode && s.bytes+p.size() <= s.limits.Bytes
+	i := slices.IndexFunc(list, func(o *Pointer) bool { return o.State != Live })
+	if i < 0 {
+		i = len(list)
+	}
+	// What would not be offered takes nobody's place.
+	if i == 0 || d.Record.Withdrawn || !d.Server.Lives() || list[i-1].Latency <= p.Latency || list[i-1].Server.ID == s.self {
+		return nil, false
+	}
+	return list[i-1], s.theirs.bytes-list[i-1].size()+p.size() <= s.limits.Bytes
+}
+
+// mostLaid is on how many places of branches the pointers of others may lie: one that is where
+// four paths meet is rare.
+func (s *Store) mostLaid() int { return 4 * s.limits.PerNode }
+
+// admits reports whether the limits let a deposit renew p, which is held, and lay it where it comes from.
+func (s *Store) admits(p *Pointer, d Deposit) bool {
+	if d.Server.ID == s.self {
+		return true
+	}
+	beside := 0 // under other salts on the same branch
+	for _, l := range p.laid {
+		if b := l.branch; b.Out || b.Peer != d.From || b.Copy != d.Copy {
+			continue
+		}
+		if l.Salt == d.Salt && l.Roots == d.Roots {
+			return s.grows(p, d)
+		}
+		beside++
+	}
+	return beside < wire.MaxRoots && s.theirs.laid < s.mostLaid() && s.grows(p, d)
+}
+
+// grows reports whether the limits admit the record of d instead of that of p, if it is newer.
+func (s *Store) grows(p *Pointer, d Deposit) bool {
+	newer := Sequence{d.Record.Generation, d.Record.Counter}.Above(p.Sequence)
+	return d.Server.ID == s.self || !newer || s.theirs.bytes-p.size()+sizeOf(d.Signed) <= s.limits.Bytes
+}
+
+// weigh counts the record of p once more, or once less.
+func (s *Store) weigh(p *Pointer, times int) {
+	s.bytes += times * p.size()
+	if p.Server.ID != s.self {
+		s.theirs.bytes += times * p.size()
+	}
 }
 
 func (s *Store) add(p *Pointer, until mono.Time) {
@@ -246,9 +289,9 @@ func (s *Store) add(p *Pointer, until mono.Time) {
 	s.all = append(s.all, p)
 	p.Server.held = append(p.Server.held, p)
 	s.due.set(p, until)
-	s.bytes += p.size()
+	s.weigh(p, 1)
 	if p.Server.ID != s.self {
-		s.foreign++
+		s.theirs.pointers++
 	}
 }
 
@@ -276,8 +319,8 @@ func (s *Store) drop(p *Pointer) {
 	p.Server.held = held[:len(held)-1]
 	s.forget(p.Server)
 	s.due.remove(p)
-	s.bytes -= p.size()
+	s.weigh(p, -1)
 	if p.Server.ID != s.self {
-		s.foreign--
+		s.theirs.pointers--
 	}
 }

@@ -1,0 +1,106 @@
+package pointers_test
+
+import (
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/envtest"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// put is a deposit in the words of these tests.
+type put struct {
+	guid, app, server string
+	sequence          uint64
+	withdrawn         bool
+	left, latency     time.Duration
+	from              string
+	copy              wire.Copy
+	salt, roots       int // of one root if there is none
+	until             mono.Time
+	bulk              int // bytes more of its record
+}
+
+// lie is one place where a pointer lies.
+type lie struct {
+	peer        string
+	copy        wire.Copy
+	out         bool
+	salt, roots int
+}
+
+func named(name string) idspace.ID { return idspace.Hash([]byte(name)) }
+
+func keyOf(guid, app string) pointers.Key { return pointers.Key{GUID: named(guid), App: app} }
+
+func (p put) key() pointers.Key { return keyOf(p.guid, p.app) }
+
+// lie is where it comes to lie.
+func (p put) lie() lie { return lie{p.from, p.copy, false, p.salt, max(p.roots, 1)} }
+
+func (p put) record() (*wire.PointerRecord, *wire.SignedRecord) {
+	guid, server := named(p.guid), named(p.server)
+	rec := &wire.PointerRecord{
+		Guid: guid[:], App: p.app, Server: server[:], Generation: 1 + p.sequence/4, Counter: p.sequence % 4,
+		Withdrawn: p.withdrawn, LifeS: 7200,
+	}
+	signed := envtest.Pointer(p.server, rec)
+	signed.Signature = append(signed.Signature, make([]byte, p.bulk)...)
+	return rec, signed
+}
+
+func (p put) size() int {
+	_, r := p.record()
+	return len(r.Payload) + len(r.PublicKey) + len(r.Signature) + len(r.PayloadType)
+}
+
+// fatal is what helpers need of a test, of a benchmark and of rapid.
+type fatal interface {
+	Helper()
+	Fatal(...any)
+	Fatalf(string, ...any)
+}
+
+func meet(t fatal, s *pointers.Store, server string, version uint64) *pointers.Server {
+	t.Helper()
+	signed := envtest.Node(server, version)
+	node, err := signed.Node()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Meet(named(server), signed, node)
+}
+
+func (p put) deposit(t fatal, s *pointers.Store) pointers.Deposit {
+	t.Helper()
+	rec, signed := p.record()
+	return pointers.Deposit{
+		Signed: signed, Record: rec, Server: meet(t, s, p.server, 1), Copy: p.copy, Salt: p.salt, Roots: max(p.roots, 1),
+		From: named(p.from), Latency: p.latency, Left: p.left, Until: p.until,
+	}
+}
+
+// long is a deposit that lasts longer than any test.
+func long(guid, server string) put {
+	return put{guid: guid, app: "a", server: server, from: "peer", left: time.Hour, until: mono.Time(time.Hour)}
+}
+
+// demandPut puts a deposit in, and demands what comes of it.
+func demandPut(t fatal, s *pointers.Store, d put, now mono.Time, want pointers.ResultKind) pointers.Result {
+	t.Helper()
+	got := s.Put(d.deposit(t, s), now)
+	if got.Kind != want {
+		t.Fatalf("put %+v: %v, want %v", d, got.Kind, want)
+	}
+	demandSound(t, s)
+	return got
+}
+
+func demandSound(t fatal, s *pointers.Store) {
+	t.Helper()
+	if err := s.Check(); err != nil {
+		t.Fatal(err)
+	}
+}
