@@ -64,27 +64,45 @@ type accusation struct {
 	refuted int
 }
 
+// maxAccused is how many neighbors' accusations of one server are kept. When there are more, those
+// of neighbors are forgotten that have nothing of it here any more.
+const maxAccused = 16
+
 // maxRefuted is after how many refuted accusations of a server a neighbor is not heard any more.
 const maxRefuted = 2
 
 // Doubt has the pointers of a server offered after all others: a neighbor says that it is dead.
 // It reports whether that is new, and believed.
 func (s *Store) Doubt(sv *Server, by idspace.ID, now mono.Time) bool {
-	i := slices.IndexFunc(sv.accused, func(a accusation) bool { return a.by == by })
-	if i < 0 {
-		i = len(sv.accused)
-		sv.accused = append(sv.accused, accusation{by: by})
-	}
-	if sv.ID == s.self || sv.accused[i].refuted >= maxRefuted {
+	if sv.ID == s.self || !sv.hears(by) {
 		return false
 	}
-	sv.accused[i].open = true
 	if sv.doubted != 0 {
 		return false
 	}
 	sv.doubted = max(now, 1)
 	s.sortAll(sv)
 	return true
+}
+
+// hears notes an accusation, and reports whether it counts.
+func (sv *Server) hears(by idspace.ID) bool {
+	i := slices.IndexFunc(sv.accused, func(a accusation) bool { return a.by == by })
+	if i < 0 {
+		if len(sv.accused) >= maxAccused {
+			sv.accused = slices.DeleteFunc(sv.accused, func(a accusation) bool { return !sv.comesFrom(a.by) })
+		}
+		if i = len(sv.accused); i >= maxAccused {
+			return false
+		}
+		sv.accused = append(sv.accused, accusation{by: by})
+	}
+	sv.accused[i].open = sv.accused[i].refuted < maxRefuted
+	return sv.accused[i].open
+}
+
+func (sv *Server) comesFrom(peer idspace.ID) bool {
+	return slices.ContainsFunc(sv.branches, func(b *Branch) bool { return b.Peer == peer && !b.Out })
 }
 
 // Revive takes back that a server was found dead, or said to be, before it made a token. It lists

@@ -67,7 +67,7 @@ type Server struct {
 	node     *wire.NodeRecord // what Record says
 	buried   mono.Time        // when it was found dead; zero: it was not. A token made later brings it back
 	doubted  mono.Time        // when somebody said that it is dead; zero: nobody did
-	accused  []accusation     // by whom; not more than have laid something here
+	accused  []accusation     // by whom; maxAccused at most
 	held     []*Pointer       // all of its pointers, in no order; Pointer.inServer is the place
 	branches []*Branch
 }
