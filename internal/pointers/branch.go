@@ -177,9 +177,20 @@ func (s *Store) detach(l *Laid) {
 	p.laid = slices.DeleteFunc(p.laid, func(o *Laid) bool { return o == l })
 	s.count(l, -1)
 	l.branch = nil
-	if len(b.laid) == 0 && !b.Out {
+	switch {
+	case len(b.laid) > 0:
+	case b.Out:
+		s.emptied = append(s.emptied, b)
+	default:
 		s.cut(b)
 	}
+}
+
+// Emptied lists, once, the branches that go out and have become empty: their peers are to be
+// told, and then they are to be cut. Pointers that run out, or give way, leave them behind.
+func (s *Store) Emptied() (emptied []*Branch) {
+	emptied, s.emptied = s.emptied, nil
+	return emptied
 }
 
 // cut forgets an empty branch.

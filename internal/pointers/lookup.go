@@ -156,20 +156,22 @@ func (s *Store) NextExpiry() (at mono.Time, ok bool) {
 }
 
 // Expire takes up to most pointers off branches whose deadline is over, or forgets them because
-// their records have run out, and lists those that were forgotten.
-func (s *Store) Expire(now mono.Time, most int) (gone []*Pointer) {
-	for most > 0 {
+// their records have run out. It lists those that were forgotten, and what was taken off of those
+// that stay because of other branches.
+func (s *Store) Expire(now mono.Time, most int) (gone []*Pointer, off []*Laid) {
+	for ; most > 0; most-- {
 		b, ok := s.deadlines.first()
 		if !ok || b.at > now {
 			break
 		}
 		l := b.laid[len(b.laid)-1]
-		if s.TakeOff(l); !l.comesIn() {
+		if s.TakeOff(l); l.comesIn() {
+			off = append(off, l)
+		} else {
 			gone = append(gone, l.Pointer)
 		}
-		most--
 	}
-	for len(gone) < most {
+	for ; most > 0; most-- {
 		p, ok := s.due.first()
 		if !ok || p.at > now {
 			break
@@ -178,7 +180,7 @@ func (s *Store) Expire(now mono.Time, most int) (gone []*Pointer) {
 		gone = append(gone, p)
 	}
 	s.counts.Expired += uint64(len(gone))
-	return gone
+	return gone, off
 }
 
 // Stats is a store in numbers.

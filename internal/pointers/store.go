@@ -20,6 +20,7 @@ type Store struct {
 	deadlines queue[*Branch]  // of those that come in
 	bytes     int             // of the records of all
 	theirs    load
+	emptied   []*Branch // see Emptied
 	counts    Counts
 	changes   uint64 // see Changes
 }

@@ -136,15 +136,14 @@ func (k *Keeper) Arrive(e env.Env, a Arrival) (pointers.Result, error) {
 		o.latency = rtt
 	}
 	result, err := k.put(e, o)
-	if err != nil || result.Pointer == nil || result.Kind == pointers.Older {
-		return result, err
-	}
-	k.passed(e, result, o, a.Next)
-	if sv.ID == k.cfg.Self {
-		k.armToken(e)
+	if err == nil && result.Pointer != nil && result.Kind != pointers.Older {
+		k.passed(e, result, o, a.Next)
+		if sv.ID == k.cfg.Self {
+			k.armToken(e)
+		}
 	}
 	k.flush(e)
-	return result, nil
+	return result, err
 }
 
 // OnDeposit takes what a neighbor lays here, and passes it on where it is news.

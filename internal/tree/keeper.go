@@ -97,8 +97,12 @@ func (k *Keeper) arm(e env.Env, what uint8, at mono.Time) {
 
 // onExpire forgets pointers that no token has spoken for.
 func (k *Keeper) onExpire(e env.Env) {
-	for _, gone := range k.Store.Expire(e.Now(), k.cfg.Portion) {
-		e.Emit(&env.Removed{GUID: gone.GUID, Server: gone.Server.ID, Why: "expired"})
+	gone, off := k.Store.Expire(e.Now(), k.cfg.Portion)
+	for _, p := range gone {
+		e.Emit(&env.Removed{GUID: p.GUID, Server: p.Server.ID, Why: "expired"})
+	}
+	for _, l := range off {
+		k.leavePath(e, l)
 	}
 	k.armExpiry(e, step)
 }

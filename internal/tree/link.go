@@ -182,8 +182,12 @@ func (k *Keeper) wait(l *link, p *pointers.Laid) {
 }
 
 // flush sends what is queued to those who have confirmed what they were sent before, all but
-// a window of it.
+// a window of it. Who holds nothing of a server from here any more is told, or its branch would
+// never be cut.
 func (k *Keeper) flush(e env.Env) {
+	for _, b := range k.Store.Emptied() {
+		k.hurry(e, k.link(b.Peer))
+	}
 	for _, l := range k.links {
 		if len(l.queue) > 0 && l.rests <= e.Now() && k.room(l) > 0 {
 			k.send(e, l)

@@ -76,19 +76,26 @@ func (k *Keeper) release(e env.Env, b *pointers.Branch) {
 	}
 }
 
-// drop takes a pointer off a branch that came in, and off those that it has gone on along for
-// the sake of that.
+// drop takes a pointer off a branch that came in.
 func (k *Keeper) drop(e env.Env, l *pointers.Laid) {
-	p, onward := l.Pointer, l.Pointer.Onward(l.Salt, l.Roots)
 	k.Store.TakeOff(l)
-	switch {
-	case len(p.Laid()) == 0:
-		e.Emit(&env.Removed{GUID: p.GUID, Server: p.Server.ID, Why: "moved"})
-	case !p.OnPath(l.Salt, l.Roots):
-		k.only(e, p, wire.Copy_COPY_HEIR, l.Salt, l.Roots, nil)
-		if onward != nil && onward.Branch() != nil {
-			k.takeOff(e, onward)
-		}
+	if len(l.Laid()) == 0 {
+		e.Emit(&env.Removed{GUID: l.GUID, Server: l.Server.ID, Why: "moved"})
+		return
+	}
+	k.leavePath(e, l)
+}
+
+// leavePath takes a pointer, which was taken off a branch that came in, off those along which it
+// has gone on for the sake of that.
+func (k *Keeper) leavePath(e env.Env, l *pointers.Laid) {
+	p := l.Pointer
+	if p.OnPath(l.Salt, l.Roots) {
+		return
+	}
+	k.only(e, p, wire.Copy_COPY_HEIR, l.Salt, l.Roots, nil)
+	if onward := p.Onward(l.Salt, l.Roots); onward != nil {
+		k.takeOff(e, onward)
 	}
 }
 

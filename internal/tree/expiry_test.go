@@ -1,0 +1,135 @@
+package tree_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/envtest"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/lease"
+	"github.com/tapestry-dolr/tapestry/internal/links"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
+	"github.com/tapestry-dolr/tapestry/internal/tree"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/leafset"
+	"github.com/tapestry-dolr/tapestry/neighbormap"
+	"github.com/tapestry-dolr/tapestry/surrogate"
+)
+
+// nobodyNear is a Router that has no neighbors.
+type nobodyNear struct{}
+
+func (nobodyNear) Near(idspace.ID, time.Duration) (near idspace.ID, ok bool) { return near, false }
+
+// passer is a node between a server and one further node, to which the paths of its objects lead.
+type passer struct {
+	env    *envtest.Env
+	store  *pointers.Store
+	keeper *tree.Keeper
+	server idspace.ID
+	chain  *lease.Chain
+	guid   idspace.ID
+}
+
+func newPasser(t *testing.T) *passer {
+	e := envtest.New("me")
+	p := &passer{env: e, store: pointers.New(e.Self, pointers.Limits{}), server: e.ID("server"), chain: lease.New([4]uint64{1})}
+	tables := &surrogate.Tables{
+		Space: idspace.Hex, Self: e.Self, Map: neighbormap.New(idspace.Hex, e.Self, 3), Leaves: leafset.New(e.Self, 8),
+	}
+	tables.Map.Insert(neighbormap.Neighbor{ID: e.ID("next"), RTT: time.Millisecond})
+	tables.Leaves.Insert(e.ID("next"))
+	cfg := tree.Config{Space: idspace.Hex, Self: e.Self, Network: envtest.Network, Record: envtest.Node("me", 1)}
+	if err := cfg.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	p.keeper = tree.New(cfg, tree.Deps{Router: nobodyNear{}, Tables: tables, Links: links.New(links.Config{}), Store: p.store})
+	for i := 0; tables.Course(idspace.Hex.Salted(p.guid, 0, 1)).To != e.ID("next"); i++ {
+		p.guid = e.ID(fmt.Sprint("object", i))
+	}
+	return p
+}
+
+// pulse is the token that the server reveals now.
+func (p *passer) pulse() *wire.Pulse {
+	i := uint32(p.env.Now().Sub(0) / lease.Period)
+	token := p.chain.Token(i)
+	return &wire.Pulse{Index: i, Token: token[:]}
+}
+
+// laid has a neighbor lay the pointer here.
+func (p *passer) laid(from string, copy wire.Copy) {
+	anchor := p.chain.Anchor()
+	node := envtest.Seal(wire.NodeKind, "server", &wire.NodeRecord{
+		Network: envtest.Network, Peer: []byte("server"), Generation: 1, Version: 1, Lease: anchor[:],
+	})
+	pointer := envtest.Pointer("server", &wire.PointerRecord{Guid: p.guid[:], App: "files", Server: p.server[:], Generation: 1, LifeS: 7200})
+	p.keeper.OnDeposit(p.env, p.env.ID(from), &wire.Deposit{
+		Server: node, Copy: copy, Pulse: p.pulse(), Laid: []*wire.Laid{{Pointer: pointer, Roots: 1, LeftS: 7200}},
+	})
+}
+
+// refreshed has a neighbor confirm what it has laid here.
+func (p *passer) refreshed(from string, copy wire.Copy) {
+	pulse, b := p.pulse(), p.known().Branch(p.env.ID(from), copy, false)
+	count, sum := b.Digest()
+	p.keeper.OnRefresh(p.env, p.env.ID(from), &wire.Refresh{Branches: wire.AppendBranch(nil, wire.Branch{
+		Server: wire.ServerRefTo(p.server), Copy: copy, Index: pulse.Index, Token: [20]byte(pulse.Token), Count: count, Sum: sum,
+	})})
+}
+
+func (p *passer) known() *pointers.Server { return p.store.Server(wire.ServerRefTo(p.server)) }
+
+func (p *passer) advance(t *testing.T, d time.Duration) string {
+	t.Helper()
+	p.env.Advance(d, func(key env.TimerKey) { p.keeper.OnTimer(p.env, key) })
+	if err := p.store.Check(); err != nil {
+		t.Fatal(err)
+	}
+	return p.env.Drain()
+}
+
+// A server that falls silent leaves nothing behind: not its pointers, and not the branch by which
+// they went on, even if nothing else is ever to be told there.
+func TestNothingIsLeftOfAServerThatFellSilent(t *testing.T) {
+	p := newPasser(t)
+	p.laid("before", wire.Copy_COPY_PATH)
+	if onward := p.store.Sorted()[0].Onward(0, 1); onward == nil || onward.Branch().Peer != p.env.ID("next") {
+		t.Fatalf("it does not go on: %v", p.store.Sorted())
+	}
+	p.advance(t, lease.Life-time.Second)
+	if p.store.Len() != 1 {
+		t.Fatal("it ran out too early")
+	}
+	said := p.advance(t, time.Minute)
+	if p.store.Len() != 0 || p.known() != nil {
+		t.Errorf("%d pointers, server known: %v", p.store.Len(), p.known() != nil)
+	}
+	if !strings.Contains(said, fmt.Sprintf("send next: refresh %s/path=0", p.server.Short())) {
+		t.Errorf("the next node is not told:\n%s", said)
+	}
+}
+
+// A pointer that stays as a copy of another kind does not go on along a path on which it no longer lies.
+func TestACopyThatStaysDoesNotGoOn(t *testing.T) {
+	p := newPasser(t)
+	p.laid("before", wire.Copy_COPY_PATH)
+	p.laid("root", wire.Copy_COPY_HEIR)
+	for range 5 {
+		p.advance(t, lease.Period)
+		p.refreshed("root", wire.Copy_COPY_HEIR)
+	}
+	said := p.advance(t, time.Second)
+	if p.store.Len() != 1 || p.store.At(0).OnPath(0, 1) {
+		t.Fatalf("%v", p.store.Sorted())
+	}
+	if onward := p.store.At(0).Onward(0, 1); onward != nil {
+		t.Errorf("it still goes on: %v\n%s", p.store.At(0), said)
+	}
+	if left := p.known().Branch(p.env.ID("next"), wire.Copy_COPY_PATH, true); left != nil {
+		t.Errorf("the branch to the next node is still there, with %d pointers", left.Len())
+	}
+}
