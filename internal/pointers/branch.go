@@ -1,6 +1,7 @@
 package pointers
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
@@ -73,12 +74,7 @@ func (b *Branch) At(i int) *Laid { return b.laid[i] }
 // Sorted lists what lies on b in order of its prints.
 func (b *Branch) Sorted() []*Laid {
 	sorted := slices.Clone(b.laid)
-	slices.SortFunc(sorted, func(x, y *Laid) int {
-		if x.Print() < y.Print() {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(sorted, func(x, y *Laid) int { return cmp.Compare(x.Print(), y.Print()) })
 	return sorted
 }
 
