@@ -1,6 +1,7 @@
 package pointers_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/tapestry-dolr/tapestry/internal/envtest"
@@ -14,6 +15,7 @@ func TestServedComesDueInOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := pointers.NewServed(pointers.Limits{Served: 8})
 		due := make(map[pointers.Key]mono.Time)
+		looked, changes := "", uint64(0)
 		key := func(t *rapid.T) pointers.Key {
 			return pointers.Key{GUID: idspace.Hash([]byte{byte(rapid.IntRange(0, 11).Draw(t, "object"))}), App: "a"}
 		}
@@ -43,6 +45,14 @@ func TestServedComesDueInOrder(t *testing.T) {
 				if (first == nil) != (len(due) == 0) || s.Len() != len(due) || len(s.Sorted()) != len(due) {
 					t.Fatalf("next %v of %d, want %d", first, s.Len(), len(due))
 				}
+				now := ""
+				for _, o := range s.Sorted() {
+					now += fmt.Sprint(o.Key, o.Due(), ";")
+				}
+				if now != looked && s.Changes() == changes {
+					t.Fatalf("%s became %s, and no change was counted", looked, now)
+				}
+				looked, changes = now, s.Changes()
 				for k, at := range due {
 					if !s.Has(k) || s.Find(k).Due() != at || first.Due() > at {
 						t.Fatalf("%v is due at %v, next at %v", k, at, first.Due())

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/lease"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
@@ -377,6 +378,25 @@ func TestNewestNodeRecordIsSharedByAServersPointers(t *testing.T) {
 	}
 	if got := s.Stats().Servers; got != 1 {
 		t.Fatalf("%d servers", got)
+	}
+}
+
+func TestTheAnchorIsThatOfTheNewestRecord(t *testing.T) {
+	s := pointers.New(idspace.ID{}, pointers.Limits{})
+	sv := demandPut(t, s, long("x", "s"), 0, pointers.Stored).Pointer.Server
+	if _, ok := sv.Anchor(); ok {
+		t.Error("a record without a lease has an anchor")
+	}
+	first, second := lease.Token{1}, lease.Token{2}
+	for _, c := range []struct {
+		version uint64
+		brings  lease.Token
+		want    lease.Token
+	}{{3, first, first}, {5, second, second}, {4, first, second}} {
+		s.Meet(named("s"), sv.Record, &wire.NodeRecord{Generation: 1, Version: c.version, Lease: c.brings[:]})
+		if got, ok := sv.Anchor(); !ok || got != c.want {
+			t.Errorf("after version %d the anchor is %v, %v", c.version, got, ok)
+		}
 	}
 }
 
