@@ -11,6 +11,7 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/lease"
 	"github.com/tapestry-dolr/tapestry/internal/links"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
 	"github.com/tapestry-dolr/tapestry/internal/tree"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
@@ -30,13 +31,17 @@ type passer struct {
 	store  *pointers.Store
 	keeper *tree.Keeper
 	server idspace.ID
-	chain  *lease.Chain
 	guid   idspace.ID
+
+	chain   *lease.Chain
+	version uint64    // of the record that names it
+	began   mono.Time // when its first token was made
 }
 
 func newPasser(t *testing.T) *passer {
 	e := envtest.New("me")
-	p := &passer{env: e, store: pointers.New(e.Self, pointers.Limits{}), server: e.ID("server"), chain: lease.New([4]uint64{1})}
+	p := &passer{env: e, store: pointers.New(e.Self, pointers.Limits{}), server: e.ID("server"), guid: e.ID("object")}
+	p.begin()
 	tables := &surrogate.Tables{
 		Space: idspace.Hex, Self: e.Self, Map: neighbormap.New(idspace.Hex, e.Self, 3), Leaves: leafset.New(e.Self, 8),
 	}
@@ -53,23 +58,32 @@ func newPasser(t *testing.T) *passer {
 	return p
 }
 
+// begin begins another lease.
+func (p *passer) begin() {
+	p.version, p.began = p.version+1, p.env.Now()
+	p.chain = lease.New([4]uint64{p.version})
+}
+
 // pulse is the token that the server reveals now.
 func (p *passer) pulse() *wire.Pulse {
-	i := uint32(p.env.Now().Sub(0) / lease.Period)
+	i := uint32(p.env.Now().Sub(p.began) / lease.Period)
 	token := p.chain.Token(i)
 	return &wire.Pulse{Index: i, Token: token[:]}
 }
 
-// laid has a neighbor lay the pointer here.
-func (p *passer) laid(from string, copy wire.Copy) {
+// introduced has a neighbor bring the server's record, and pointers perhaps.
+func (p *passer) introduced(from string, copy wire.Copy, laid ...*wire.Laid) {
 	anchor := p.chain.Anchor()
 	node := envtest.Seal(wire.NodeKind, "server", &wire.NodeRecord{
-		Network: envtest.Network, Peer: []byte("server"), Generation: 1, Version: 1, Lease: anchor[:],
+		Network: envtest.Network, Peer: []byte("server"), Generation: 1, Version: p.version, Lease: anchor[:],
 	})
+	p.keeper.OnDeposit(p.env, p.env.ID(from), &wire.Deposit{Server: node, Copy: copy, Pulse: p.pulse(), Laid: laid})
+}
+
+// laid has a neighbor lay the pointer here.
+func (p *passer) laid(from string, copy wire.Copy) {
 	pointer := envtest.Pointer("server", &wire.PointerRecord{Guid: p.guid[:], App: "files", Server: p.server[:], Generation: 1, LifeS: 7200})
-	p.keeper.OnDeposit(p.env, p.env.ID(from), &wire.Deposit{
-		Server: node, Copy: copy, Pulse: p.pulse(), Laid: []*wire.Laid{{Pointer: pointer, Roots: 1, LeftS: 7200}},
-	})
+	p.introduced(from, copy, &wire.Laid{Pointer: pointer, Roots: 1, LeftS: 7200})
 }
 
 // refreshed has a neighbor confirm what it has laid here.
@@ -110,6 +124,26 @@ func TestNothingIsLeftOfAServerThatFellSilent(t *testing.T) {
 	}
 	if !strings.Contains(said, fmt.Sprintf("send next: refresh %s/path=0", p.server.Short())) {
 		t.Errorf("the next node is not told:\n%s", said)
+	}
+}
+
+// A lease that begins anew begins with small numbers: its first token is news as any other.
+func TestTheFirstTokenOfAnotherLeaseIsToldOn(t *testing.T) {
+	p := newPasser(t)
+	p.laid("before", wire.Copy_COPY_PATH)
+	for range 3 {
+		p.advance(t, lease.Period)
+		p.refreshed("before", wire.Copy_COPY_PATH)
+	}
+	p.advance(t, lease.Period-time.Second)
+	p.begin()
+	p.introduced("before", wire.Copy_COPY_PATH)
+	p.refreshed("before", wire.Copy_COPY_PATH)
+	if said := p.advance(t, lease.Period/2); !strings.Contains(said, "send next: refresh") {
+		t.Errorf("within half a period the next node is not told:\n%s", said)
+	}
+	if index, _, _ := p.known().Lease.Newest(); index != 0 || !p.known().Lease.Of(p.chain.Anchor()) {
+		t.Errorf("token %d is the newest", index)
 	}
 }
 

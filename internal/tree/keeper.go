@@ -207,14 +207,15 @@ func (k *Keeper) take(e env.Env, sv *pointers.Server, w word, most uint32) (unti
 		return 0, false
 	}
 	before, _, _ := sv.Lease.Newest()
+	another := !sv.Lease.Of(anchor)
 	made, ok := sv.Lease.Take(anchor, w.index, lease.Token(w.token), e.Now(), most)
 	if !ok {
 		return 0, false
 	}
-	if w.coord.Known() && (w.index >= before || !sv.Coord.Known()) {
+	if w.coord.Known() && (another || w.index >= before || !sv.Coord.Known()) {
 		sv.Coord = w.coord
 	}
-	if w.index > before {
+	if another || w.index > before {
 		for _, b := range sv.Branches() {
 			if b.Out {
 				k.soon(e, k.link(b.Peer))
