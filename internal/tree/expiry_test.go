@@ -167,3 +167,21 @@ func TestACopyThatStaysDoesNotGoOn(t *testing.T) {
 		t.Errorf("the branch to the next node is still there, with %d pointers", left.Len())
 	}
 }
+
+// The clock of a server that was put to sleep stands still, and its tokens come late from then on:
+// whoever has seen it before takes them for old. That ends when it is forgotten, or it could not
+// publish before its next lease.
+func TestAServerThatSleptIsBelievedWhenItWasForgotten(t *testing.T) {
+	const asleep = 10 * time.Minute
+	p := newPasser(t)
+	p.laid("before", wire.Copy_COPY_PATH)
+	p.advance(t, asleep)
+	p.began = p.began.Add(asleep)
+	p.laid("before", wire.Copy_COPY_PATH)
+	if p.store.Len() != 1 {
+		t.Fatalf("%d pointers", p.store.Len())
+	}
+	if until := p.store.At(0).Until(); until != p.env.Now().Add(lease.Life) {
+		t.Errorf("it counts for %v more", until.Sub(p.env.Now()))
+	}
+}
