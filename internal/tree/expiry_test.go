@@ -185,3 +185,21 @@ func TestAServerThatSleptIsBelievedWhenItWasForgotten(t *testing.T) {
 		t.Errorf("it counts for %v more", until.Sub(p.env.Now()))
 	}
 }
+
+// Who has nothing of a server, because it was lost on the way or ran out, must come to have it
+// again: the record alone would be forgotten at once, since nothing is kept of its server.
+func TestWhoHasNothingOfAServerAsksForItsPointers(t *testing.T) {
+	p := newPasser(t)
+	pulse, name := p.pulse(), wire.BranchName{Server: wire.ServerRefTo(p.server), Copy: wire.Copy_COPY_PATH}
+	p.keeper.OnRefresh(p.env, p.env.ID("before"), &wire.Refresh{Branches: wire.AppendBranch(nil, wire.Branch{
+		Server: name.Server, Copy: name.Copy, Index: pulse.Index, Token: [20]byte(pulse.Token), Count: 1, Sum: wire.Sum{Hi: 7, Lo: 7},
+	})})
+	p.keeper.OnListing(p.env, p.env.ID("before"), &wire.Listing{
+		Server: p.server[:], High: ^uint64(0), Prints: wire.AppendPrint(nil, 7), Pulse: pulse,
+	})
+	short := p.server.Short()
+	want := fmt.Sprintf("send before: refresh-reply differ: %s/path\nsend before: wanted %s/path prints=1\n", short, short)
+	if got := p.env.Drain(); got != want {
+		t.Errorf("it says\n%s, want\n%s", got, want)
+	}
+}

@@ -53,7 +53,7 @@ func (k *Keeper) refreshed(e env.Env, from idspace.ID, b wire.Branch) agreement 
 		k.release(e, held)
 		return agrees
 	case sv == nil:
-		return stale
+		return differs // its record alone would not be kept: the pointers bring it
 	}
 	until, ok := k.take(e, sv, word{b.Index, b.Token[:], b.Age, b.Coord}, lease.Few)
 	if !ok {
