@@ -284,12 +284,6 @@ func (s *slow) live(key pointers.Key, now mono.Time) (live []*slowPointer) {
 
 func (s *slow) lay(p *slowPointer, to lie) (fresh bool) {
 	defer s.tidy()
-	for l := range p.lies {
-		onward := l.out && l.copy == wire.Copy_COPY_PATH && l.salt == to.salt && l.roots == to.roots
-		if onward && to.copy == wire.Copy_COPY_PATH && l.peer != to.peer {
-			delete(p.lies, l)
-		}
-	}
 	fresh = !p.lies[to]
 	p.lies[to] = true
 	s.out[slowBranch{p.server, to.peer, to.copy}] = true
