@@ -3,6 +3,7 @@ package tree
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
@@ -28,7 +29,7 @@ type offer struct {
 }
 
 // meet finds the server that a node record is of, and checks the token that comes with it.
-func (k *Keeper) meet(e env.Env, signed *wire.SignedRecord, w word) (sv *pointers.Server, until mono.Time, err error) {
+func (k *Keeper) meet(e env.Env, signed *wire.SignedRecord, from idspace.ID, w word) (sv *pointers.Server, until mono.Time, err error) {
 	node, err := signed.Node()
 	if err != nil {
 		return nil, 0, err
@@ -37,8 +38,10 @@ func (k *Keeper) meet(e env.Env, signed *wire.SignedRecord, w word) (sv *pointer
 	switch {
 	case node.Network != k.cfg.Network:
 		return nil, 0, fmt.Errorf("record of network %q", node.Network)
-	case id == k.cfg.Self:
+	case id == k.cfg.Self && from == k.cfg.Self:
 		return k.own(e), never, nil
+	case id == k.cfg.Self: // it is this node's heir, perhaps; that may change without a word
+		return k.own(e), e.Now().Add(lease.Life), nil
 	}
 	sv = k.Store.Meet(id, signed, node)
 	until, ok := k.take(e, sv, w, lease.Length)
@@ -54,6 +57,9 @@ func (k *Keeper) put(e env.Env, o offer) (pointers.Result, error) {
 	if err != nil {
 		return pointers.Result{}, err
 	}
+	if o.from != k.cfg.Self && o.server.ID == k.cfg.Self && !k.serves(d.Record) {
+		return pointers.Result{Kind: pointers.Ignored}, nil // of an earlier life
+	}
 	result := k.Store.Put(d, e.Now())
 	if result.Fresh && o.from == o.server.ID && o.from != k.cfg.Self {
 		k.watch(e, o.from)
@@ -61,6 +67,12 @@ func (k *Keeper) put(e env.Env, o offer) (pointers.Result, error) {
 	k.report(e, d, result)
 	k.armExpiry(e, 0)
 	return result, nil
+}
+
+// serves reports whether this node has laid a pointer to itself, or a tombstone of it, here.
+func (k *Keeper) serves(rec *wire.PointerRecord) bool {
+	p := k.Store.Find(pointers.Key{GUID: wire.ID(rec.Guid), App: rec.App}, k.cfg.Self)
+	return p != nil && slices.ContainsFunc(p.Laid(), func(l *pointers.Laid) bool { return l.Branch().Peer == k.cfg.Self })
 }
 
 // read checks an offer's record, and puts it as a deposit.
@@ -124,7 +136,7 @@ type Arrival struct {
 // beside its path. The request itself goes on to the next hop.
 func (k *Keeper) Arrive(e env.Env, a Arrival) (pointers.Result, error) {
 	m := a.Publish
-	sv, until, err := k.meet(e, m.Server, wordOf(m.Pulse))
+	sv, until, err := k.meet(e, m.Server, a.From, wordOf(m.Pulse))
 	if err != nil {
 		return pointers.Result{}, err
 	}
@@ -149,7 +161,7 @@ func (k *Keeper) Arrive(e env.Env, a Arrival) (pointers.Result, error) {
 // OnDeposit takes what a neighbor lays here, and passes it on where it is news.
 func (k *Keeper) OnDeposit(e env.Env, from idspace.ID, m *wire.Deposit) {
 	held := k.heldRecord(m)
-	sv, until, err := k.meet(e, m.Server, wordOf(m.Pulse))
+	sv, until, err := k.meet(e, m.Server, from, wordOf(m.Pulse))
 	switch {
 	case err != nil && sv != nil && held != nil && sv.Record == held:
 		e.Send(from, k.deposit(e, sv, wire.Copy_COPY_NEWER)) // its record is of an earlier life, perhaps
