@@ -66,6 +66,7 @@ func (k *Keeper) put(e env.Env, o offer) (pointers.Result, error) {
 	}
 	k.report(e, d, result)
 	k.armExpiry(e, 0)
+	k.armLook(e)
 	return result, nil
 }
 

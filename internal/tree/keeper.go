@@ -52,6 +52,7 @@ const (
 	timerExpire              // pointers run out
 	timerEnds                // pointers are to be taken off
 	timerWatch               // servers may have been silent
+	timerLook                // a period is over since next hops were looked at
 	timerKinds
 )
 
@@ -79,6 +80,9 @@ func (k *Keeper) OnTimer(e env.Env, t env.TimerKey) {
 		k.onEnds(e)
 	case timerWatch:
 		k.onWatch(e)
+	case timerLook:
+		k.startSweep(e) // next hops change without a word when round trips do
+		k.armLook(e)
 	default:
 		panic(fmt.Sprintf("tree: timer %d is not of this room", t.What))
 	}
@@ -187,8 +191,14 @@ func (k *Keeper) own(e env.Env) *pointers.Server {
 func (k *Keeper) onToken(e env.Env) {
 	if sv := k.Store.Server(wire.ServerRefTo(k.cfg.Self)); sv != nil {
 		k.own(e)
-		k.startSweep(e) // next hops change without a word when round trips do
 		k.armToken(e)
+	}
+}
+
+// armLook has next hops looked at once a period while there are pointers.
+func (k *Keeper) armLook(e env.Env) {
+	if k.Store.Len() > 0 {
+		k.arm(e, timerLook, e.Now().Add(lease.Period))
 	}
 }
 
@@ -223,8 +233,12 @@ func (k *Keeper) take(e env.Env, sv *pointers.Server, w word, most uint32) (unti
 		}
 	}
 	made = min(made, e.Now().Add(-w.age))
-	for _, p := range k.Store.Revive(sv, made) {
+	revived := k.Store.Revive(sv, made)
+	for _, p := range revived {
 		e.Emit(&env.Stored{GUID: p.GUID, Server: sv.ID})
+	}
+	if len(revived) > 0 {
+		k.startSweep(e) // nobody looked after them while they were hidden
 	}
 	return made.Add(lease.Life), true
 }

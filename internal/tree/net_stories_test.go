@@ -79,3 +79,70 @@ func TestAServerRefusesWhatItServedInAnEarlierLife(t *testing.T) {
 	n.run(3 * lease.Life)
 	n.demand(t)
 }
+
+// TestWhoLosesAPointerSaysSoToWhoHasItFromThere cuts servers off from their first hops: when those
+// have waited long enough and forget what came from there, the next hops must not keep it for a
+// lease's life more.
+func TestWhoLosesAPointerSaysSoToWhoHasItFromThere(t *testing.T) {
+	n := three(t)
+	for i := range 40 {
+		n.hosts[0].publish(fmt.Sprintf("o%d", i), false)
+	}
+	n.run(time.Second)
+	onward := func() bool { return strings.Contains(strings.Join(n.lines(), "\n"), "from n1") }
+	if !onward() {
+		t.Fatal("nothing has gone on from n1")
+	}
+	n.cut[pair(n.hosts[0], n.hosts[1])] = true
+	n.run(lease.Life + 3*time.Second)
+	if onward() {
+		t.Fatalf("some still have what n1 has forgotten:\n%s", strings.Join(n.lines(), "\n"))
+	}
+}
+
+// TestHiddenPointersAreLaidAnewWhenTheirServerLives has a node come while others take a server for
+// dead that lives.
+func TestHiddenPointersAreLaidAnewWhenTheirServerLives(t *testing.T) {
+	n := three(t)
+	for i := range 8 {
+		n.hosts[0].publish(fmt.Sprintf("o%d", i), false)
+	}
+	n.run(time.Second)
+	for _, o := range n.hosts[1:] {
+		n.miss(o, n.hosts[0])
+		n.meet(o, n.hosts[0])
+	}
+	n.join("n3", 30*time.Millisecond)
+	n.run(4 * lease.Period)
+	n.demand(t)
+}
+
+// TestHoldersFollowRoundTrips has the distances of a node change that publishes nothing: what goes
+// on from it has to go another way.
+func TestHoldersFollowRoundTrips(t *testing.T) {
+	space, err := idspace.NewSpace(160, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := newNet(t, space, 1)
+	for i := range 12 {
+		n.join(fmt.Sprintf("n%d", i), 30*time.Millisecond)
+	}
+	for i := range 30 {
+		n.hosts[0].publish(fmt.Sprintf("o%d", i), false)
+	}
+	n.run(lease.Period)
+	n.demand(t)
+	for i, h := range n.hosts[1:] {
+		for j, o := range n.hosts[1:] {
+			if i < j {
+				n.setRTT(h, o, time.Duration(20+37*(i*j)%50)*time.Millisecond)
+			}
+		}
+	}
+	if len(n.compare()) == 0 {
+		t.Fatal("no path has moved")
+	}
+	n.run(3 * lease.Period)
+	n.demand(t)
+}
