@@ -146,3 +146,17 @@ func TestHoldersFollowRoundTrips(t *testing.T) {
 	n.run(3 * lease.Period)
 	n.demand(t)
 }
+
+// TestWhatWasLostComesWithItsServer has a deposit lost, and all its confirmations: whoever should
+// have it knows nothing of the server, and gets all of it when it is told digests.
+func TestWhatWasLostComesWithItsServer(t *testing.T) {
+	n := three(t)
+	n.loss = 1
+	for i := range 8 {
+		n.hosts[0].publish(fmt.Sprintf("o%d", i), false)
+	}
+	n.run(lease.Period / 2)
+	n.loss = 0
+	n.run(2 * lease.Period)
+	n.demand(t)
+}
