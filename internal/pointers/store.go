@@ -281,6 +281,11 @@ func (s *Store) weigh(p *Pointer, times int) {
 	}
 }
 
+// Crowded reports whether there is no room for anything new that others lay here.
+func (s *Store) Crowded() bool {
+	return s.theirs.pointers >= s.limits.PerNode || s.theirs.laid >= s.mostLaid() || s.theirs.bytes >= s.limits.Bytes
+}
+
 func (s *Store) add(p *Pointer, until mono.Time) {
 	s.changes++
 	list := s.objects[p.Key]

@@ -37,7 +37,6 @@ type flight struct {
 	branches []*pointers.Branch
 	until    mono.Time // when it is confirmed again
 	tries    int
-	rounds   int // how often its branches still differed
 }
 
 // link returns the link to a peer, made if there was none.

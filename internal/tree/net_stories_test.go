@@ -8,6 +8,8 @@ import (
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/lease"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
 // three are nodes that know each other, far apart.
@@ -159,4 +161,56 @@ func TestWhatWasLostComesWithItsServer(t *testing.T) {
 	n.loss = 0
 	n.run(2 * lease.Period)
 	n.demand(t)
+}
+
+// maxAsked is how often in a period a neighbor may ask about one of three servers, or about all at once.
+const maxAsked = 12
+
+// TestNobodyGoesOnAskingWhereThereIsNoRoom has holders with room for some of the pointers only.
+func TestNobodyGoesOnAskingWhereThereIsNoRoom(t *testing.T) {
+	n := newNet(t, idspace.Hex, 1)
+	n.limits = pointers.Limits{PerNode: 5}
+	for i := range 4 {
+		n.join(fmt.Sprintf("n%d", i), 30*time.Millisecond)
+	}
+	for i := range 40 {
+		n.hosts[i%4].publish(fmt.Sprintf("o%d", i), false)
+	}
+	n.run(2 * lease.Period)
+	clear(n.sent)
+	n.run(10 * lease.Period)
+	for _, kind := range []wire.Kind{wire.KindListing, wire.KindWanted, wire.KindDeposit, wire.KindRefreshReply} {
+		if got := n.sent[kind.String()]; got > 10*12*maxAsked {
+			t.Errorf("%d of %v in ten periods", got, kind)
+		}
+	}
+}
+
+// TestAPeerCannotHaveABranchListedWithoutEnd has it say again and again that all differs.
+func TestAPeerCannotHaveABranchListedWithoutEnd(t *testing.T) {
+	n := three(t)
+	for i := range 20 {
+		n.hosts[0].publish(fmt.Sprintf("o%d", i), false)
+	}
+	n.run(3 * time.Second)
+	clear(n.sent)
+	var names []byte
+	for range wire.MaxBranches {
+		names = wire.AppendBranchName(names, wire.BranchName{Server: wire.ServerRefTo(n.hosts[0].id), Copy: wire.Copy_COPY_PATH})
+	}
+	unknown := wire.AppendBranchName(nil, wire.BranchName{Server: wire.ServerRef{1}})
+	for range wire.MaxBranches - 1 {
+		unknown = append(unknown, unknown[:9]...)
+	}
+	for range 20 {
+		n.hosts[0].keeper.OnRefreshReply(n.hosts[0], n.hosts[1].id, &wire.RefreshReply{Differ: names, Stale: names})
+		n.run(100 * time.Millisecond)
+		n.hosts[0].keeper.OnRefreshReply(n.hosts[0], n.hosts[1].id, &wire.RefreshReply{Differ: unknown})
+	}
+	if got := n.sent[wire.KindListing.String()] + n.sent[wire.KindDeposit.String()]; got == 0 || got > 8 {
+		t.Errorf("%d listings and records", got)
+	}
+	if got := n.sent[wire.KindRefresh.String()]; got > 20+8 {
+		t.Errorf("%d refreshes for 20 replies", got)
+	}
 }

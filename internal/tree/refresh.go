@@ -52,6 +52,8 @@ func (k *Keeper) refreshed(e env.Env, from idspace.ID, b wire.Branch) agreement 
 	case b.Count == 0:
 		k.release(e, held)
 		return agrees
+	case held == nil && k.Store.Crowded():
+		return agrees // there is no room for what is missing
 	case sv == nil:
 		return differs // its record alone would not be kept: the pointers bring it
 	}
@@ -106,56 +108,73 @@ func (k *Keeper) OnRefreshReply(e env.Env, from idspace.ID, m *wire.RefreshReply
 	if l == nil {
 		return
 	}
-	rounds := 0
 	if f := l.flight; f != nil && m.Seq == f.seq {
 		k.pace.ended(f)
-		l.flight, rounds = nil, f.rounds+1
+		l.flight = nil
 	}
 	for _, name := range wire.BranchNames(m.Stale) {
-		if sv := k.Store.Server(name.Server); sv != nil && sv.Branch(from, name.Copy, true) != nil {
-			e.Send(from, k.deposit(e, sv, name.Copy))
+		if b := k.laidAt(from, name); b != nil && k.mayTell(e, b) {
+			e.Send(from, k.deposit(e, b.Server, name.Copy)) // it knows an earlier life of it, perhaps
 		}
 	}
 	var differ []*pointers.Branch
+	var nothing []byte
 	for _, name := range wire.BranchNames(m.Differ) {
-		if b := k.laidAt(e, from, name); b != nil {
+		if b := k.laidAt(from, name); b != nil {
 			differ = append(differ, b)
+		} else {
+			nothing = wire.AppendBranch(nothing, wire.Branch{Server: name.Server, Copy: name.Copy})
 		}
 	}
+	if len(nothing) > 0 {
+		e.Send(from, &wire.Refresh{Branches: nothing})
+	}
 	if len(l.queue) == 0 && l.flight == nil {
-		for _, b := range differ {
-			k.list(e, b)
-		}
-		k.confirmListed(e, l, differ, rounds)
+		k.listAll(e, l, differ)
 	}
 	k.flush(e)
 	k.settleHandOvers(e)
 }
 
-// laidAt is the branch to a neighbor that a name is of. If there is none, the neighbor hears so.
-func (k *Keeper) laidAt(e env.Env, from idspace.ID, name wire.BranchName) *pointers.Branch {
+// laidAt is the branch to a neighbor that a name is of, nil if there is none.
+func (k *Keeper) laidAt(from idspace.ID, name wire.BranchName) *pointers.Branch {
 	if sv := k.Store.Server(name.Server); sv != nil {
 		if b := sv.Branch(from, name.Copy, true); b != nil && b.Len() > 0 {
 			return b
 		}
 	}
-	e.Send(from, &wire.Refresh{Branches: wire.AppendBranch(nil, wire.Branch{Server: name.Server, Copy: name.Copy})})
 	return nil
 }
 
-// maxRounds bounds how often branches are listed to somebody with whom they never agree,
-// within a period.
-const maxRounds = 4
+// maxLists bounds how often a branch is listed within half a period to somebody with whom it never
+// agrees: because there is no room, or out of malice.
+const maxLists = 4
 
-// confirmListed asks again about what was listed: by then the neighbor has asked for what it
-// lacks, or let go of what it should not have.
-func (k *Keeper) confirmListed(e env.Env, l *link, listed []*pointers.Branch, rounds int) {
-	if len(listed) == 0 || rounds > maxRounds {
-		return
+// mayTell counts what is told of a branch because the other end asks for it.
+func (k *Keeper) mayTell(e env.Env, b *pointers.Branch) bool {
+	if now := e.Now(); b.Lists == 0 || now >= b.Since.Add(lease.Period/2) {
+		b.Lists, b.Since = 0, now
 	}
-	slices.SortFunc(listed, byServer)
-	l.flight = &flight{branches: slices.Compact(listed), rounds: rounds}
-	k.confirm(e, l)
+	if b.Lists >= maxLists {
+		b.Due = true
+		return false
+	}
+	b.Lists++
+	return true
+}
+
+// listAll lists branches, and asks again about them: by then the neighbor has asked for what it
+// lacks, or let go of what it should not have.
+func (k *Keeper) listAll(e env.Env, l *link, differ []*pointers.Branch) {
+	slices.SortFunc(differ, byServer)
+	differ = slices.DeleteFunc(slices.Compact(differ), func(b *pointers.Branch) bool { return !k.mayTell(e, b) })
+	for _, b := range differ {
+		k.list(e, b)
+	}
+	if len(differ) > 0 {
+		l.flight = &flight{branches: differ}
+		k.confirm(e, l)
+	}
 }
 
 // list names all pointers of a branch.
