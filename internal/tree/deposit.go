@@ -164,7 +164,7 @@ func (k *Keeper) OnDeposit(e env.Env, from idspace.ID, m *wire.Deposit) {
 	held := k.heldRecord(m)
 	sv, until, err := k.meet(e, m.Server, from, wordOf(m.Pulse))
 	switch {
-	case err != nil && sv != nil && held != nil && sv.Record == held:
+	case err != nil && m.Copy != wire.Copy_COPY_NEWER && sv != nil && held != nil && sv.Record == held:
 		e.Send(from, k.deposit(e, sv, wire.Copy_COPY_NEWER)) // its record is of an earlier life, perhaps
 		return
 	case err != nil:
@@ -240,7 +240,11 @@ func (k *Keeper) renew(e env.Env, o offer) {
 		e.Emit(&env.Dropped{Why: "deposit: bad record", Peer: o.from})
 		return
 	}
-	if p, ok := k.Store.Renew(d, e.Now()); ok {
-		k.spread(p)
+	p, ok := k.Store.Renew(d, e.Now())
+	if !ok {
+		return
+	}
+	if k.spread(p); p.State == pointers.Withdrawn {
+		e.Emit(&env.Removed{GUID: p.GUID, Server: p.Server.ID, Why: "withdrawn"})
 	}
 }

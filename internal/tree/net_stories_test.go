@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tapestry-dolr/tapestry/internal/envtest"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/lease"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
@@ -212,5 +213,26 @@ func TestAPeerCannotHaveABranchListedWithoutEnd(t *testing.T) {
 	}
 	if got := n.sent[wire.KindRefresh.String()]; got > 20+8 {
 		t.Errorf("%d refreshes for 20 replies", got)
+	}
+}
+
+// TestARecordThatIsSaidToBeNewerIsNotAnsweredInKind has a server that has signed two leases of one
+// generation: two holders, each with one of them, must not send them to each other for ever.
+func TestARecordThatIsSaidToBeNewerIsNotAnsweredInKind(t *testing.T) {
+	n := three(t)
+	other := lease.New([4]uint64{9}).Anchor()
+	for i, anchor := range []lease.Token{chainOf("s", 1).Anchor(), other} {
+		guid, server, token := idspace.Hash([]byte("x")), n.names.ID("s"), lease.Token(anchor)
+		n.hosts[i].keeper.OnDeposit(n.hosts[i], n.hosts[2].id, &wire.Deposit{
+			Server: envtest.Seal(wire.NodeKind, "s", &wire.NodeRecord{Network: envtest.Network, Peer: []byte("s"), Generation: 1, Lease: anchor[:]}),
+			Pulse:  &wire.Pulse{Token: token[:]},
+			Laid: []*wire.Laid{{Pointer: envtest.Pointer("s", &wire.PointerRecord{
+				Guid: guid[:], App: "app", Server: server[:], Generation: 1, Counter: 1, LifeS: recordS,
+			}), Roots: roots, LeftS: recordS}},
+		})
+	}
+	n.run(10 * time.Second)
+	if got := n.sent[wire.KindDeposit.String()]; got == 0 || got > 20 {
+		t.Fatalf("%d deposits", got)
 	}
 }
