@@ -156,8 +156,13 @@ func (k *Keeper) endHandOver(e env.Env, h *handOver) {
 // notice tells those who hold pointers of a server from here that it is dead.
 func (k *Keeper) notice(sv *pointers.Server) {
 	ref := wire.ServerRefTo(sv.ID)
+	var told []idspace.ID
 	for _, b := range sv.Branches() {
-		if l := k.link(b.Peer); b.Out && len(l.dead) < maxNotices*len(ref) {
+		if !b.Out || slices.Contains(told, b.Peer) {
+			continue
+		}
+		told = append(told, b.Peer)
+		if l := k.link(b.Peer); len(l.dead) < maxNotices*len(ref) {
 			l.dead = append(l.dead, ref[:]...)
 		}
 	}
