@@ -274,14 +274,15 @@ func (k *Keeper) left(e env.Env, p *pointers.Pointer) uint32 {
 }
 
 // confirm asks for an answer to what is in flight. Branches of which more waits to be sent
-// would differ: the answer is then only that the neighbor has taken what came before.
+// would differ: the answer is then only that the neighbor has taken what came before. Those that
+// were cut meanwhile are not spoken of: another of the same name may have taken their place.
 func (k *Keeper) confirm(e env.Env, l *link) {
 	f := l.flight
 	f.seq = e.Rand().Uint64() | 1
 	f.until = e.Now().Add(k.Links.Stretched(k.cfg.Retry) << f.tries)
 	var packed []byte
 	for _, b := range f.branches {
-		if b.Waiting == 0 && len(packed) < maxNews {
+		if b.Waiting == 0 && len(packed) < maxNews && slices.Contains(l.branches, b) {
 			packed = k.describe(e, packed, b)
 		}
 	}
