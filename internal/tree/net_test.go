@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"container/heap"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -278,7 +279,7 @@ func (h *host) step(do func()) {
 	do()
 	if changes := h.store.Changes(); changes != h.seen {
 		h.seen = changes
-		if err := h.store.Check(); err != nil {
+		if err := errors.Join(h.store.Check(), h.keeper.CheckLinks()); err != nil {
 			h.net.t.Fatalf("%s: %v", h.name, err)
 		}
 	}
@@ -370,15 +371,24 @@ func (n *net) carry(h *host, to idspace.ID, do func(*host)) {
 }
 
 func (h *host) take(t failer, from idspace.ID, frame []byte) {
+	m := decoded(frame)
+	if m == nil {
+		t.Fatalf("%s cannot read what it was sent", h.name)
+	}
+	dispatch(h.keeper, h, from, m)
+}
+
+// decoded is the message of a frame, nil if it makes no sense.
+func decoded(frame []byte) wire.Message {
 	packed, err := wire.ReadFrame(bufio.NewReader(bytes.NewReader(frame)), nil)
 	if err != nil {
-		t.Fatalf("%v", err)
+		return nil
 	}
 	m, err := wire.Decode(packed)
 	if err != nil {
-		t.Fatalf("%v", err)
+		return nil
 	}
-	dispatch(h.keeper, h, from, m)
+	return m
 }
 
 // dispatch gives a message to a Keeper, as node does.
