@@ -236,3 +236,20 @@ func TestARecordThatIsSaidToBeNewerIsNotAnsweredInKind(t *testing.T) {
 		t.Fatalf("%d deposits", got)
 	}
 }
+
+// TestAPeerCannotLayAPointerUnderManySalts has it lay one pointer under all salts of all numbers of roots.
+func TestAPeerCannotLayAPointerUnderManySalts(t *testing.T) {
+	s := begin(t, pointers.Limits{}, 0)
+	m := goodDeposit(s, "s", "x", 1)
+	one := m.Laid[0].Pointer
+	m.Laid = nil
+	for all := range uint32(wire.MaxRoots) {
+		for salt := range all + 1 {
+			m.Laid = append(m.Laid, &wire.Laid{Pointer: one, Salt: salt, Roots: all + 1, LeftS: recordS})
+		}
+	}
+	s.step(func() { s.keeper.OnDeposit(s, s.ID("b"), m) })
+	if got := len(s.store.At(0).Laid()); got != wire.MaxRoots {
+		t.Fatalf("it lies here %d times", got)
+	}
+}
