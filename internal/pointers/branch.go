@@ -31,9 +31,10 @@ type Branch struct {
 	Told    uint32
 	Due     bool
 	Waiting int
-	// Lists is how often the peer has had it listed since Since. They are the tree's, too.
-	Lists int
-	Since mono.Time
+	// Lists is how often the peer has had it listed since Since, Parts how many listings it may
+	// still want something of. They are the tree's, too.
+	Lists, Parts int
+	Since        mono.Time
 	// Short is until when pointers of this branch that this node has no room for are not asked for again.
 	Short mono.Time
 

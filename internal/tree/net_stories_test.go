@@ -237,6 +237,34 @@ func TestARecordThatIsSaidToBeNewerIsNotAnsweredInKind(t *testing.T) {
 	}
 }
 
+// TestAPeerIsSentWhatItWantsOnceForEachListing has it want all, again and again.
+func TestAPeerIsSentWhatItWantsOnceForEachListing(t *testing.T) {
+	n := three(t)
+	for i := range 20 {
+		n.hosts[0].publish(fmt.Sprintf("o%d", i), false)
+	}
+	n.run(3 * time.Second)
+	server, peer := n.hosts[0], n.hosts[1]
+	b := server.store.Server(wire.ServerRefTo(server.id)).Branch(peer.id, wire.Copy_COPY_PATH, true)
+	all := &wire.Wanted{Server: server.id[:]}
+	for i := range b.Len() {
+		all.Prints = wire.AppendPrint(all.Prints, b.At(i).Print())
+	}
+	clear(n.sent)
+	for i := range 20 {
+		if i == 10 {
+			server.keeper.OnRefreshReply(server, peer.id, &wire.RefreshReply{
+				Differ: wire.AppendBranchName(nil, wire.BranchName{Server: wire.ServerRefTo(server.id)}),
+			})
+		}
+		server.step(func() { server.keeper.OnWanted(server, peer.id, all) })
+		n.run(100 * time.Millisecond)
+	}
+	if got := n.sent[wire.KindDeposit.String()]; got != 1 {
+		t.Fatalf("%d deposits", got)
+	}
+}
+
 // TestAPeerCannotLayAPointerUnderManySalts has it lay one pointer under all salts of all numbers of roots.
 func TestAPeerCannotLayAPointerUnderManySalts(t *testing.T) {
 	s := begin(t, pointers.Limits{}, 0)

@@ -182,7 +182,7 @@ func (k *Keeper) list(e env.Env, b *pointers.Branch) {
 	pulse := k.pulse(e, b.Server)
 	sorted := b.Sorted()
 	low := uint64(0)
-	for {
+	for b.Parts = 0; ; {
 		n := min(len(sorted), wire.MaxPrints)
 		m := &wire.Listing{Server: b.Server.ID[:], Copy: b.Copy, Low: low, High: math.MaxUint64, Pulse: pulse}
 		for _, p := range sorted[:n] {
@@ -192,7 +192,7 @@ func (k *Keeper) list(e env.Env, b *pointers.Branch) {
 			m.High = sorted[0].Print() - 1
 		}
 		e.Send(b.Peer, m)
-		if len(sorted) == 0 {
+		if b.Parts++; len(sorted) == 0 {
 			return
 		}
 		low = m.High + 1
@@ -247,11 +247,12 @@ func printsOf(b *pointers.Branch, low, high uint64) map[uint64]*pointers.Laid {
 
 // OnWanted sends the pointers of a listing that a neighbor has not.
 func (k *Keeper) OnWanted(e env.Env, from idspace.ID, m *wire.Wanted) {
-	sv := k.Store.Server(wire.ServerRefTo(wire.ID(m.Server)))
-	if sv == nil {
-		return
+	b := k.laidAt(from, wire.BranchName{Server: wire.ServerRefTo(wire.ID(m.Server)), Copy: m.Copy})
+	if b == nil || b.Parts == 0 {
+		return // it was listed nothing
 	}
-	laid := printsOf(sv.Branch(from, m.Copy, true), 0, math.MaxUint64)
+	b.Parts--
+	laid := printsOf(b, 0, math.MaxUint64)
 	for _, print := range wire.Prints(m.Prints) {
 		if l := laid[print]; l != nil {
 			k.enqueue(l)
