@@ -92,3 +92,13 @@ func BenchmarkSweep(b *testing.B) {
 		b.Fatalf("%d pointers are left", got)
 	}
 }
+
+// BenchmarkDeposit lays 100 000 pointers of 1 000 servers at a holder that passes them on.
+func BenchmarkDeposit(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if s, _, _ := crowd(b, 1000, 100); s.store.Len() != 100_000 {
+			b.Fatalf("%d pointers", s.store.Len())
+		}
+	}
+}

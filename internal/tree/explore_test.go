@@ -126,6 +126,7 @@ func explore(t *rapid.T) {
 		t.Fatal(err)
 	}
 	n := &trouble{net: newNet(t, space, rapid.Uint64().Draw(t, "seed")), objects: []string{"x", "y", "z", "u", "v", "w"}}
+	n.window = rapid.SampledFrom([]int{1, 3, 256}).Draw(t, "window")
 	if *tracing {
 		n.trace = t.Logf
 	}
@@ -153,8 +154,12 @@ func (n *trouble) move(t *rapid.T) {
 	}
 }
 
-// leave has a node hand over to its heirs; it stays, as if it had thought better of it.
-func (n *trouble) leave(t *rapid.T) { n.handOver(n.draw(t, "leaves"), idspace.ID{}) }
+// leave has a node hand over to its heirs, and join again soon.
+func (n *trouble) leave(t *rapid.T) {
+	h := n.draw(t, "leaves")
+	n.handOver(h, idspace.ID{})
+	n.after(5*time.Second, func() { h.step(func() { h.keeper.OnActivated(h) }) })
+}
 
 // rest lets a network be quiet, and demands what has to be so then.
 func (n *trouble) rest(t *rapid.T) {

@@ -294,9 +294,8 @@ func (k *Keeper) confirm(e env.Env, l *link) {
 // again confirms what was not answered; at last it is left to the next period.
 func (k *Keeper) again(e env.Env, l *link) {
 	f := l.flight
-	if f.tries++; f.tries == 1 {
-		k.pace.late()
-	}
+	f.tries++
+	k.pace.late(f)
 	if f.tries < k.cfg.Tries {
 		k.confirm(e, l)
 		return

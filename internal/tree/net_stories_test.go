@@ -97,7 +97,7 @@ func TestWhoLosesAPointerSaysSoToWhoHasItFromThere(t *testing.T) {
 		t.Fatal("nothing has gone on from n1")
 	}
 	n.cut[pair(n.hosts[0], n.hosts[1])] = true
-	n.run(lease.Life + 3*time.Second)
+	n.run(lease.Life + 14*time.Second)
 	if onward() {
 		t.Fatalf("some still have what n1 has forgotten:\n%s", strings.Join(n.lines(), "\n"))
 	}
@@ -279,5 +279,29 @@ func TestAPeerCannotLayAPointerUnderManySalts(t *testing.T) {
 	s.step(func() { s.keeper.OnDeposit(s, s.ID("b"), m) })
 	if got := len(s.store.At(0).Laid()); got != wire.MaxRoots {
 		t.Fatalf("it lies here %d times", got)
+	}
+}
+
+// TestLargeBranchesAreListedInParts has all deposits of many objects lost: branches of more prints
+// than one listing holds are brought there within two periods.
+func TestLargeBranchesAreListedInParts(t *testing.T) {
+	n := newNet(t, idspace.Hex, 1)
+	n.large, n.loss = true, 1
+	server, peer := n.join("n0", time.Millisecond), n.join("n1", 30*time.Millisecond)
+	for i := range 5000 {
+		server.publish(fmt.Sprintf("o%d", i), false)
+	}
+	n.run(time.Minute)
+	if peer.store.Len() > 0 {
+		t.Fatal("nothing was lost")
+	}
+	n.loss = 0
+	n.run(3 * lease.Period)
+	n.demand(t)
+	if got := n.sent[wire.KindListing.String()]; got < 3 || got > 30 {
+		t.Fatalf("%d listings", got)
+	}
+	if err := peer.store.Check(); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -127,6 +127,8 @@ type net struct {
 	total  int
 	names  envtest.Names
 	limits pointers.Limits
+	window int
+	large  bool // too large to check each step
 	trace  func(string, ...any)
 }
 
@@ -211,7 +213,7 @@ func (n *net) add(name string, generation uint64) *host {
 	h.timers, h.handed, h.served = make(map[env.TimerKey]uint64), make(map[idspace.ID]int), make(map[pointers.Key]*service)
 	h.rng = rand.New(rand.NewPCG(uint64(h.number), generation))
 	cfg := tree.Config{
-		Space: n.space, Self: h.id, Network: envtest.Network, Record: nodeRecord(name, generation, 1), Lease: chainOf(name, generation),
+		Space: n.space, Self: h.id, Network: envtest.Network, Record: nodeRecord(name, generation, 1), Lease: chainOf(name, generation), Window: n.window,
 	}
 	if err := cfg.Validate(); err != nil {
 		n.t.Fatalf("%v", err)
@@ -277,7 +279,7 @@ func (h *host) step(do func()) {
 		return
 	}
 	do()
-	if changes := h.store.Changes(); changes != h.seen {
+	if changes := h.store.Changes(); changes != h.seen && !h.net.large {
 		h.seen = changes
 		if err := errors.Join(h.store.Check(), h.keeper.CheckLinks()); err != nil {
 			h.net.t.Fatalf("%s: %v", h.name, err)
@@ -318,6 +320,10 @@ func (h *host) Sign(kind wire.RecordKind, payload []byte) *wire.SignedRecord {
 }
 
 func (h *host) Post(l env.Local) {
+	if p, ok := l.(*env.Probe); ok {
+		h.probe(p.Peer)
+		return
+	}
 	m, ok := l.(*env.HandedOver)
 	if !ok {
 		h.net.t.Fatalf("%s posts %T", h.name, l)
@@ -326,6 +332,22 @@ func (h *host) Post(l env.Local) {
 	if h.handed[m.To] < 0 {
 		h.net.t.Fatalf("%s has handed over to %s more often than it was asked to", h.name, h.net.names.Of(m.To))
 	}
+}
+
+// probe finds out whether a node lives, as heartbeat does.
+func (h *host) probe(id idspace.ID) {
+	o := h.net.host(id)
+	alive := o != nil && !h.net.cut[pair(h, o)]
+	took := 4 * time.Second
+	if alive {
+		took = h.net.rtts[pair(h, o)]
+	}
+	h.net.after(took, func() {
+		if l := h.links.Link(id); alive && l != nil {
+			l.Heard = h.net.now
+		}
+		h.step(func() { h.keeper.OnVerdict(h, &env.Verdict{Peer: id, For: env.Tree, Alive: alive}) })
+	})
 }
 
 // Send carries a message through its encoding to the other node, unless it is lost.

@@ -36,5 +36,12 @@ func (p *pace) ended(f *flight) {
 	}
 }
 
-// late notes that some were not confirmed in time.
-func (p *pace) late() { p.window, p.steady = max(p.window/2, 1), true }
+// late notes that some were not confirmed in time: they are on their way no more. Nobody must be
+// kept waiting by a neighbor that does not answer.
+func (p *pace) late(f *flight) {
+	if f.pointers > 0 {
+		p.open -= f.pointers
+		f.pointers = 0
+		p.window, p.steady = max(p.window/2, 1), true
+	}
+}
