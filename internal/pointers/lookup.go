@@ -193,7 +193,13 @@ type Stats struct {
 
 // Stats returns the store in numbers.
 func (s *Store) Stats() Stats {
-	return Stats{Pointers: len(s.all), Servers: len(s.servers), Bytes: s.bytes, Counts: s.counts}
+	servers := 0
+	for _, sv := range s.servers { // unordered: counted
+		if len(sv.held) > 0 {
+			servers++
+		}
+	}
+	return Stats{Pointers: len(s.all), Servers: servers, Bytes: s.bytes, Counts: s.counts}
 }
 
 // Sorted lists all pointers by key, then nearest first.

@@ -282,7 +282,7 @@ func (k *Keeper) confirm(e env.Env, l *link) {
 	f.until = e.Now().Add(k.Links.Stretched(k.cfg.Retry) << f.tries)
 	var packed []byte
 	for _, b := range f.branches {
-		if b.Waiting == 0 && len(packed) < maxNews && slices.Contains(l.branches, b) {
+		if b.Waiting == 0 && len(packed) < maxNews && b.Server.Branch(l.peer, b.Copy, true) == b {
 			packed = k.describe(e, packed, b)
 		}
 	}

@@ -157,8 +157,10 @@ func (k *Keeper) at(e env.Env, p *pointers.Pointer, to idspace.ID, copy wire.Cop
 	}
 	l, fresh = k.Store.Lay(p, to, copy, salt, roots)
 	l.Ends = 0
-	if on := k.link(to); fresh && !slices.Contains(on.branches, l.Branch()) {
-		on.branches = append(on.branches, l.Branch())
+	if b := l.Branch(); fresh && b.Len() == 1 { // it was empty, and perhaps not cut yet
+		if on := k.link(to); !slices.Contains(on.branches, b) {
+			on.branches = append(on.branches, b)
+		}
 	}
 	return l, fresh
 }
