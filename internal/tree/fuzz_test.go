@@ -209,3 +209,24 @@ func FuzzDeposit(f *testing.F) {
 			return m
 		})
 }
+
+// TestWrongTokensCostNoMoreThanAFewHashes has a peer send as many as a message holds: what comes
+// after the first ones is not looked at, until its next message.
+func TestWrongTokensCostNoMoreThanAFewHashes(t *testing.T) {
+	s := holder(t)
+	var packed []byte
+	for range wire.MaxBranches - 1 {
+		wrong := goodBranch(s, "s", wire.Copy_COPY_PATH)
+		wrong.Token[0] ^= 1
+		packed = wire.AppendBranch(packed, wrong)
+	}
+	good := wire.AppendBranch(nil, goodBranch(s, "t", wire.Copy_COPY_PATH))
+	count := func(branches []byte) int {
+		s.Drain()
+		s.keeper.OnRefresh(s, s.ID("b"), &wire.Refresh{Seq: 1, Branches: branches})
+		return strings.Count(s.Drain(), "stale:t")
+	}
+	if after, alone := count(append(packed, good...)), count(good); after != 1 || alone != 0 {
+		t.Fatalf("stale %d times after wrong ones, %d times alone", after, alone)
+	}
+}

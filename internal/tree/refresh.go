@@ -15,12 +15,14 @@ import (
 // agrees count longer if its server lives.
 func (k *Keeper) OnRefresh(e env.Env, from idspace.ID, m *wire.Refresh) {
 	reply := &wire.RefreshReply{Seq: m.Seq}
+	wrong := 0
 	for _, b := range wire.Branches(m.Branches) {
 		name := wire.BranchName{Server: b.Server, Copy: b.Copy}
-		switch k.refreshed(e, from, b) {
+		switch k.refreshed(e, from, b, wrong < maxWrong) {
 		case differs:
 			reply.Differ = wire.AppendBranchName(reply.Differ, name)
 		case stale:
+			wrong++
 			reply.Stale = wire.AppendBranchName(reply.Stale, name)
 		}
 	}
@@ -33,6 +35,10 @@ func (k *Keeper) OnRefresh(e env.Env, from idspace.ID, m *wire.Refresh) {
 	k.flush(e)
 }
 
+// maxWrong is how many tokens of one message may be wrong before the rest is not looked at: each costs
+// up to lease.Few hashes.
+const maxWrong = 64
+
 // agreement is what comes of comparing a branch.
 type agreement uint8
 
@@ -42,7 +48,7 @@ const (
 	stale // its token is not believed
 )
 
-func (k *Keeper) refreshed(e env.Env, from idspace.ID, b wire.Branch) agreement {
+func (k *Keeper) refreshed(e env.Env, from idspace.ID, b wire.Branch, trusted bool) agreement {
 	sv := k.Store.Server(b.Server)
 	var held *pointers.Branch
 	if sv != nil {
@@ -56,6 +62,8 @@ func (k *Keeper) refreshed(e env.Env, from idspace.ID, b wire.Branch) agreement 
 		return agrees // there is no room for what is missing
 	case sv == nil:
 		return differs // its record alone would not be kept: the pointers bring it
+	case !trusted:
+		return stale
 	}
 	until, ok := k.take(e, sv, word{b.Index, b.Token[:], b.Age, b.Coord}, lease.Few)
 	if !ok {
