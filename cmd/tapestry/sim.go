@@ -89,6 +89,7 @@ func (s *simulation) flags(f *pflag.FlagSet) {
 	f.DurationVar(&c.ShuffleEvery, "shuffle-every", c.ShuffleEvery, "a node begins or ceases to serve one of the objects; 0: never")
 	f.IntVar(&c.Objects, "objects", c.Objects, "objects published at the beginning")
 	f.IntVar(&c.Replicas, "replicas", c.Replicas, "servers of each object")
+	f.IntVar(&c.Roots, "roots", c.Roots, "salted roots of each object")
 	f.IntVar(&c.MaxLinks, "max-links", c.MaxLinks, "of a node, whoever uses them")
 	f.Var(&c.Without, "without", "parts of the failure detector: awareness, confirmations, helpers, stalls, telling")
 	f.StringVar(&c.Recovery, "recovery", c.Recovery, "periodic; reactive: tables are exchanged because they change, to see what that comes to")

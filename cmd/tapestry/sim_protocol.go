@@ -42,8 +42,8 @@ func validScenario(cfg sim.Config) error {
 	if cfg.Protocol != ours && (cfg.Reorder > 0 || cfg.Duplicate > 0 || len(cfg.OneWay) > 0) {
 		return fmt.Errorf("--reorder, --duplicate and --one-way: the network under the models, %s among them, does none of these", cfg.Protocol)
 	}
-	if cfg.Protocol != ours && (cfg.ShuffleEvery > 0 || cfg.Deny+cfg.DropObjects > 0) {
-		return fmt.Errorf("--shuffle-every, --deny and --drop-objects: the models, %s among them, know of none of these", cfg.Protocol)
+	if cfg.Protocol != ours && (cfg.ShuffleEvery > 0 || cfg.Roots != sim.Default().Roots || cfg.Deny+cfg.DropObjects > 0) {
+		return fmt.Errorf("--roots, --shuffle-every, --deny and --drop-objects: the models, %s among them, know of none of these", cfg.Protocol)
 	}
 	cfg.Protocol = ours // what sim.Config demands; the rest is the same for the models
 	return cfg.Validate()

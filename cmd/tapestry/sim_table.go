@@ -64,7 +64,8 @@ func locateRows(w io.Writer, l report.Locates) {
 	row(w, "locates", fmt.Sprintf("%d, %s found, %d wrongly absent, %d unknown, %.1f messages each",
 		l.Total, percent(l.FoundRatio), l.WrongAbsent, l.Unknown, l.MessagesMean))
 	if l.LivingFirstRatio > 0 { // no model tells
-		row(w, "", fmt.Sprintf("%s name a server that lives, %s name it first", percent(l.LivingRatio), percent(l.LivingFirstRatio)))
+		row(w, "", fmt.Sprintf("%s name a server that lives, measured %s; %s name it first",
+			percent(l.LivingRatio), percent(l.LivingMeasuredRatio), percent(l.LivingFirstRatio)))
 	}
 	row(w, "", fmt.Sprintf("nearest in %s, measured in %s; first answer %s",
 		percent(l.NearestRatio), percent(l.NearestMeasuredRatio), latencies(l.FirstAnswerMs)))

@@ -155,13 +155,13 @@ func (a *auditor) objects(nodes []*member) {
 	}
 }
 
-// roots of an object.
+// salts is how many roots an object has by default.
 const salts = 4
 
 // reaches walks the paths that a locate would take.
 func (a *auditor) reaches(from *member, o *object) bool {
-	for salt := range salts {
-		key := idspace.Hex.Salted(o.guid, salt, salts)
+	for salt := range a.run.cfg.Roots {
+		key := idspace.Hex.Salted(o.guid, salt, a.run.cfg.Roots)
 		h := from.host
 		for range wire.MaxHops {
 			for _, p := range h.Node().Pointers().Live(o.key(), a.run.world.Now(), wire.MaxFound) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/sim/report"
 )
 
@@ -55,6 +56,7 @@ type Config struct {
 	Objects      int
 	Replicas     int
 
+	Roots    int // salted roots of an object
 	MaxLinks int // a node takes part in at most
 	Without  Without
 
@@ -91,7 +93,7 @@ func Default() Config {
 		Protocol: "tapestry", Nodes: 500, Seed: 1, Duration: time.Minute, Topology: "transit-stub",
 		Transport: "stream", ChurnSpeedup: 1, LookupEvery: 200 * time.Millisecond,
 		LocateEvery: 100 * time.Millisecond, PublishEvery: time.Second,
-		Objects: 100, Replicas: 4, MaxLinks: 160, Recovery: "periodic", Warm: "auto",
+		Objects: 100, Replicas: 4, Roots: salts, MaxLinks: 160, Recovery: "periodic", Warm: "auto",
 	}
 }
 
@@ -163,6 +165,8 @@ func (c *Config) validateShape() error {
 		return fmt.Errorf("--max-links %d: want at least 8", c.MaxLinks)
 	case c.Objects < 0 || c.Replicas < 1:
 		return fmt.Errorf("--objects %d --replicas %d: want no objects or more, with a replica each", c.Objects, c.Replicas)
+	case c.Roots < 1 || c.Roots > idspace.Hex.Radix():
+		return fmt.Errorf("--roots %d: want 1 to %d", c.Roots, idspace.Hex.Radix())
 	case !(c.ChurnSpeedup > 0):
 		return fmt.Errorf("--churn-speedup %v: must be positive", c.ChurnSpeedup)
 	}

@@ -108,21 +108,27 @@ func (r *run) strays(at *member, p *pointers.Pointer, paths map[way]map[idspace.
 			continue
 		}
 		w := way{p.GUID, p.Server.ID, l.Salt, l.Roots}
-		if paths[w] == nil {
-			paths[w] = r.walk(w)
+		on, known := paths[w]
+		if !known {
+			on = r.walk(w)
+			paths[w] = on
 		}
-		if !paths[w][at.host.ID()] {
+		if on != nil && !on[at.host.ID()] {
 			return true
 		}
 	}
 	return false
 }
 
-// walk goes from a server to the root, as its publish would now.
+// walk goes from a server to the root, as its publish would now; nil if it comes to somebody
+// who is down, for then it would go around that.
 func (r *run) walk(w way) map[idspace.ID]bool {
 	on := map[idspace.ID]bool{w.server: true}
 	key := idspace.Hex.Salted(w.guid, w.salt, w.roots)
-	for h := r.world.Host(w.server); h != nil && !h.Down() && len(on) <= wire.MaxHops; {
+	for h := r.world.Host(w.server); len(on) <= wire.MaxHops; {
+		if h == nil || h.Down() {
+			return nil
+		}
 		hop := h.Node().NextHop(key)
 		if hop.Rule == wire.Rule_RULE_ROOT {
 			break
@@ -145,6 +151,9 @@ func (s *search) useful(o *env.Outcome) {
 	}
 	st, w := s.stats, &s.stats.windows[s.window]
 	st.asks++
+	if s.how == measured {
+		st.asksMeasured++
+	}
 	w.asks++
 	lives := func(x env.Replica) bool {
 		_, over := s.run.over(s.object.guid, x.Server)
@@ -153,6 +162,9 @@ func (s *search) useful(o *env.Outcome) {
 	if slices.ContainsFunc(o.Replicas, lives) {
 		st.living++
 		w.living++
+		if s.how == measured {
+			st.livingMeasured++
+		}
 	}
 	if len(o.Replicas) > 0 && lives(o.Replicas[0]) {
 		st.livingFirst++

@@ -85,7 +85,7 @@ func (h *historian) done(o *object, by *member) {
 // withdrawing: a node begins to take an object back.
 func (h *historian) withdrawing(o *object, by *member) {
 	if h != nil {
-		h.end(h.tenure(o, by), goneLate)
+		h.end(h.tenure(o, by))
 	}
 }
 
@@ -94,7 +94,7 @@ func (h *historian) withdrawn(o *object, by *member, roots int) {
 	if h == nil {
 		return
 	}
-	if t := h.tenure(o, by); t.ending && roots == salts && h.run.cfg.quiet() {
+	if t := h.tenure(o, by); t.ending && roots == h.run.cfg.Roots && h.run.cfg.quiet() {
 		h.gone(t, goneSoon)
 	}
 }
@@ -106,16 +106,18 @@ func (h *historian) stops(m *member) {
 	}
 	for _, t := range h.of[m] {
 		if !t.ending {
-			h.end(t, goneLate)
+			h.end(t)
 		}
 	}
 }
 
-func (h *historian) end(t *tenure, most time.Duration) {
+// end begins the time in which a server may still be found: the life of a pointer, and how
+// much later a holder may forget it.
+func (h *historian) end(t *tenure) {
 	t.ending = true
 	t.turn++
 	h.log.Ending(t.object, t.server)
-	h.gone(t, most)
+	h.gone(t, goneLate)
 }
 
 // gone notes in a while that t is over, unless it is published again before.

@@ -15,6 +15,7 @@ import (
 type object struct {
 	guid    idspace.ID
 	servers []server // who has published it, in that order, dead ones included
+	asked   int      // how often it was looked for
 }
 
 // server is a node that serves an object, and since when the roots know.
@@ -144,6 +145,7 @@ type search struct {
 	run     *run
 	stats   *stats // among which it counts
 	how     how
+	before  int // how often others have looked for the object
 	object  *object
 	from    *member
 	servers []server // living when it began
@@ -182,7 +184,8 @@ func (r *run) searches() {
 		r.glance(o, from)
 		return
 	}
-	s.asking = r.history.asks(o, from)
+	s.asking, s.before = r.history.asks(o, from), o.asked
+	o.asked++
 	s.nearest = r.distance(from, s.servers)
 	r.ask(from, s, s.request)
 }
@@ -298,5 +301,6 @@ func (s *search) found(o *env.Outcome) {
 		x := float64(2*s.raced) / float64(s.nearest)
 		st.raced.add(x)
 		st.racedBins.add(s.nearest, x)
+		st.askedBins[magnitude(s.before)].add(s.nearest, x)
 	}
 }

@@ -153,7 +153,7 @@ func (r *run) network() world.Config {
 
 // node is what a node has of the scenario.
 func (c *Config) node(n *node.Config) {
-	n.Links.Cap, n.LeafSide = c.MaxLinks, c.leafSide()
+	n.Links.Cap, n.LeafSide, n.Roots = c.MaxLinks, c.leafSide(), c.Roots
 	if c.Recovery == "reactive" {
 		n.Membership.Recovery = membership.Reactive
 	}

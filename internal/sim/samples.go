@@ -88,6 +88,17 @@ func (b *binned) add(rtt time.Duration, x float64) {
 	b[i].add(x)
 }
 
+// magnitude is how many digits a number has beside the first, at most 3.
+func magnitude(n int) (m int) {
+	for ; n >= 10 && m < magnitudes-1; n /= 10 {
+		m++
+	}
+	return m
+}
+
+// magnitudes are from 0, from 10, from 100 and from 1 000 on.
+const magnitudes = 4
+
 func (b *binned) report() (bins []report.Bin) {
 	for i, s := range b {
 		t := s.sorted()

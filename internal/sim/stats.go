@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/sim/report"
@@ -40,11 +41,13 @@ type stats struct {
 
 	searched, found, wrongAbsent, unknown int
 	answers, nearest                      [hows]int
+	asksMeasured, livingMeasured          int // of those, the gathered and measured answers
 	asks, living, livingFirst             int // that carry no message; see search.useful
 	firstAnswer, raced, once, roundtrip   samples
 	tripMs                                samples // the round trips themselves
 	dials, dialsMeasuring                 int     // see dialed
 	racedBins                             binned
+	askedBins                             [magnitudes]binned // the same, by how often the object was looked for before
 	leftover                              gone
 	located                               int // envelopes of locates
 
@@ -107,7 +110,9 @@ func (r *run) report() report.Report {
 		DeliveryStretchOnce: s.once.quantiles(), RoundtripOverRTT: s.roundtrip.quantiles(),
 		RoundtripMs: s.tripMs.quantiles(), Dials: s.dials, DialsMeasuring: s.dialsMeasuring,
 		MessagesMean: ratio(s.located, s.searched), LivingRatio: ratio(s.living, s.asks), LivingFirstRatio: ratio(s.livingFirst, s.asks),
+		LivingMeasuredRatio:    ratio(s.livingMeasured, s.asksMeasured),
 		FirstAnswerQuantilesMs: s.firstAnswer.percents(), StretchByDistance: s.racedBins.report(),
+		StretchByAsked: s.byAsked(),
 	}
 	out.Detector = report.Detector{
 		Deaths: s.deaths, DetectionS: s.detection.ends(), FalseDeaths: s.falseDeaths, WellDeaths: s.wellDeaths, FalseSuspicions: s.falseSuspicions,
@@ -119,6 +124,19 @@ func (r *run) report() report.Report {
 	out.Joins = s.joins.report()
 	out.Traffic = r.trafficReport()
 	return out
+}
+
+// byAsked tells stretch by how often an object was looked for before, where anything was measured.
+func (s *stats) byAsked() (all []report.Asked) {
+	from := 0
+	for i := range s.askedBins {
+		bins := s.askedBins[i].report()
+		if slices.ContainsFunc(bins, func(b report.Bin) bool { return b.Count > 0 }) {
+			all = append(all, report.Asked{From: from, Bins: bins})
+		}
+		from = max(10, 10*from)
+	}
+	return all
 }
 
 func (r *run) timeline() (all []report.Window) {

@@ -24,6 +24,8 @@ type Report struct {
 	Events      uint64  `json:"events"`        // messages and timers of the measured part
 	TraceHash   string  `json:"trace_hash"`    // over every event of the whole run
 	Command     string  `json:"command"`       // the flags that reproduce it
+	// Label is what a person calls the run, where several are drawn together.
+	Label string `json:"label,omitempty"`
 
 	Transport      string  `json:"transport"`             // "stream" or "datagram"
 	WarmupS        float64 `json:"warmup_s"`              // of load and churn before the measured part
@@ -116,11 +118,13 @@ type Locates struct {
 	DialsMeasuring       int       `json:"dials_measuring"`       // to measure how far servers are
 	MessagesMean         float64   `json:"messages_mean"`         // envelopes sent per locate, hop by hop
 
-	LivingRatio      float64 `json:"living_ratio"`       // of those that carry no message and whose object has a server in the end: the answer names one that lives
-	LivingFirstRatio float64 `json:"living_first_ratio"` // of the same: names it first
+	LivingRatio         float64 `json:"living_ratio"`          // of those that carry no message and whose object has a server in the end: the answer names one that lives
+	LivingFirstRatio    float64 `json:"living_first_ratio"`    // of the same: names it first
+	LivingMeasuredRatio float64 `json:"living_measured_ratio"` // of those that are gathered and measured: names one
 
 	FirstAnswerQuantilesMs []float64 `json:"first_answer_quantiles_ms"` // 101 values, or none
 	StretchByDistance      []Bin     `json:"stretch_by_distance"`       // delivery_stretch by round trip to the nearest replica
+	StretchByAsked         []Asked   `json:"stretch_by_asked"`          // the same, by how often the object was looked for before
 }
 
 // Gone is how long servers that have crashed, or withdrawn an object, were still named to
@@ -138,6 +142,13 @@ type Litter struct {
 	Stray    int `json:"stray"` // that lie where no path of their server to a root leads by now
 	// StrayMaxS is the longest that one was seen to do so; looked at only with --check.
 	StrayMaxS float64 `json:"stray_max_s"`
+}
+
+// Asked are stretches of searches whose object was looked for From times before, or up to ten
+// times as often.
+type Asked struct {
+	From int   `json:"from"`
+	Bins []Bin `json:"bins"`
 }
 
 // Publish is what laying, keeping and taking away pointers costs.
