@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/tapestry-dolr/tapestry/internal/sim/report"
@@ -16,13 +18,14 @@ import (
 func (c *cli) simDraw() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
-		Use:   "draw REPORT...",
+		Use:   "draw [NAME=]REPORT...",
 		Short: "Draw saved reports together",
 		Long: `draw reads reports that tapestry sim --json or --out has written, and writes a page and
 pictures of all of them into the folder of --out: of one scenario with other flags, say,
-or of overlays of several sizes.`,
+or of overlays of several sizes. What stands before a = is the name of a report in legends.`,
 		Example: `  for n in 100 1000 10000; do tapestry sim --nodes $n --warm --join-every 1s --json >$n.json; done
-  tapestry sim draw --out sizes 100.json 1000.json 10000.json`,
+  tapestry sim draw --out sizes 100.json 1000.json 10000.json
+  tapestry sim draw --out roots "one root"=1.json "four roots"=4.json`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: c.ran(func(_ *cobra.Command, files []string) error { return c.draw(dir, files) }),
 	}
@@ -36,9 +39,13 @@ func (c *cli) draw(dir string, files []string) error {
 	}
 	var all []report.Report
 	for _, name := range files {
+		label, name := labeled(name)
 		some, err := readReports(name)
 		if err != nil {
 			return usageError{fmt.Errorf("%s: %w", name, err)}
+		}
+		for i := range some {
+			some[i].Label = cmp.Or(label, some[i].Label)
 		}
 		all = append(all, some...)
 	}
@@ -50,6 +57,17 @@ func (c *cli) draw(dir string, files []string) error {
 		Dir     string `json:"dir"`
 	}{len(all), dir}
 	return c.print(drawn, func(w io.Writer) { row(w, fmt.Sprintf("%d reports drawn in %s", drawn.Reports, drawn.Dir)) })
+}
+
+// labeled takes NAME=FILE apart, unless that is a file.
+func labeled(name string) (label, file string) {
+	if _, err := os.Stat(name); err == nil {
+		return "", name
+	}
+	if label, file, ok := strings.Cut(name, "="); ok {
+		return label, file
+	}
+	return "", name
 }
 
 // readReports reads a file of one report, or of a list of them.

@@ -39,6 +39,8 @@ var pictures = []picture{
 	{Name: "stretch", Title: "Stretch by distance", draw: stretch,
 		Caption: "How many times longer the way to an object is than the shortest, by the round-trip time to the nearest replica. " +
 			"Without objects: of lookups, by that to the root. 1 is ideal."},
+	{Name: "asked", Title: "Stretch by distance, as objects are looked for again", draw: asked,
+		Caption: "Median stretch of the way to an object, of which so many have been looking before. 1 is ideal."},
 	{Name: "hops", Title: "Hops", draw: hops,
 		Caption: "Share of lookups by the number of hops that they took."},
 	{Name: "joining", Title: "Joining, by size", draw: joining,
@@ -50,7 +52,10 @@ func named(runs []*report.Report, i int, what string) string {
 	if len(runs) == 1 {
 		return what
 	}
-	parts := append([]string{runs[i].Protocol}, apart(runs, i)...)
+	parts := []string{runs[i].Label}
+	if runs[i].Label == "" {
+		parts = append([]string{runs[i].Protocol}, apart(runs, i)...)
+	}
 	if what != "" {
 		parts = append(parts, what)
 	}

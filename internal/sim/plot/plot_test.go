@@ -83,6 +83,45 @@ func TestFolderHoldsReportPageAndPictures(t *testing.T) {
 	}
 }
 
+// TestStretchIsDrawnByHowOftenObjectsWereLookedFor, of one run and of several, which go by the names they were given.
+func TestStretchIsDrawnByHowOftenObjectsWereLookedFor(t *testing.T) {
+	one, four := sample("tapestry", 1), sample("tapestry", 2)
+	dir := filepath.Join(out(t), "asked")
+	if err := plot.Write(dir, one); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "asked.svg")); err == nil {
+		t.Error("drawn though nobody has counted")
+	}
+	one.Label, four.Label = "one root", "four roots"
+	for _, r := range []*report.Report{one, four} {
+		r.Locates.StretchByAsked = []report.Asked{{From: 0, Bins: r.Locates.StretchByDistance}, {From: 100, Bins: r.Locates.StretchByDistance[1:]}}
+	}
+	for names, runs := range map[string][]*report.Report{
+		"the first searches;after 100 searches":                                                    {one},
+		"one root, the first searches;one root, after 100 searches;four roots, after 100 searches": {one, four},
+	} {
+		if err := plot.Write(dir, runs...); err != nil {
+			t.Fatal(err)
+		}
+		svg := read(t, dir, "asked.svg")
+		if err := wellFormed(svg); err != nil {
+			t.Error(err)
+		}
+		for _, name := range strings.Split(names, ";") {
+			if !strings.Contains(svg, ">"+name) {
+				t.Errorf("no legend for %q", name)
+			}
+		}
+	}
+	if err := plot.Write(dir, one, four); err != nil {
+		t.Fatal(err)
+	}
+	if page := read(t, dir, "index.html"); !strings.Contains(page, "<th>one root</th>") || !strings.Contains(page, "<th>four roots</th>") {
+		t.Error("the page does not name the runs")
+	}
+}
+
 // Overlays of several sizes show what a join costs; of one size there is nothing to show.
 func TestJoiningIsDrawnOverTheSize(t *testing.T) {
 	var sizes []*report.Report
