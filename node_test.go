@@ -134,6 +134,10 @@ func doEverything(t *testing.T, nodes []*tapestry.Node) {
 		if err != nil || string(d.Reply) != server.ID().Short()+" hello" || d.Replica.ID != server.ID() {
 			t.Errorf("route to object: %+v, %v", d, err)
 		}
+		if fast, err := n.RouteToObject(t.Context(), g, app, []byte("hello"), tapestry.Raced()); err != nil ||
+			string(fast.Reply) != server.ID().Short()+" hello" || fast.Replica.ID != server.ID() {
+			t.Errorf("race to object: %+v, %v", fast, err)
+		}
 		if d.Hops != len(d.Path)-1 || d.Path[0] != n.ID() || d.Path[d.Hops] != server.ID() {
 			t.Errorf("path %v, %d hops", d.Path, d.Hops)
 		}
@@ -450,6 +454,12 @@ func TestASignedMessageIsAuthenticatedAndAnUnsignedIsNot(t *testing.T) {
 				t.Fatal(err)
 			}
 			m := all[0].last()
+			if _, err := nodes[1].RouteToObject(t.Context(), g, app, []byte("hello"), tapestry.Raced()); err != nil {
+				t.Fatal(err)
+			}
+			if raced := all[0].last(); raced.Authenticated != m.Authenticated || raced.From != m.From {
+				t.Errorf("%s, raced: %+v", signed, raced)
+			}
 			if m.From != nodes[1].ID() || m.Authenticated != (signed == "signed") || m.GUID != g || m.App != app || !bytes.Equal(m.Payload, []byte("hello")) {
 				t.Errorf("%s: %+v", signed, m)
 			}

@@ -45,7 +45,7 @@ func (l *Locator) OnLocate(e env.Env, m *env.LocateRequest) {
 // lookHere takes the pointers that lie at this node.
 func (l *Locator) lookHere(e env.Env, a *ask) {
 	for _, o := range l.nearest(e, a.key, asker{coord: wire.CoordIn(l.Links.Coord())}, wire.MaxFound) {
-		l.take(a, o.found())
+		l.take(a, o.found(), nil)
 	}
 	if len(a.found) > 0 {
 		l.firstFound(e, a)

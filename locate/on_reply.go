@@ -25,7 +25,7 @@ func (l *Locator) OnReply(e env.Env, r *wire.Routed) {
 	}
 	a := q.ask
 	for _, f := range m.Replicas {
-		if err := l.take(a, f); err != nil {
+		if err := l.take(a, f, via(r)); err != nil {
 			e.Emit(&env.Dropped{Why: "locate: bad replica"})
 		}
 	}
@@ -44,6 +44,14 @@ func (l *Locator) OnReply(e env.Env, r *wire.Routed) {
 	l.settle(e, a)
 }
 
+// via is the way to who has answered.
+func via(r *wire.Routed) []idspace.ID {
+	if way := wire.IDs(r.Trail); len(way) > 1 {
+		return way[1:]
+	}
+	return nil
+}
+
 func (l *Locator) closeCalls(e env.Env, at *root) {
 	for _, call := range at.calls {
 		delete(l.calls, call)
@@ -53,8 +61,8 @@ func (l *Locator) closeCalls(e env.Env, at *root) {
 }
 
 // take adds a replica to what was found, once per server: the shortest estimate, the
-// newest records. The world has checked the signatures.
-func (l *Locator) take(a *ask, f *wire.FoundReplica) error {
+// newest records, the way of the first answer. The world has checked the signatures.
+func (l *Locator) take(a *ask, f *wire.FoundReplica, via []idspace.ID) error {
 	rec, err := f.Pointer.Pointer()
 	if err != nil {
 		return err
@@ -78,6 +86,7 @@ func (l *Locator) take(a *ask, f *wire.FoundReplica) error {
 		Replica: env.Replica{
 			Server: server, Record: f.Server,
 			RTT: time.Duration(min(f.RttUs, 2*maxSpent)) * time.Microsecond,
+			Via: via,
 		},
 		sequence: pointers.Sequence{Generation: rec.Generation, Counter: rec.Counter},
 		node:     node,

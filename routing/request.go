@@ -77,9 +77,16 @@ func (r *Router) OnRouted(e env.Env, from idspace.ID, m *wire.Routed) {
 
 // copied reports whether a request has come before, by another way or because this node's
 // acknowledgement was late. The first copy is this node's to bring on: when links are full, every
-// hop would else make two of one. Through a node that it excludes it may come again.
+// hop would else make two of one. Through a node that it excludes it may come again, and by δ where it
+// has followed pointers.
 func (r *Router) copied(e env.Env, m *wire.Routed) bool {
 	key := m.Call + uint64(len(m.Excluded))
+	if m.Exact {
+		key += wire.MaxExclude + 1 // it may have been turned
+	}
+	if m.Follow {
+		key = ^key // it may come once more, by δ
+	}
 	if r.seen.find(key) != nil {
 		return true
 	}
@@ -111,6 +118,10 @@ func (r *Router) decide(e env.Env, v visit) {
 		out, p.hop, p.soon = r.standIn(m)
 	} else {
 		p.hop = r.around(m, v.tried)
+	}
+	if on, hop, ok := r.led(e, u, v); ok && !through {
+		p.hop, p.came = hop, m
+		m, out = on, on
 	}
 	root := p.hop.Rule == wire.Rule_RULE_ROOT
 	if root {

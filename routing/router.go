@@ -127,6 +127,8 @@ type visit struct {
 	msg   *wire.Routed
 	from  idspace.ID   // the hop before; Self if it began here
 	tried []idspace.ID // next hops that it should not take if there are others
+
+	missed []idspace.ID // next hops that did not acknowledge it
 }
 
 // OnActivated lets this node answer as root from now on, first of all what it has held.

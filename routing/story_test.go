@@ -34,6 +34,8 @@ func (w *world) Send(to idspace.ID, m wire.Message) {
 type serving struct {
 	*story
 	consume bool // consume at the next hop
+	leads   bool // knows a better way than δ
+	lead    routing.Lead
 	held    []*wire.Routed
 }
 
@@ -45,6 +47,8 @@ func (s *serving) OnHop(_ env.Env, r *wire.Routed, at routing.At) routing.Verdic
 	s.held = append(s.held, r)
 	return routing.Consumed
 }
+
+func (s *serving) Lead(env.Env, *wire.Routed) (routing.Lead, bool) { return s.lead, s.leads }
 
 func (s *serving) OnReply(_ env.Env, r *wire.Routed) {
 	var trail []string
@@ -82,13 +86,14 @@ func (s *story) Judge(_ env.Env, key idspace.ID, _ []idspace.ID) (routing.Standi
 //	neighbor DIGITS [rtt=D]                 is in the map, linked
 //	suspect|alive|remove DIGITS             membership changes the map and tells
 //	route KEY call=N [explain] [around=A+B] a request of this node, by another first hop than those
-//	request KEY call=N path=A+B [hops=N] [from=X] one of A that B sends, or X
+//	request KEY call=N path=A+B [hops=N] [from=X] [exact [follow]] one of A that B sends, or X
 //	reply BODY|refuse                       answer the oldest request consumed
 //	returned call=N path=A+B from=X         a reply on its way back
 //	ack DIGITS                              DIGITS acknowledges the latest envelope
 //	defer DIGITS                            the member that serves for this node until it is one
 //	hold | activate                         it is one in a moment; it is one
 //	heed; holes sure|waiting|unsure|relayed by=DIGITS   what the guard says, once it is heeded; posts witnessed
+//	lead DIGITS|none [key=KEY]               the better way that the upcall knows: a neighbor, who it is for
 //	consume yes|no                          what the upcall does from now on
 //	advance DURATION
 func TestStories(t *testing.T) {
@@ -161,6 +166,16 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) {
 			s.by = s.named(by)
 		}
 		s.router.OnWitnessed(s)
+	case "lead":
+		var key string
+		d.MaybeScanArgs(t, "key", &key)
+		s.upcall.leads, s.upcall.lead = arg != "none", routing.Lead{}
+		if s.upcall.leads {
+			s.upcall.lead.To = s.named(arg)
+		}
+		if key != "" {
+			s.upcall.lead.Key = s.named(key)
+		}
 	case "consume":
 		s.upcall.consume = arg == "yes"
 	case "reply", "refuse":
@@ -232,7 +247,7 @@ func (s *story) envelope(t *testing.T, d *datadriven.TestData) {
 	d.MaybeScanArgs(t, "hops", &hops)
 	d.MaybeScanArgs(t, "without", &without)
 	d.MaybeScanArgs(t, "around", &around)
-	m := &wire.Routed{Call: call, Tx: 1000 + call, BodyKind: wire.BodyKind_BODY_LOCATE, DeadlineMs: 5000, Explain: d.HasArg("explain")}
+	m := &wire.Routed{Call: call, Tx: 1000 + call, BodyKind: wire.BodyKind_BODY_LOCATE, DeadlineMs: 5000, Explain: d.HasArg("explain"), Exact: d.HasArg("exact"), Follow: d.HasArg("follow")}
 	if d.HasArg("join") {
 		m.BodyKind = wire.BodyKind_BODY_JOIN
 	}

@@ -55,6 +55,7 @@ func (r *Router) send(e env.Env, t *transit, hop surrogate.Hop) {
 	if t.in != nil {
 		out.SpentUs = t.in.SpentUs + uint64(rtt/time.Microsecond)
 		out.Notes = t.notes(e, hop, rtt)
+		out.Follow = hop.Rule == wire.Rule_RULE_FOLLOW
 	}
 	t.to, t.sent = hop.To, e.Now()
 	r.pending[out.Tx] = t
@@ -145,7 +146,7 @@ func (r *Router) revisit(e env.Env, t *transit) {
 	again := copyOf(t.in)
 	again.Resent = t.msg.Resent
 	again.DeadlineMs = uint32(max(t.deadline.Sub(e.Now())/time.Millisecond, 1))
-	r.request(e, again, t.from)
+	r.decide(e, visit{msg: again, from: t.from, missed: t.tried})
 }
 
 // notes is the explanation as it leaves here: with this node's line, of the hop that is
@@ -206,6 +207,6 @@ func copyOf(m *wire.Routed) *wire.Routed {
 		Call: m.Call, Tx: m.Tx, Key: m.Key, BodyKind: m.BodyKind, Body: m.Body, Path: m.Path,
 		HopsLeft: m.HopsLeft, DeadlineMs: m.DeadlineMs, Exact: m.Exact, Excluded: m.Excluded,
 		Explain: m.Explain, Notes: m.Notes, Reply: m.Reply, Trail: m.Trail, Refusal: m.Refusal, SpentUs: m.SpentUs,
-		Resent: m.Resent,
+		Resent: m.Resent, Follow: m.Follow,
 	}
 }

@@ -12,18 +12,22 @@ import (
 
 func (c *cli) route() *cobra.Command {
 	var app string
-	var node, surrogate bool
+	var node, surrogate, raced bool
 	cmd := &cobra.Command{
 		Use:   "route GUID|NODE MESSAGE",
 		Short: "Send a message to the nearest server of an object, or to a node",
 		Long: `route carries a message of up to 64 KiB and prints the reply. It goes to the nearest
 server of the object GUID; with --node to the node of that ID, which may also be
 given as a libp2p peer ID; with --surrogate to the node that answers for that ID,
-whether there is a node of that ID or not.`,
+whether there is a node of that ID or not. A message to an object is delivered at most
+once; with --raced it is faster, and several servers may get it.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if node && surrogate {
 				return usageError{errors.New("--node and --surrogate: choose one")}
+			}
+			if raced && (node || surrogate) {
+				return usageError{errors.New("--raced is for messages to objects")}
 			}
 			to, target, err := parseTarget(args[0])
 			if err != nil {
@@ -40,7 +44,7 @@ whether there is a node of that ID or not.`,
 				return err
 			}
 			a, err := client.Route(cmd.Context(), control.RouteRequest{
-				To: to, Target: target, App: tapestry.AppID(app), Message: args[1],
+				To: to, Target: target, App: tapestry.AppID(app), Message: args[1], Raced: raced,
 			})
 			if err != nil {
 				return err
@@ -51,6 +55,7 @@ whether there is a node of that ID or not.`,
 	appFlag(cmd, &app)
 	cmd.Flags().BoolVar(&node, "node", false, "send to the node of that ID")
 	cmd.Flags().BoolVar(&surrogate, "surrogate", false, "send to the node that answers for that ID")
+	cmd.Flags().BoolVar(&raced, "raced", false, "send copies on several ways at once, for messages that do no harm twice")
 	return cmd
 }
 

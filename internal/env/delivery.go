@@ -52,6 +52,8 @@ func StatusOf(r wire.Refusal) Status {
 		return Unknown
 	case wire.Refusal_REFUSAL_LIMIT:
 		return Limit
+	case wire.Refusal_REFUSAL_DUPLICATE:
+		return MaybeDelivered
 	}
 	return NoRoute
 }
@@ -62,6 +64,7 @@ type Replica struct {
 	Record   *wire.SignedRecord // the server's node record: where it can be dialed
 	RTT      time.Duration      // measured by this node if Measured, else estimated by the pointer's holder
 	Measured bool
+	Via      []idspace.ID // the way to who has named it, after this node; none if it was this one
 }
 
 // Outcome ends the request Call of the face.
@@ -131,6 +134,7 @@ type Upcall struct {
 	From    idspace.ID         // who says to have sent it
 	Origin  *wire.SignedRecord // its signature, nil if it did not sign; the world checks it
 	Payload []byte
+	Race    uint64 // names a raced message, of which other copies may come; 0 if it is none
 	// Deadline is when nobody waits for the answer any more; zero if that is not known.
 	Deadline mono.Time
 }

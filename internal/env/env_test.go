@@ -52,6 +52,7 @@ func TestEveryRefusalHasAStatus(t *testing.T) {
 		wire.Refusal_REFUSAL_NOT_JOINED: env.Unknown, // the root could not be asked
 		wire.Refusal_REFUSAL_UNSURE:     env.Unknown,
 		wire.Refusal_REFUSAL_LIMIT:      env.Limit,
+		wire.Refusal_REFUSAL_DUPLICATE:  env.MaybeDelivered, // another copy was
 	}
 	for number, name := range wire.Refusal_name {
 		r := wire.Refusal(number)

@@ -84,7 +84,8 @@ type LocateRequest struct {
 
 // SendRequest: carry Payload to the node Key (exactly, or its root), or, with
 // Object set, to the nearest server of the object Key. With Repeat it may be delivered more
-// than once: it is sent again while no answer comes.
+// than once: it is sent again while no answer comes. Raced, to an object, it may be delivered by
+// several of its servers: copies go towards all roots at once.
 type SendRequest struct {
 	Call     Call
 	Key      idspace.ID
@@ -94,6 +95,7 @@ type SendRequest struct {
 	Payload  []byte
 	Signed   bool
 	Repeat   bool
+	Raced    bool
 	Deadline mono.Time
 }
 

@@ -14,16 +14,26 @@ import (
 
 // Router is what a Carrier asks of routing.
 type Router interface {
+	Route(e env.Env, m *wire.Routed)
+	RouteVia(e env.Env, m *wire.Routed, first idspace.ID)
 	RouteAround(e env.Env, m *wire.Routed, tried []idspace.ID) (first idspace.ID)
+	Near(key idspace.ID, within time.Duration) (idspace.ID, bool)
 	Answer(e env.Env, request *wire.Routed, body []byte, why wire.Refusal)
 	Stretched(d time.Duration) time.Duration
 	RetryAfter(e env.Env) time.Duration
 }
 
+// Links knows how far away the neighbors are.
+type Links interface {
+	RTT(id idspace.ID) (time.Duration, bool)
+}
+
 // Deps are the rooms below that a Carrier uses.
 type Deps struct {
 	Router Router
+	Links  Links
 	Served *pointers.Served
+	Store  *pointers.Store
 }
 
 // Carrier is the machine. See the package comment.
@@ -36,9 +46,10 @@ type Carrier struct {
 	inbound map[uint64]inbound // what the application has, by ticket
 	perPeer map[idspace.ID]int // of inbound, by the hop it came from; never zero
 	ticket  uint64             // the last one given
+	taken   taken              // raced messages that the application has had
 }
 
-var _ routing.Upcall = (*Carrier)(nil)
+var _ routing.Leader = (*Carrier)(nil)
 
 // inbound is a message that the application has.
 type inbound struct {
@@ -61,7 +72,8 @@ type send struct {
 	to     env.Replica
 	routed mono.Time // when it left
 
-	earlier []attempt    // attempts that were repeated, and may be answered yet
+	racing  bool         // copies are under way, and nobody was looked for
+	earlier []attempt    // attempts that were repeated, or copies, and may be answered yet
 	firsts  []idspace.ID // the first hops of the attempts towards Key
 	due     mono.Time    // when it is repeated next
 }
@@ -88,6 +100,7 @@ func New(cfg Config, deps Deps) *Carrier {
 		calls:   make(map[env.Call]*send),
 		inbound: make(map[uint64]inbound),
 		perPeer: make(map[idspace.ID]int),
+		taken:   taken{known: make(map[uint64]bool)},
 	}
 }
 
@@ -97,7 +110,7 @@ func (c *Carrier) OnTimer(e env.Env, k env.TimerKey) {
 	case timerSend:
 		c.onDeadline(e, env.Call(k.N))
 	case timerRepeat:
-		c.repeat(e, env.Call(k.N))
+		c.onRepeat(e, env.Call(k.N))
 	case timerInbound:
 		c.handBack(e, k.N) // its caller has given up
 	default:

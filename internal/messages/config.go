@@ -10,14 +10,18 @@ import (
 
 // Config says who carries messages, and how many. Zero counts mean the default.
 type Config struct {
-	Self    idspace.ID // required
-	Network string     // required: it is in the signature of messages
+	Space   idspace.Space // required
+	Self    idspace.ID    // required
+	Network string        // required: it is in the signature of messages
+	Roots   int           // salted roots of an object, as publish has it; default 4
 
 	Sends    int           // most sends of this node under way at once; default 1024
 	Inbound  int           // most messages with the application at once; default 1024
 	PerPeer  int           // most of them that came by the same neighbor; default a quarter of Inbound
 	Replicas int           // servers asked for by the first locate; default 4
 	Rounds   int           // locates for one message to an object; default 3
+	Taken    int           // raced messages that are remembered, so that none is handled twice; default 8192
+	Near     time.Duration // round trip within which a neighbor gets a copy of a raced one; default 10 ms (design §8)
 	GiveUp   time.Duration // deadline of a send or message that names none; default 10 s
 	MaxLife  time.Duration // longest time that a message may be with the application; default 2 min
 
@@ -30,10 +34,14 @@ type Config struct {
 func (c Config) Validate() error {
 	d := c.withDefaults()
 	switch {
+	case c.Space == idspace.Space{}:
+		return fmt.Errorf("messages: Space is not set")
 	case c.Self.IsZero():
 		return fmt.Errorf("messages: Self is not set")
 	case c.Network == "":
 		return fmt.Errorf("messages: Network is not set")
+	case d.Near <= 0:
+		return fmt.Errorf("messages: Near is %v, must be positive", d.Near)
 	case d.GiveUp <= 0:
 		return fmt.Errorf("messages: GiveUp is %v, must be positive", d.GiveUp)
 	case d.MaxLife <= 0:
@@ -55,6 +63,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.PerPeer == 0 {
 		c.PerPeer = max(1, c.Inbound/4)
+	}
+	if c.Near == 0 {
+		c.Near = 10 * time.Millisecond
 	}
 	if c.GiveUp == 0 {
 		c.GiveUp = 10 * time.Second
@@ -78,5 +89,7 @@ func (c *Config) counts() []countField {
 		{"PerPeer", &c.PerPeer, 0}, // depends on Inbound
 		{"Replicas", &c.Replicas, 4},
 		{"Rounds", &c.Rounds, 3},
+		{"Roots", &c.Roots, 4},
+		{"Taken", &c.Taken, 8192},
 	}
 }

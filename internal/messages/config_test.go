@@ -9,5 +9,5 @@ import (
 )
 
 func TestConfigErrorsNameTheField(t *testing.T) {
-	envtest.ValidateNamesFields(t, messages.Config{Self: idspace.ID{1}, Network: envtest.Network}, "Forward")
+	envtest.ValidateNamesFields(t, messages.Config{Space: idspace.Hex, Self: idspace.ID{1}, Network: envtest.Network}, "Forward")
 }

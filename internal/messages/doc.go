@@ -6,7 +6,10 @@
 // is delivered at most once (design §8): a locate finds the nearest servers, then
 // the message goes to one of them by its exact ID, and to the next only after a
 // refusal that proves that nothing was delivered. Silence proves nothing: the caller
-// is told that the message may have been delivered.
+// is told that the message may have been delivered. On its way to the server it follows the
+// pointers, as in the paper, from whoever has named the server.
+//
+// A message that does no harm twice may be raced instead: copies go towards all roots at once.
 //
 // Invariants: every send ends exactly once, at its deadline at the latest; at most
 // one attempt of a send is under way, unless it may be repeated; every message that was handed to the

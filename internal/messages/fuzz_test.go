@@ -17,6 +17,9 @@ func FuzzMessage(f *testing.F) {
 		wire.Pack(&wire.AppMessage{App: "app", Guid: guid, Origin: &wire.SignedRecord{PayloadType: []byte(wire.OriginKind)}}),
 		^uint32(0), wire.Pack(&wire.AppReply{Error: "no"}),
 	)
+	f.Add(
+		wire.Pack(&wire.AppMessage{App: "app", Guid: guid, Via: append(guid, guid...), Race: 1, Here: true}), uint32(1), []byte{},
+	)
 	f.Fuzz(func(t *testing.T, request []byte, deadline uint32, reply []byte) {
 		s := newStory(t, true)
 		from := s.env.ID("sender")
@@ -24,6 +27,7 @@ func FuzzMessage(f *testing.F) {
 			at := s.env.ID(key)
 			s.router.Arrive(s.env, key, &wire.Routed{
 				Call: 1, Key: at[:], BodyKind: wire.BodyKind_BODY_MESSAGE, Body: request, Path: from[:], DeadlineMs: deadline,
+				Exact: key == "b", Follow: key == "b",
 			})
 		}
 		s.c.OnSend(s.env, &env.SendRequest{Call: 1, Key: s.env.ID("b"), App: "app"})

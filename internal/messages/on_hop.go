@@ -16,7 +16,7 @@ import (
 // OnHop hands a message that has arrived to the application, and shows it one that
 // passes if it wants to see those (Common API: deliver, forward).
 func (c *Carrier) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verdict {
-	if !at.Root {
+	if stays := c.stays(e, r, at); !stays {
 		return c.forward(e, r, at)
 	}
 	u, why := c.read(e, r, at)
@@ -33,8 +33,25 @@ func (c *Carrier) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verdic
 		c.Router.Answer(e, r, nil, why)
 		return routing.Consumed
 	}
+	if !c.taken.add(u.Race, c.cfg.Taken) {
+		c.Router.Answer(e, r, nil, wire.Refusal_REFUSAL_DUPLICATE)
+		return routing.Consumed
+	}
 	c.handOver(e, u, inbound{r, at.From})
 	return routing.Consumed
+}
+
+// stays reports whether a message ends here: at the root of its key, and where there is a server
+// if it is raced, or if it should not go on.
+func (c *Carrier) stays(e env.Env, r *wire.Routed, at routing.At) bool {
+	if at.Root || r.Exact {
+		return at.Root
+	}
+	m, err := wire.Unpack(r.Body, new(wire.AppMessage))
+	if err != nil || m.Race == 0 || len(m.Guid) == 0 {
+		return false
+	}
+	return m.Here && at.From != c.cfg.Self || c.Served.Has(pointers.Key{GUID: wire.ID(m.Guid), App: m.App})
 }
 
 // handOver gives a message to the application, until its caller's deadline.
@@ -99,7 +116,7 @@ func (c *Carrier) read(e env.Env, r *wire.Routed, at routing.At) (*env.Upcall, w
 	}
 	u := &env.Upcall{
 		App: m.App, Key: wire.ID(r.Key), Call: env.Call(r.Call), From: c.origin(r),
-		Origin: m.Origin, Payload: m.Payload,
+		Origin: m.Origin, Payload: m.Payload, Race: m.Race,
 	}
 	if len(m.Guid) > 0 {
 		u.GUID = wire.ID(m.Guid)
@@ -125,7 +142,11 @@ func (c *Carrier) checkOrigin(r *wire.Routed, m *wire.AppMessage) error {
 	if err != nil {
 		return err
 	}
-	if rec.Network != c.cfg.Network || rec.Call != r.Call || !bytes.Equal(rec.Key, r.Key) ||
+	call, key := r.Call, r.Key
+	if m.Race != 0 { // one signature for all copies
+		call, key = m.Race, m.Guid
+	}
+	if rec.Network != c.cfg.Network || rec.Call != call || !bytes.Equal(rec.Key, key) ||
 		rec.App != m.App || !bytes.Equal(rec.PayloadHash, hash(m.Payload)) {
 		return fmt.Errorf("origin record of another message")
 	}

@@ -19,6 +19,9 @@ func (c *Carrier) OnReply(e env.Env, r *wire.Routed) {
 		return // too late: the caller was told
 	}
 	if r.Refusal != wire.Refusal_REFUSAL_NONE {
+		if c.raced(e, s, env.Call(r.Call)) {
+			return
+		}
 		s.retryAfter = min(time.Duration(r.RetryAfterMs)*time.Millisecond, mostPause)
 		if c.repealed(e, s, env.Call(r.Call), r.Refusal) {
 			return
@@ -73,7 +76,7 @@ func (c *Carrier) refused(e env.Env, s *send, why wire.Refusal) {
 func (c *Carrier) OnLost(e env.Env, r *wire.Routed, why wire.Refusal) {
 	s := c.calls[env.Call(r.Call)]
 	switch {
-	case s == nil:
+	case s == nil || c.raced(e, s, env.Call(r.Call)):
 	case why == wire.Refusal_REFUSAL_NOT_JOINED:
 		c.end(e, s, env.NotJoined)
 	case c.repealed(e, s, env.Call(r.Call), why):

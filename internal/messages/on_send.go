@@ -42,6 +42,8 @@ func (c *Carrier) OnSend(e env.Env, m *env.SendRequest) {
 	case c.Served.Has(pointers.Key{GUID: s.Key, App: s.App}):
 		// This node serves it: no copy is nearer.
 		c.attemptReplica(e, s, env.Replica{Server: c.cfg.Self, Measured: true})
+	case s.Raced:
+		c.race(e, s)
 	default:
 		c.locate(e, s)
 	}
@@ -93,8 +95,11 @@ func (c *Carrier) OnLocated(e env.Env, m *env.Located) {
 // giveUp ends s for want of servers: if one has refused, its refusal says more than
 // that no other was found.
 func (c *Carrier) giveUp(e env.Env, s *send, status env.Status) {
-	if len(s.tried) > 0 {
+	switch {
+	case len(s.tried) > 0:
 		status = statusOf(s.last)
+	case len(s.earlier) > 0: // copies are under way
+		status = env.MaybeDelivered
 	}
 	c.end(e, s, status)
 }
@@ -136,10 +141,10 @@ func (c *Carrier) attempt(e env.Env, s *send, key idspace.ID) {
 	c.calls[s.call] = s
 	body := &wire.AppMessage{App: s.App, Payload: s.Payload}
 	if s.Object {
-		body.Guid = s.Key[:]
+		body.Guid, body.Via = s.Key[:], way(s.to.Via)
 	}
 	if s.Signed {
-		body.Origin = c.sign(e, s, key)
+		body.Origin = c.sign(e, s, uint64(s.call), key)
 	}
 	tried := s.firsts
 	if s.Object {
@@ -158,9 +163,9 @@ func (c *Carrier) attempt(e env.Env, s *send, key idspace.ID) {
 	}
 }
 
-func (c *Carrier) sign(e env.Env, s *send, key idspace.ID) *wire.SignedRecord {
+func (c *Carrier) sign(e env.Env, s *send, call uint64, key idspace.ID) *wire.SignedRecord {
 	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(&wire.MessageRecord{
-		Network: c.cfg.Network, Call: uint64(s.call), Key: key[:], App: s.App, PayloadHash: hash(s.Payload),
+		Network: c.cfg.Network, Call: call, Key: key[:], App: s.App, PayloadHash: hash(s.Payload),
 	})
 	if err != nil {
 		panic(fmt.Sprintf("messages: packing an origin record: %v", err)) // Key.Valid was asked

@@ -11,6 +11,7 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/envtest"
 	"github.com/tapestry-dolr/tapestry/internal/envtest/routetest"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/messages"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
@@ -19,11 +20,13 @@ import (
 // TestStories runs the stories in testdata/stories. The node is "me"; every command prints
 // what the machine did.
 //
-//	send CALL KEY [object] [exact] [signed] [repeat] [payload=hi] [size=N] [deadline=5s]     cancel CALL
-//	located CALL [status=absent] [SERVER=10ms …]
+//	send CALL KEY [object] [exact] [signed] [repeat] [raced] [payload=hi] [size=N] [deadline=5s]     cancel CALL
+//	located CALL [status=absent] [via=NODE+NODE] [SERVER=10ms …]
 //	reply KEY by=NODE [payload=yes] [error=…] [refused=stale [again=1s]] [garbage]     lost KEY why=no-route
-//	arrive LABEL KEY [guid=OBJECT] [exact] [payload=hi] [signed[=wrong]] [deadline=5s] [from=NODE] [garbage]
+//	arrive LABEL KEY [guid=OBJECT] [exact [follow]] [via=NODE+NODE] [race=N [here]] [payload=hi] [signed[=wrong]] [deadline=5s] [from=NODE] [garbage]
 //	handled TICKET [payload=yes] [size=N] [error=…] [refused=no-handler]
+//	hold OBJECT SERVER=FROM …                     pointers that lie here, the nearest first, and where they came from
+//	met NODE …            there is a link with them            near NODE: the near node of every key
 //	serve OBJECT          hop KEY=NODE … | hop all=NODE          stop, pass: what Forward says
 //	advance 1s            outstanding
 func TestStories(t *testing.T) {
@@ -38,14 +41,21 @@ type story struct {
 	env    *envtest.Env
 	router *routetest.Router
 	served *pointers.Served
+	store  *pointers.Store
+	links  links
 	c      *messages.Carrier
 	calls  uint64
 	stop   bool // Forward stops messages
 }
 
+type links map[idspace.ID]bool
+
+func (l links) RTT(id idspace.ID) (time.Duration, bool) { return time.Millisecond, l[id] }
+
 func newStory(t testing.TB, forward bool) *story {
-	s := &story{t: t, env: envtest.New("me"), served: pointers.NewServed(pointers.Limits{})}
-	cfg := messages.Config{Self: s.env.Self, Network: envtest.Network, Sends: 3, Inbound: 3, PerPeer: 2}
+	s := &story{t: t, env: envtest.New("me"), served: pointers.NewServed(pointers.Limits{}), links: make(links)}
+	s.store = pointers.New(s.env.Self, pointers.Limits{})
+	cfg := messages.Config{Space: idspace.Hex, Self: s.env.Self, Network: envtest.Network, Sends: 3, Inbound: 3, PerPeer: 2}
 	if forward {
 		cfg.Forward = func(u *env.Upcall) bool {
 			s.env.Line("forward? %q from=%s", u.Payload, s.env.Of(u.From))
@@ -58,7 +68,7 @@ func newStory(t testing.TB, forward bool) *story {
 	s.router = routetest.New(s.env)
 	s.router.Default = s.env.ID("n1")
 	s.router.Hops[s.env.Self] = s.env.Self
-	s.c = messages.New(cfg, messages.Deps{Router: s.router, Served: s.served})
+	s.c = messages.New(cfg, messages.Deps{Router: s.router, Links: s.links, Served: s.served, Store: s.store})
 	s.router.Upcall = s.c
 	return s
 }
@@ -75,11 +85,19 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 	case "reply":
 		s.reply(d)
 	case "lost":
-		s.router.Lose(s.env, s.router.Last(s.env.ID(d.CmdArgs[0].Key)), s.refusal(arg(d, "why", "")))
+		s.router.Lose(s.env, s.router.Last(s.key(d.CmdArgs[0].Key)), s.refusal(arg(d, "why", "")))
 	case "arrive":
 		s.arrive(d)
 	case "handled":
 		s.c.OnHandlerReply(s.env, s.handled(d))
+	case "hold":
+		s.hold(d)
+	case "met":
+		for _, a := range d.CmdArgs {
+			s.links[s.env.ID(a.Key)] = true
+		}
+	case "near":
+		s.router.Nearby = s.env.ID(d.CmdArgs[0].Key)
 	case "serve":
 		s.served.Add(keyOf(s, d.CmdArgs[0].Key), 4)
 	case "hop":
@@ -104,12 +122,56 @@ func keyOf(s *story, object string) pointers.Key {
 func (s *story) send(d *datadriven.TestData) {
 	m := &env.SendRequest{
 		Call: env.Call(s.number(d.CmdArgs[0].Key)), Key: s.env.ID(d.CmdArgs[1].Key), App: strings.ReplaceAll(arg(d, "app", "app"), `\xff`, "\xff"),
-		Object: d.HasArg("object"), Exact: d.HasArg("exact"), Signed: d.HasArg("signed"), Repeat: d.HasArg("repeat"), Payload: s.payload(d, "hi"),
+		Object: d.HasArg("object"), Exact: d.HasArg("exact"), Signed: d.HasArg("signed"), Repeat: d.HasArg("repeat"), Raced: d.HasArg("raced"), Payload: s.payload(d, "hi"),
 	}
 	if in := arg(d, "deadline", ""); in != "" {
 		m.Deadline = s.env.Now().Add(s.duration(in))
 	}
+	s.salts(d.CmdArgs[1].Key)
 	s.c.OnSend(s.env, m)
+}
+
+// salts names the salted keys of an object.
+func (s *story) salts(object string) {
+	for salt := range 4 {
+		s.env.Call(idspace.Hex.Salted(s.env.ID(object), salt, 4), fmt.Sprintf("%s#%d", object, salt))
+	}
+}
+
+// key reads a node, or OBJECT#SALT.
+func (s *story) key(text string) idspace.ID {
+	object, salt, salted := strings.Cut(text, "#")
+	if !salted {
+		return s.env.ID(text)
+	}
+	s.salts(object)
+	return idspace.Hex.Salted(s.env.ID(object), int(s.number(salt)), 4)
+}
+
+// hold puts pointers into the store, for a minute.
+func (s *story) hold(d *datadriven.TestData) {
+	for i, a := range d.CmdArgs[1:] {
+		guid, server := s.env.ID(d.CmdArgs[0].Key), s.env.ID(a.Key)
+		rec := &wire.PointerRecord{Guid: guid[:], App: "app", Server: server[:], Generation: 1, Counter: 1, LifeS: 75}
+		node := envtest.Node(a.Key, 1)
+		opened, err := node.Node()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.store.Put(pointers.Deposit{
+			Signed: envtest.Pointer(a.Key, rec), Record: rec, Server: s.store.Meet(server, node, opened), From: s.env.ID(a.Vals[0]),
+			Roots: 4, Latency: time.Duration(i+1) * time.Millisecond, Left: time.Minute, Until: s.env.Now().Add(time.Minute),
+		}, s.env.Now())
+	}
+}
+
+// path is NODE+NODE as it travels.
+func (s *story) path(text string) (packed []byte) {
+	for _, name := range strings.FieldsFunc(text, func(r rune) bool { return r == '+' }) {
+		id := s.env.ID(name)
+		packed = append(packed, id[:]...)
+	}
+	return packed
 }
 
 func (s *story) located(d *datadriven.TestData) {
@@ -119,7 +181,12 @@ func (s *story) located(d *datadriven.TestData) {
 			m.Status = status(a.Vals[0])
 			continue
 		}
-		m.Replicas = append(m.Replicas, env.Replica{Server: s.env.ID(a.Key), RTT: s.duration(a.Vals[0])})
+		if a.Key == "via" {
+			continue
+		}
+		m.Replicas = append(m.Replicas, env.Replica{
+			Server: s.env.ID(a.Key), RTT: s.duration(a.Vals[0]), Via: wire.IDs(s.path(arg(d, "via", ""))),
+		})
 	}
 	s.c.OnLocated(s.env, m)
 }
@@ -145,19 +212,22 @@ func (s *story) reply(d *datadriven.TestData) {
 	if d.HasArg("garbage") {
 		m.Body = []byte{0xff}
 	}
-	s.router.Reply(s.env, s.router.Last(s.env.ID(d.CmdArgs[0].Key)), m, s.env.ID(arg(d, "by", d.CmdArgs[0].Key)))
+	s.router.Reply(s.env, s.router.Last(s.key(d.CmdArgs[0].Key)), m, s.env.ID(arg(d, "by", d.CmdArgs[0].Key)))
 }
 
 func (s *story) arrive(d *datadriven.TestData) {
-	key, from := s.env.ID(d.CmdArgs[1].Key), s.env.ID(arg(d, "from", "sender"))
+	key, from := s.key(d.CmdArgs[1].Key), s.env.ID(arg(d, "from", "sender"))
 	s.calls++
-	body := &wire.AppMessage{App: "app", Payload: s.payload(d, "hi")}
+	body := &wire.AppMessage{
+		App: "app", Payload: s.payload(d, "hi"), Via: s.path(arg(d, "via", "")),
+		Race: uint64(s.number(arg(d, "race", "0"))), Here: d.HasArg("here"),
+	}
 	if object := arg(d, "guid", ""); object != "" {
 		guid := s.env.ID(object)
 		body.Guid = guid[:]
 	}
 	m := &wire.Routed{
-		Call: 1<<40 + s.calls, Key: key[:], BodyKind: wire.BodyKind_BODY_MESSAGE, Path: from[:], Exact: d.HasArg("exact"),
+		Call: 1<<40 + s.calls, Key: key[:], BodyKind: wire.BodyKind_BODY_MESSAGE, Path: from[:], Exact: d.HasArg("exact"), Follow: d.HasArg("follow"),
 		DeadlineMs: uint32(s.duration(arg(d, "deadline", "5s")).Milliseconds()),
 	}
 	if d.HasArg("signed") {

@@ -103,6 +103,7 @@ func (c Config) share() Config {
 	c.Tree.Record, c.Tree.Lease = c.Record, c.Lease
 	c.Locate.Space, c.Locate.Self, c.Locate.Network = c.Space, c.Self, c.Network
 	c.Locate.Roots, c.Locate.Acks = c.Roots, c.Acks
+	c.Messages.Space, c.Messages.Roots = c.Space, c.Roots
 	c.Multicast.Self, c.Multicast.Network = c.Self, c.Network
 	c.Messages.Self, c.Messages.Network, c.Messages.Forward = c.Self, c.Network, c.Forward
 	return c

@@ -282,7 +282,7 @@ func (h *host) Emit(ev env.Event) {
 		h.dropped[ev.Why]++
 	case *env.Forwarded:
 		h.net.forwards = append(h.net.forwards, *ev)
-		if !ev.Reply && ev.Rule != wire.Rule_RULE_NONE && !idspace.Hex.Closer(ev.To, h.id, ev.Key) {
+		if !ev.Reply && ev.Rule != wire.Rule_RULE_NONE && ev.Rule != wire.Rule_RULE_FOLLOW && !idspace.Hex.Closer(ev.To, h.id, ev.Key) {
 			h.net.t.Errorf("%s forwards %s to %s, which is no closer", h.id.Short(), ev.Key.Short(), ev.To.Short())
 		}
 	}

@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -47,6 +48,13 @@ func (h *host) send(g idspace.ID, payload string) *env.Outcome {
 	})
 }
 
+func (h *host) race(g idspace.ID, payload string) *env.Outcome {
+	h.net.t.Helper()
+	return h.do(15*time.Second, func(c env.Call) env.Local {
+		return &env.SendRequest{Call: c, Key: g, Object: true, Raced: true, App: "test", Payload: []byte(payload), Deadline: h.deadline(10 * time.Second)}
+	})
+}
+
 func guid(i int) idspace.ID { return idspace.Hash(fmt.Appendf(nil, "object %d", i)) }
 
 func TestObjectsAreFoundFromEverywhere(t *testing.T) {
@@ -67,12 +75,71 @@ func TestObjectsAreFoundFromEverywhere(t *testing.T) {
 				}
 				if o := client.send(guid(i), "hello"); o.Status != env.OK || string(o.Reply) != "hello" || o.Replica.Server != server.id {
 					t.Fatalf("send: %v %s", o.Status, o.Error)
+				} else if passedTwice(o.Path) {
+					t.Errorf("send: by %v", o.Path)
 				}
+			}
+			for i := range 20 {
+				if o := n.hosts[n.rng.IntN(size)].race(guid(i), "hello"); o.Status != env.OK || string(o.Reply) != "hello" || o.Replica.Server != n.hosts[i%size].id {
+					t.Fatalf("race: %v %s", o.Status, o.Error)
+				}
+			}
+			if o := n.hosts[0].race(guid(1000), "hello"); o.Status != env.Absent {
+				t.Errorf("race to nothing: %v %s", o.Status, o.Error)
 			}
 			if o := n.hosts[0].locate(guid(1000)); o.Status != env.Absent {
 				t.Errorf("locate of nothing: %v %s", o.Status, o.Error)
 			}
 		})
+	}
+}
+
+// passedTwice reports whether somebody is on a path twice.
+func passedTwice(path []idspace.ID) bool {
+	for i, id := range path {
+		if slices.Contains(path[:i], id) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestRacedMessagesReachEachServerOnce: several servers may get one, none gets it twice.
+func TestRacedMessagesReachEachServerOnce(t *testing.T) {
+	n := newNet(t, 18)
+	n.overlay(60)
+	n.run(10 * time.Second)
+	for i := range 20 {
+		for s := range 3 {
+			n.hosts[(i+s*20)%60].publish(guid(i))
+		}
+	}
+	several := 0
+	for i := range 100 {
+		payload := fmt.Sprint("message ", i)
+		if o := n.hosts[n.rng.IntN(60)].race(guid(i%20), payload); o.Status != env.OK {
+			t.Errorf("race: %v %s", o.Status, o.Error)
+		}
+		n.run(time.Second)
+		servers := 0
+		for _, h := range n.hosts {
+			got := 0
+			for _, u := range h.upcalls {
+				if string(u.Payload) == payload {
+					got++
+				}
+			}
+			if got > 1 {
+				t.Errorf("%q reached one server %d times", payload, got)
+			}
+			servers += got
+		}
+		if servers > 1 {
+			several++
+		}
+	}
+	if several == 0 {
+		t.Error("no message was raced to more than one server: the test says nothing")
 	}
 }
 

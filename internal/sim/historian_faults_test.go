@@ -47,9 +47,9 @@ func TestTheHistoryCatchesFaults(t *testing.T) {
 	}
 }
 
-// neverUnsure makes a root that does not know yet deny, and has no heir know.
+// neverUnsure makes a root that does not know yet deny, and has nobody tell it or its like.
 func neverUnsure(_, _ *world.Host, m wire.Message) wire.Message {
-	if d, ok := m.(*wire.Deposit); ok && d.Copy != wire.Copy_COPY_PATH {
+	if d, ok := m.(*wire.Deposit); ok {
 		return &wire.Deposit{Server: d.Server, Copy: d.Copy, Pulse: d.Pulse}
 	}
 	reply, ok := m.(*wire.Routed)

@@ -186,7 +186,7 @@ func (a *auditor) event(h *world.Host, ev env.Event) {
 	case *env.Measured, *env.LinkUsed:
 		return // too many, and they tell little
 	case *env.Forwarded:
-		if !ev.Reply && ev.Rule != wire.Rule_RULE_NONE && ev.Rule != wire.Rule_RULE_RELAY && !idspace.Hex.Closer(ev.To, h.ID(), ev.Key) {
+		if !ev.Reply && ev.Rule != wire.Rule_RULE_NONE && ev.Rule != wire.Rule_RULE_RELAY && ev.Rule != wire.Rule_RULE_FOLLOW && !idspace.Hex.Closer(ev.To, h.ID(), ev.Key) {
 			a.violation(finding{shrink, h.Number(), ev.To}, fmt.Sprintf("%s for %s goes to %s, which is no closer",
 				ev.Kind.Name(), ev.Key.Short(), ev.To.Short()))
 		}

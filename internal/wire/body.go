@@ -84,7 +84,9 @@ func (m *AppMessage) check() error {
 			return err
 		}
 	}
-	return errors.Join(checkLen("app", len(m.App), MaxApp), checkLen("payload", len(m.Payload), MaxPayload))
+	return errors.Join(
+		checkLen("app", len(m.App), MaxApp), checkLen("payload", len(m.Payload), MaxPayload), checkIDs("way", m.Via, MaxHops),
+	)
 }
 
 func (m *AppReply) check() error {

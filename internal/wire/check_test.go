@@ -164,6 +164,8 @@ func TestBodiesBeyondALimitAreRefusedWhole(t *testing.T) {
 		"answer with many replicas":      &wire.LocateReply{Replicas: many(wire.MaxFound+1, found)},
 		"answer without a server":        &wire.LocateReply{Replicas: []*wire.FoundReplica{{Pointer: record}}},
 		"message to half a guid":         &wire.AppMessage{Guid: id20[1:]},
+		"message by half a node":         &wire.AppMessage{Guid: id20, Via: id20[1:]},
+		"message by a long way":          &wire.AppMessage{Guid: id20, Via: make([]byte, (wire.MaxHops+1)*idspace.Size)},
 		"message of a long app":          &wire.AppMessage{App: long},
 		"message with a large payload":   &wire.AppMessage{Payload: make([]byte, wire.MaxPayload+1)},
 		"message with a heavy origin":    &wire.AppMessage{Origin: heavy},

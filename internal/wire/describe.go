@@ -153,6 +153,9 @@ func describeRouted(m *Routed) string {
 	if m.Exact {
 		b.WriteString(" exact")
 	}
+	if m.Follow {
+		b.WriteString(" follow")
+	}
 	if len(m.Path) > 0 {
 		b.WriteString(" path=" + shorts(m.Path))
 	}

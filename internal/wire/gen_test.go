@@ -126,6 +126,7 @@ var anyRouted = rapid.Custom(func(t *rapid.T) wire.Message {
 		DeadlineMs: rapid.Uint32().Draw(t, "deadline"),
 		Exact:      rapid.Bool().Draw(t, "exact"),
 		Excluded:   packed(idspace.Size, wire.MaxExclude).Draw(t, "excluded"),
+		Follow:     rapid.Bool().Draw(t, "follow"),
 		Explain:    rapid.Bool().Draw(t, "explain"),
 		Notes:      rapid.SliceOfN(anyNote, 0, 3).Draw(t, "notes"),
 		Reply:      rapid.Bool().Draw(t, "reply"),
@@ -371,7 +372,8 @@ var bodies = map[string]*rapid.Generator[wire.Body]{
 	"AppMessage": rapid.Custom(func(t *rapid.T) wire.Body {
 		m := &wire.AppMessage{App: text(wire.MaxApp).Draw(t, "app"), Payload: bytesUpTo(200).Draw(t, "payload")}
 		if rapid.Bool().Draw(t, "to an object") {
-			m.Guid = anyID.Draw(t, "guid")
+			m.Guid, m.Via = anyID.Draw(t, "guid"), packed(idspace.Size, wire.MaxHops).Draw(t, "via")
+			m.Race, m.Here = rapid.Uint64().Draw(t, "race"), rapid.Bool().Draw(t, "here")
 		}
 		if rapid.Bool().Draw(t, "signed") {
 			m.Origin = anyRecord.Draw(t, "origin")

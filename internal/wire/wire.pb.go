@@ -262,6 +262,7 @@ const (
 	Refusal_REFUSAL_NOT_JOINED Refusal = 6
 	Refusal_REFUSAL_LIMIT      Refusal = 7
 	Refusal_REFUSAL_UNSURE     Refusal = 8
+	Refusal_REFUSAL_DUPLICATE  Refusal = 9
 )
 
 // Enum value maps for Refusal.
@@ -276,6 +277,7 @@ var (
 		6: "REFUSAL_NOT_JOINED",
 		7: "REFUSAL_LIMIT",
 		8: "REFUSAL_UNSURE",
+		9: "REFUSAL_DUPLICATE",
 	}
 	Refusal_value = map[string]int32{
 		"REFUSAL_NONE":       0,
@@ -287,6 +289,7 @@ var (
 		"REFUSAL_NOT_JOINED": 6,
 		"REFUSAL_LIMIT":      7,
 		"REFUSAL_UNSURE":     8,
+		"REFUSAL_DUPLICATE":  9,
 	}
 )
 
@@ -328,6 +331,7 @@ const (
 	Rule_RULE_ROOT    Rule = 4
 	Rule_RULE_POINTER Rule = 5
 	Rule_RULE_RELAY   Rule = 6
+	Rule_RULE_FOLLOW  Rule = 7
 )
 
 // Enum value maps for Rule.
@@ -340,6 +344,7 @@ var (
 		4: "RULE_ROOT",
 		5: "RULE_POINTER",
 		6: "RULE_RELAY",
+		7: "RULE_FOLLOW",
 	}
 	Rule_value = map[string]int32{
 		"RULE_NONE":    0,
@@ -349,6 +354,7 @@ var (
 		"RULE_ROOT":    4,
 		"RULE_POINTER": 5,
 		"RULE_RELAY":   6,
+		"RULE_FOLLOW":  7,
 	}
 )
 
@@ -2938,7 +2944,9 @@ type Routed struct {
 	// A copy of this call was sent before and not acknowledged: a refusal does not prove that nothing was delivered.
 	Resent bool `protobuf:"varint,17,opt,name=resent,proto3" json:"resent,omitempty"`
 	// Replies that refuse as busy: in how many milliseconds to try again.
-	RetryAfterMs  uint32 `protobuf:"varint,18,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`
+	RetryAfterMs uint32 `protobuf:"varint,18,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`
+	// Requests: it has gone where pointers lead since it began or was turned, and may go on so.
+	Follow        bool `protobuf:"varint,19,opt,name=follow,proto3" json:"follow,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3097,6 +3105,13 @@ func (x *Routed) GetRetryAfterMs() uint32 {
 		return x.RetryAfterMs
 	}
 	return 0
+}
+
+func (x *Routed) GetFollow() bool {
+	if x != nil {
+		return x.Follow
+	}
+	return false
 }
 
 type Ack struct {
@@ -3830,11 +3845,17 @@ func (x *FoundReplica) GetCoord() []byte {
 }
 
 type AppMessage struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	App           string                 `protobuf:"bytes,1,opt,name=app,proto3" json:"app,omitempty"`
-	Guid          []byte                 `protobuf:"bytes,2,opt,name=guid,proto3" json:"guid,omitempty"`
-	Payload       []byte                 `protobuf:"bytes,3,opt,name=payload,proto3" json:"payload,omitempty"`
-	Origin        *SignedRecord          `protobuf:"bytes,4,opt,name=origin,proto3" json:"origin,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	App     string                 `protobuf:"bytes,1,opt,name=app,proto3" json:"app,omitempty"`
+	Guid    []byte                 `protobuf:"bytes,2,opt,name=guid,proto3" json:"guid,omitempty"`
+	Payload []byte                 `protobuf:"bytes,3,opt,name=payload,proto3" json:"payload,omitempty"`
+	Origin  *SignedRecord          `protobuf:"bytes,4,opt,name=origin,proto3" json:"origin,omitempty"`
+	// The way to who has named the server that the message is for.
+	Via []byte `protobuf:"bytes,5,opt,name=via,proto3" json:"via,omitempty"`
+	// Raced: names the message in all its copies; 0 if it is not raced.
+	Race uint64 `protobuf:"fixed64,6,opt,name=race,proto3" json:"race,omitempty"`
+	// Of a raced message: only if the receiver serves the object, or has a pointer to it.
+	Here          bool `protobuf:"varint,7,opt,name=here,proto3" json:"here,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3895,6 +3916,27 @@ func (x *AppMessage) GetOrigin() *SignedRecord {
 		return x.Origin
 	}
 	return nil
+}
+
+func (x *AppMessage) GetVia() []byte {
+	if x != nil {
+		return x.Via
+	}
+	return nil
+}
+
+func (x *AppMessage) GetRace() uint64 {
+	if x != nil {
+		return x.Race
+	}
+	return 0
+}
+
+func (x *AppMessage) GetHere() bool {
+	if x != nil {
+		return x.Here
+	}
+	return false
 }
 
 type AppReply struct {
@@ -4205,7 +4247,7 @@ const file_wire_proto_rawDesc = "" +
 	"\x05roots\x18\x03 \x01(\rR\x05roots\x12\x15\n" +
 	"\x06left_s\x18\x04 \x01(\rR\x05leftS\x12\x1d\n" +
 	"\n" +
-	"latency_us\x18\x05 \x01(\x04R\tlatencyUs\"\x94\x04\n" +
+	"latency_us\x18\x05 \x01(\x04R\tlatencyUs\"\xac\x04\n" +
 	"\x06Routed\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\x06R\x04call\x12\x0e\n" +
 	"\x02tx\x18\x02 \x01(\x06R\x02tx\x12\x10\n" +
@@ -4226,7 +4268,8 @@ const file_wire_proto_rawDesc = "" +
 	"\arefusal\x18\x0f \x01(\x0e2\x19.tapestry.wire.v1.RefusalR\arefusal\x12\x19\n" +
 	"\bspent_us\x18\x10 \x01(\x04R\aspentUs\x12\x16\n" +
 	"\x06resent\x18\x11 \x01(\bR\x06resent\x12$\n" +
-	"\x0eretry_after_ms\x18\x12 \x01(\rR\fretryAfterMs\"\x15\n" +
+	"\x0eretry_after_ms\x18\x12 \x01(\rR\fretryAfterMs\x12\x16\n" +
+	"\x06follow\x18\x13 \x01(\bR\x06follow\"\x15\n" +
 	"\x03Ack\x12\x0e\n" +
 	"\x02tx\x18\x01 \x01(\x06R\x02tx\"\xc1\x01\n" +
 	"\aHopNote\x12\x12\n" +
@@ -4276,13 +4319,16 @@ const file_wire_proto_rawDesc = "" +
 	"\x06server\x18\x02 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06server\x12\x15\n" +
 	"\x06rtt_us\x18\x03 \x01(\x04R\x05rttUs\x12\x14\n" +
 	"\x05coord\x18\n" +
-	" \x01(\fR\x05coord\"\x84\x01\n" +
+	" \x01(\fR\x05coord\"\xbe\x01\n" +
 	"\n" +
 	"AppMessage\x12\x10\n" +
 	"\x03app\x18\x01 \x01(\tR\x03app\x12\x12\n" +
 	"\x04guid\x18\x02 \x01(\fR\x04guid\x12\x18\n" +
 	"\apayload\x18\x03 \x01(\fR\apayload\x126\n" +
-	"\x06origin\x18\x04 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06origin\":\n" +
+	"\x06origin\x18\x04 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06origin\x12\x10\n" +
+	"\x03via\x18\x05 \x01(\fR\x03via\x12\x12\n" +
+	"\x04race\x18\x06 \x01(\x06R\x04race\x12\x12\n" +
+	"\x04here\x18\a \x01(\bR\x04here\":\n" +
 	"\bAppReply\x12\x18\n" +
 	"\apayload\x18\x01 \x01(\fR\apayload\x12\x14\n" +
 	"\x05error\x18\x02 \x01(\tR\x05error\"3\n" +
@@ -4312,7 +4358,7 @@ const file_wire_proto_rawDesc = "" +
 	"\fBODY_PUBLISH\x10\x02\x12\x0f\n" +
 	"\vBODY_LOCATE\x10\x03\x12\x10\n" +
 	"\fBODY_MESSAGE\x10\x04\x12\x13\n" +
-	"\x0fBODY_SELF_PROBE\x10\x05*\xc4\x01\n" +
+	"\x0fBODY_SELF_PROBE\x10\x05*\xdb\x01\n" +
 	"\aRefusal\x12\x10\n" +
 	"\fREFUSAL_NONE\x10\x00\x12\x14\n" +
 	"\x10REFUSAL_NO_ROUTE\x10\x01\x12\x16\n" +
@@ -4322,7 +4368,8 @@ const file_wire_proto_rawDesc = "" +
 	"\x11REFUSAL_TOO_LARGE\x10\x05\x12\x16\n" +
 	"\x12REFUSAL_NOT_JOINED\x10\x06\x12\x11\n" +
 	"\rREFUSAL_LIMIT\x10\a\x12\x12\n" +
-	"\x0eREFUSAL_UNSURE\x10\b*w\n" +
+	"\x0eREFUSAL_UNSURE\x10\b\x12\x15\n" +
+	"\x11REFUSAL_DUPLICATE\x10\t*\x88\x01\n" +
 	"\x04Rule\x12\r\n" +
 	"\tRULE_NONE\x10\x00\x12\r\n" +
 	"\tRULE_SLOT\x10\x01\x12\x0f\n" +
@@ -4331,7 +4378,8 @@ const file_wire_proto_rawDesc = "" +
 	"\tRULE_ROOT\x10\x04\x12\x10\n" +
 	"\fRULE_POINTER\x10\x05\x12\x0e\n" +
 	"\n" +
-	"RULE_RELAY\x10\x06B1Z/github.com/tapestry-dolr/tapestry/internal/wireb\x06proto3"
+	"RULE_RELAY\x10\x06\x12\x0f\n" +
+	"\vRULE_FOLLOW\x10\aB1Z/github.com/tapestry-dolr/tapestry/internal/wireb\x06proto3"
 
 var (
 	file_wire_proto_rawDescOnce sync.Once

@@ -41,7 +41,7 @@ func (p *paper) find(without []tapestry.ID) *server {
 	return nil
 }
 
-func (p *paper) deliver(ctx context.Context, s *server, payload []byte) (tapestry.Delivery, error) {
+func (p *paper) deliver(ctx context.Context, s *server, payload []byte, _ ...tapestry.SendOption) (tapestry.Delivery, error) {
 	p.asked = append(p.asked, s.Node)
 	d := tapestry.Delivery{Replica: tapestry.Replica{ID: s.Node}, Hops: 1}
 	reply, err := s.Deliver(ctx, tapestry.Message{Payload: payload})
@@ -54,7 +54,7 @@ func (p *paper) deliver(ctx context.Context, s *server, payload []byte) (tapestr
 	return d, nil
 }
 
-func (p *paper) RouteToObject(ctx context.Context, _ tapestry.GUID, _ tapestry.AppID, payload []byte) (tapestry.Delivery, error) {
+func (p *paper) RouteToObject(ctx context.Context, _ tapestry.GUID, _ tapestry.AppID, payload []byte, _ ...tapestry.SendOption) (tapestry.Delivery, error) {
 	if p.gone > 0 {
 		p.gone--
 		return tapestry.Delivery{}, tapestry.ErrMaybeDelivered

@@ -27,7 +27,7 @@ const maxAttempts = 50
 // Overlay is what a fetch asks of a node.
 type Overlay interface {
 	LocateObject(ctx context.Context, g tapestry.GUID, app tapestry.AppID, opts ...tapestry.LocateOption) iter.Seq2[tapestry.Replica, error]
-	RouteToObject(ctx context.Context, g tapestry.GUID, app tapestry.AppID, payload []byte) (tapestry.Delivery, error)
+	RouteToObject(ctx context.Context, g tapestry.GUID, app tapestry.AppID, payload []byte, opts ...tapestry.SendOption) (tapestry.Delivery, error)
 	RouteToNode(ctx context.Context, id tapestry.ID, app tapestry.AppID, payload []byte, exact tapestry.Exact) (tapestry.Delivery, error)
 	OpenStream(ctx context.Context, g tapestry.GUID, app tapestry.AppID, opts ...tapestry.LocateOption) (network.Stream, tapestry.Replica, error)
 }

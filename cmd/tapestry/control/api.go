@@ -92,6 +92,7 @@ type RouteRequest struct {
 	Target  Target         `json:"target"`
 	App     tapestry.AppID `json:"app"`
 	Message string         `json:"message"`
+	Raced   bool           `json:"raced"` // to an object: copies go towards all its roots at once
 }
 
 // Target says what To names.

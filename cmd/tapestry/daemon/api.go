@@ -168,7 +168,11 @@ func (a *api) Route(ctx context.Context, q control.RouteRequest) (control.RouteR
 func (a *api) route(ctx context.Context, q control.RouteRequest) (tapestry.Delivery, error) {
 	switch q.Target {
 	case control.ToObject:
-		return a.d.node.RouteToObject(ctx, q.To, q.App, []byte(q.Message))
+		var opts []tapestry.SendOption
+		if q.Raced {
+			opts = append(opts, tapestry.Raced())
+		}
+		return a.d.node.RouteToObject(ctx, q.To, q.App, []byte(q.Message), opts...)
 	case control.ToNode:
 		return a.d.node.RouteToNode(ctx, q.To, q.App, []byte(q.Message), tapestry.Exactly)
 	case control.ToSurrogate:

@@ -108,6 +108,9 @@ func (r *Router) Arrive(e env.Env, label string, m *wire.Routed) {
 
 func (r *Router) hop(e env.Env, m *wire.Routed, from idspace.ID) {
 	at := routing.At{Next: r.Course(wire.ID(m.Key)), From: from}
+	if on, hop, ok := r.lead(e, m, from); ok {
+		m, at.Next = on, hop
+	}
 	at.Root = at.Next.Rule == wire.Rule_RULE_ROOT
 	if at.Root && r.Left {
 		r.Upcall.OnLost(e, m, wire.Refusal_REFUSAL_NOT_JOINED)
@@ -121,6 +124,29 @@ func (r *Router) hop(e env.Env, m *wire.Routed, from idspace.ID) {
 	if verdict == routing.Continue && from != r.Env.Self {
 		r.Env.Line("forward %s to %s", r.arrived[m.Call], r.Env.Of(at.Next.To))
 	}
+}
+
+// lead asks the machine for a better way, where the real router would.
+func (r *Router) lead(e env.Env, m *wire.Routed, from idspace.ID) (on *wire.Routed, hop surrogate.Hop, ok bool) {
+	leader, is := r.Upcall.(routing.Leader)
+	if !is || m.Exact && !m.Follow && from != r.Env.Self || wire.ID(m.Key) == r.Env.Self {
+		return nil, hop, false
+	}
+	lead, ok := leader.Lead(e, m)
+	if !ok {
+		return nil, hop, false
+	}
+	if hop = (surrogate.Hop{To: lead.To, Rule: wire.Rule_RULE_FOLLOW}); lead.To.IsZero() {
+		hop = r.Course(lead.Key)
+	}
+	if lead.Key.IsZero() {
+		r.Env.Line("follow to %s", r.Env.Of(hop.To))
+		return m, hop, true
+	}
+	r.Env.Line("turn to %s by %s", r.Env.Of(lead.Key), r.Env.Of(hop.To))
+	return &wire.Routed{
+		Call: m.Call, Key: lead.Key[:], Exact: true, BodyKind: m.BodyKind, Body: m.Body, Path: m.Path, DeadlineMs: m.DeadlineMs,
+	}, hop, true
 }
 
 // Answer ends a request: one that began here is answered at once.
@@ -217,6 +243,15 @@ func (r *Router) describeBody(m *wire.Routed) string {
 		}
 		if b.Origin != nil {
 			s += " signed"
+		}
+		if len(b.Via) > 0 {
+			s += " via=" + r.Env.List(wire.IDs(b.Via))
+		}
+		if b.Race != 0 {
+			s += " raced"
+		}
+		if b.Here {
+			s += " here"
 		}
 		return s
 	}

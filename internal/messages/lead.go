@@ -1,0 +1,74 @@
+package messages
+
+import (
+	"slices"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+	"github.com/tapestry-dolr/tapestry/routing"
+)
+
+// Lead is the way of a message to a server of an object (design §8). One that is for whoever
+// serves it is turned to the nearest server that is known here.
+func (c *Carrier) Lead(e env.Env, r *wire.Routed) (lead routing.Lead, ok bool) {
+	m, err := wire.Unpack(r.Body, new(wire.AppMessage))
+	if err != nil || len(m.Guid) == 0 {
+		return lead, false
+	}
+	key := pointers.Key{GUID: wire.ID(m.Guid), App: m.App}
+	if r.Exact {
+		lead.To, ok = c.toward(key, wire.ID(r.Key))
+		if !ok {
+			lead.To, ok = c.via(r, wire.IDs(m.Via))
+		}
+		return lead, ok
+	}
+	if live := c.Store.Live(key, e.Now(), 1); len(live) > 0 && m.Race != 0 && !c.Served.Has(key) {
+		lead.Key = live[0].Server.ID
+		lead.To, _ = c.toward(key, lead.Key)
+	}
+	return lead, !lead.Key.IsZero()
+}
+
+// toward is the next node on the way to a server: itself, where there is a link with it; where a
+// pointer to it lies, where that came from.
+func (c *Carrier) toward(key pointers.Key, server idspace.ID) (to idspace.ID, ok bool) {
+	if c.met(server) {
+		return server, true
+	}
+	p := c.Store.Find(key, server)
+	if p != nil && p.State == pointers.Live && c.met(p.From) {
+		return p.From, true
+	}
+	return to, false
+}
+
+func (c *Carrier) met(id idspace.ID) bool {
+	_, ok := c.Links.RTT(id)
+	return ok
+}
+
+// via is the last node that this one has a link with on the way that the answer took which has
+// named the server, if this node is on that way itself, or the message begins here.
+func (c *Carrier) via(r *wire.Routed, way []idspace.ID) (to idspace.ID, ok bool) {
+	at := slices.Index(way, c.cfg.Self)
+	if at < 0 && len(r.Path) > 0 {
+		return to, false
+	}
+	for _, id := range slices.Backward(way[at+1:]) {
+		if c.met(id) {
+			return id, true
+		}
+	}
+	return to, false
+}
+
+// way is a way as it travels.
+func way(ids []idspace.ID) (packed []byte) {
+	for _, id := range ids[:min(len(ids), wire.MaxHops)] {
+		packed = append(packed, id[:]...)
+	}
+	return packed
+}
