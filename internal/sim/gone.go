@@ -146,7 +146,7 @@ func (r *run) ends(o *object, by *member, at mono.Time) {
 
 // useful counts a locate that carries no message by whether it names a server that lives.
 func (s *search) useful(o *env.Outcome) {
-	if s.how == sent || s.orphaned() {
+	if s.how == sent || s.how == raced || s.orphaned() {
 		return
 	}
 	st, w := s.stats, &s.stats.windows[s.window]

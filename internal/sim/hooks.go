@@ -44,27 +44,16 @@ func (r *run) event(h *world.Host, ev env.Event) {
 		r.judgement(h, ev)
 	case *env.Forwarded:
 		r.forwarded(ev)
-	case *env.Arrived:
-		if s := r.routes[ev.Call]; s != nil {
-			delete(r.routes, ev.Call)
-			s.passed(of(h))
-		}
 	}
 	if r.audit != nil {
 		r.audit.event(h, ev)
 	}
 }
 
-// forwarded counts the envelopes of locates, and notes those with which a search begins.
+// forwarded counts the envelopes of locates.
 func (r *run) forwarded(ev *env.Forwarded) {
-	if ev.Kind != wire.BodyKind_BODY_LOCATE {
-		return
-	}
-	if r.loading {
+	if ev.Kind == wire.BodyKind_BODY_LOCATE && r.loading {
 		r.stats.located++
-	}
-	if s, ok := r.acting.(*search); ok && !ev.Reply && s.how == first {
-		r.routes[ev.Call] = s
 	}
 }
 

@@ -29,10 +29,7 @@ func (r *run) ask(m *member, op operation, request func(env.Call) env.Local) {
 	r.calls++
 	call := env.Call(r.calls)
 	r.operations[call] = op
-	was := r.acting
-	r.acting = op
 	m.host.Request(request(call))
-	r.acting = was
 }
 
 // payload names the operation that a message belongs to.

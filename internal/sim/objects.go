@@ -153,8 +153,7 @@ type search struct {
 	window  int
 	started mono.Time
 	asking  *asking
-	raced   time.Duration // when a raced message would have reached a replica, 0 if not yet
-	reached bool          // the message was delivered
+	reached bool // the message was delivered
 }
 
 // how an object is searched for.
@@ -164,6 +163,7 @@ const (
 	first how = iota // the first answer will do
 	measured
 	sent // a message, at most once
+	raced
 	hows
 )
 
@@ -192,8 +192,8 @@ func (r *run) searches() {
 
 func (s *search) request(call env.Call) env.Local {
 	until := s.run.world.Now().Add(deadline)
-	if s.how == sent {
-		return &env.SendRequest{Call: call, Key: s.object.guid, Object: true, App: app, Payload: payload(call), Deadline: until}
+	if s.how == sent || s.how == raced {
+		return &env.SendRequest{Call: call, Key: s.object.guid, Object: true, Raced: s.how == raced, App: app, Payload: payload(call), Deadline: until}
 	}
 	return &env.LocateRequest{Call: call, GUID: s.object.guid, App: app, Limit: 4, First: s.how == first, Deadline: until}
 }
@@ -207,30 +207,23 @@ func (r *run) distance(from *member, servers []server) time.Duration {
 	return near
 }
 
-// arrived notes that the message was delivered.
+// arrived notes that the message was delivered; of a raced one the first copy counts.
 func (s *search) arrived(*member) {
 	if s.reached {
 		return
 	}
 	s.reached = true
-	if s.nearest > 0 {
-		s.stats.once.add(float64(2*s.run.world.Now().Sub(s.started)) / float64(s.nearest))
+	if s.nearest == 0 {
+		return
 	}
-}
-
-// passed is one of the raced questions that has come to a node that answers it. A raced
-// message would go on from there to the nearest server that is known there.
-func (s *search) passed(at *member) {
-	for _, p := range at.host.Node().Pointers().Live(s.object.key(), s.run.world.Now(), 1) {
-		server := s.run.world.Host(p.Server.ID)
-		if server == nil || server.Down() {
-			continue
-		}
-		after := s.run.world.Now().Sub(s.started) + s.run.places.OneWay(at.host.Place(), server.Place())
-		if s.raced == 0 || after < s.raced {
-			s.raced = after
-		}
+	x := float64(2*s.run.world.Now().Sub(s.started)) / float64(s.nearest)
+	if s.how == sent {
+		s.stats.once.add(x)
+		return
 	}
+	s.stats.raced.add(x)
+	s.stats.racedBins.add(s.nearest, x)
+	s.stats.askedBins[magnitude(s.before)].add(s.nearest, x)
 }
 
 func (s *search) ended(o *env.Outcome) {
@@ -243,6 +236,9 @@ func (s *search) ended(o *env.Outcome) {
 	st.searched++
 	w.searched++
 	s.useful(o)
+	if s.how != raced {
+		st.locating++
+	}
 	switch o.Status {
 	case env.OK:
 		st.found++
@@ -277,9 +273,11 @@ func (s *search) known() bool {
 
 func (s *search) found(o *env.Outcome) {
 	st, took := s.stats, s.run.world.Now().Sub(s.started)
-	if s.how == sent {
-		st.tripMs.ms(took)
-		if s.nearest > 0 {
+	if s.how == sent || s.how == raced {
+		if s.how == sent {
+			st.tripMs.ms(took)
+		}
+		if s.how == sent && s.nearest > 0 {
 			st.roundtrip.add(float64(took) / float64(s.nearest))
 		}
 		return
@@ -297,10 +295,4 @@ func (s *search) found(o *env.Outcome) {
 		return
 	}
 	st.firstAnswer.ms(took)
-	if s.nearest > 0 && s.raced > 0 {
-		x := float64(2*s.raced) / float64(s.nearest)
-		st.raced.add(x)
-		st.racedBins.add(s.nearest, x)
-		st.askedBins[magnitude(s.before)].add(s.nearest, x)
-	}
 }

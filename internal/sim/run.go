@@ -24,9 +24,7 @@ type run struct {
 	people population
 
 	operations map[env.Call]operation
-	acting     operation // whose request a node is dealing with
 	calls      uint64
-	routes     map[env.Call]*search // the raced questions of a search
 
 	litter   litter
 	objects  []*object
@@ -66,7 +64,7 @@ func Run(cfg Config) (report.Report, error) {
 // prepare reads the files that the scenario names and builds an empty network.
 func prepare(cfg Config) (*run, error) {
 	r := &run{
-		cfg: cfg, operations: make(map[env.Call]operation), routes: make(map[env.Call]*search),
+		cfg: cfg, operations: make(map[env.Call]operation),
 		dropped: make(map[[2]int]mono.Time), ended: make(map[[2]idspace.ID]mono.Time), byTrace: make(map[int]*member), stats: newStats(cfg.Duration),
 	}
 	places := 2*cfg.Nodes + 64

@@ -49,7 +49,7 @@ type stats struct {
 	racedBins                             binned
 	askedBins                             [magnitudes]binned // the same, by how often the object was looked for before
 	leftover                              gone
-	located                               int // envelopes of locates
+	located, locating                     int // envelopes of locates, and how many those were
 
 	published, pointersLaid int
 	offered, placed         int // publishes that began, and those that enough roots acknowledged
@@ -109,7 +109,7 @@ func (r *run) report() report.Report {
 		FirstAnswerMs:        s.firstAnswer.quantiles(), DeliveryStretch: s.raced.quantiles(),
 		DeliveryStretchOnce: s.once.quantiles(), RoundtripOverRTT: s.roundtrip.quantiles(),
 		RoundtripMs: s.tripMs.quantiles(), Dials: s.dials, DialsMeasuring: s.dialsMeasuring,
-		MessagesMean: ratio(s.located, s.searched), LivingRatio: ratio(s.living, s.asks), LivingFirstRatio: ratio(s.livingFirst, s.asks),
+		MessagesMean: ratio(s.located, s.locating), LivingRatio: ratio(s.living, s.asks), LivingFirstRatio: ratio(s.livingFirst, s.asks),
 		LivingMeasuredRatio:    ratio(s.livingMeasured, s.asksMeasured),
 		FirstAnswerQuantilesMs: s.firstAnswer.percents(), StretchByDistance: s.racedBins.report(),
 		StretchByAsked: s.byAsked(),
