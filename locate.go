@@ -2,10 +2,12 @@ package tapestry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/tapestry-dolr/tapestry/internal/env"
@@ -31,6 +33,10 @@ type LocateOption func(*search) error
 // search is what LocateOptions make of a search for an object.
 type search struct {
 	first   bool
+	fresh   bool
+	zone    string
+	local   bool
+	home    string // this node's own zone
 	limit   int
 	without []ID
 }
@@ -57,6 +63,41 @@ func Limit(replicas int) LocateOption {
 
 // All offers every replica that the nodes asked will name.
 func All() LocateOption { return Limit(wire.MaxFound) }
+
+// Fresh asks the object's roots themselves, and so many of them that one knows of each server
+// that has taken the object back: UnpublishObject has returned, so nobody is offered who called it
+// before. It takes longer, and finds nothing (ErrUnknown) if too few roots can be asked.
+func Fresh() LocateOption {
+	return func(s *search) error {
+		s.fresh = true
+		return nil
+	}
+}
+
+// Prefer offers servers whose zone (WithZone) begins like label first, the more of its parts
+// they share the earlier, and only then the nearest. An empty label is this node's own zone.
+func Prefer(label string) LocateOption { return inZone(label, false) }
+
+// LocalOnly offers no servers but those in the zone label, or in a part of it: for
+// "eu/frankfurt" those in "eu/frankfurt/rack7" too. ErrNotFound says that there is none. An
+// empty label is this node's own zone.
+func LocalOnly(label string) LocateOption { return inZone(label, true) }
+
+func inZone(label string, local bool) LocateOption {
+	return func(s *search) error {
+		if label == "" {
+			label = s.home
+		}
+		switch {
+		case label == "":
+			return errors.New("zone: none is named, and this node has none")
+		case len(label) > wire.MaxZone || !utf8.ValidString(label):
+			return fmt.Errorf("zone: %d bytes, at most %d of text allowed", len(label), wire.MaxZone)
+		}
+		s.zone, s.local = label, local
+		return nil
+	}
+}
 
 // Without leaves servers out, for example one that has just failed. If only those
 // are found, nothing is: ErrNotFound.
@@ -93,7 +134,7 @@ func (n *Node) locate(ctx context.Context, g GUID, app AppID, opts []LocateOptio
 	if err := checkApp("locate", pointers.Key{GUID: g, App: string(app)}); err != nil {
 		return nil, err
 	}
-	s := search{limit: DefaultReplicas}
+	s := search{limit: DefaultReplicas, home: n.settings.zone}
 	for _, o := range opts {
 		if err := o(&s); err != nil {
 			return nil, &OpError{Op: "locate", ID: g, Err: fmt.Errorf("%w: %w", ErrOption, err)}
@@ -102,7 +143,10 @@ func (n *Node) locate(ctx context.Context, g GUID, app AppID, opts []LocateOptio
 	out, err := n.do(ctx, "locate", g, func(c env.Call, until mono.Time) env.Local {
 		// Those to be left out must not use up the limit.
 		most := min(s.limit+len(s.without), wire.MaxFound)
-		return &env.LocateRequest{Call: c, GUID: g, App: string(app), Limit: most, First: s.first, Deadline: until}
+		return &env.LocateRequest{
+			Call: c, GUID: g, App: string(app), Limit: most, First: s.first, Fresh: s.fresh, Zone: s.zone, Local: s.local,
+			Deadline: until,
+		}
 	})
 	if err != nil {
 		return nil, err

@@ -560,3 +560,34 @@ func TestTheTracerSeesWhatHappens(t *testing.T) {
 		}
 	})
 }
+
+// TestAZoneMustBeNamed: an empty one is this node's own, and this node may have none.
+func TestAZoneMustBeNamed(t *testing.T) {
+	g := tapestry.GUIDFromBytes([]byte("object"))
+	synctest.Test(t, func(t *testing.T) {
+		n := world(t, 1)[0]
+		for name, o := range map[string]tapestry.LocateOption{
+			"none":      tapestry.Prefer(""),
+			"too long":  tapestry.LocalOnly(strings.Repeat("z", 1000)),
+			"no string": tapestry.Prefer("\xff"),
+		} {
+			if _, err := replicas(t, n, g, o); !errors.Is(err, tapestry.ErrOption) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		n := world(t, 1, tapestry.WithZone("eu/ber"))[0]
+		if err := n.PublishObject(t.Context(), g, app); err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range []tapestry.LocateOption{tapestry.LocalOnly(""), tapestry.LocalOnly("eu"), tapestry.Fresh()} {
+			if ids, err := replicas(t, n, g, o); err != nil || len(ids) != 1 {
+				t.Errorf("%v, %v", ids, err)
+			}
+		}
+		if ids, err := replicas(t, n, g, tapestry.LocalOnly("us")); !errors.Is(err, tapestry.ErrNotFound) {
+			t.Errorf("elsewhere: %v, %v", ids, err)
+		}
+	})
+}

@@ -68,12 +68,14 @@ func (l *Locator) settle(e env.Env, a *ask) {
 	if a.phase != racing && a.phase != gathering {
 		return
 	}
-	all := true
+	a.dropGone()
+	all, waits := true, false
 	for _, at := range a.roots {
 		all = all && at.answered
-		if !at.answered && at.tries < l.cfg.Tries {
-			return
-		}
+		waits = waits || !at.answered && at.tries < l.cfg.Tries
+	}
+	if waits && !(a.Fresh && len(a.found) > 0 && l.trusts(a)) {
+		return
 	}
 	switch {
 	case len(a.found) > 0 && !a.First:
@@ -113,17 +115,20 @@ func (l *Locator) measure(e env.Env, a *ask) {
 }
 
 // promising picks whom to measure: the nearest few by what is guessed of them, but nobody who
-// is beyond doubt farther than one whose distance is known.
+// is beyond doubt farther than one of the zone wanted whose distance is known.
 func (l *Locator) promising(a *ask) (probe []*replica) {
-	known := time.Duration(math.MaxInt64)
-	for _, r := range a.found {
-		if r.Measured {
-			known = min(known, r.RTT)
+	known := func(match int) time.Duration {
+		least := time.Duration(math.MaxInt64)
+		for _, r := range a.found {
+			if r.Measured && r.match >= match {
+				least = min(least, r.RTT)
+			}
 		}
+		return least
 	}
 	slices.SortFunc(a.found, byRTT)
 	for _, r := range a.found {
-		if !r.Measured && len(probe) < l.cfg.Measure && r.RTT/doubt <= known {
+		if !r.Measured && len(probe) < l.cfg.Measure && r.RTT/doubt <= known(r.match) {
 			r.probed = true
 			probe = append(probe, r)
 		}
@@ -165,8 +170,12 @@ func (l *Locator) OnVerdict(e env.Env, v *env.Verdict) {
 
 // conclude ends a with what it knows now.
 func (l *Locator) conclude(e env.Env, a *ask) {
+	a.dropGone()
 	pointed := len(a.found) > 0
 	a.found = slices.DeleteFunc(a.found, func(r *replica) bool { return r.dead })
+	if !l.trusts(a) {
+		a.found = nil
+	}
 	switch {
 	case len(a.found) > 0:
 		l.end(e, a, env.OK)
@@ -176,6 +185,26 @@ func (l *Locator) conclude(e env.Env, a *ask) {
 		// A pointer beats any votes: a server that this node cannot reach is not absent.
 		l.end(e, a, env.Unknown)
 	}
+}
+
+// trusts reports whether what was found may be offered: if it has to be fresh, only when so many
+// roots have answered that one of them knows of every withdrawal (design §8, Rd + W > R).
+func (l *Locator) trusts(a *ask) bool {
+	answered := 0
+	for _, at := range a.roots {
+		if at.answered {
+			answered++
+		}
+	}
+	return !a.Fresh || answered+l.cfg.Acks > l.cfg.Roots
+}
+
+// dropGone takes out the servers that have withdrawn the object since they published it.
+func (a *ask) dropGone() {
+	a.found = slices.DeleteFunc(a.found, func(r *replica) bool {
+		at, gone := a.gone[r.Server]
+		return gone && !r.sequence.Above(at)
+	})
 }
 
 // votes counts the roots that hold no pointer.

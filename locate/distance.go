@@ -16,6 +16,7 @@ import (
 type asker struct {
 	coord wire.Coord
 	spent time.Duration // round trips of the links between it and here
+	zone  zone
 }
 
 // offer is a pointer and how far its server is from the asker, as is guessed here.
@@ -23,6 +24,7 @@ type offer struct {
 	*pointers.Pointer
 	coord wire.Coord
 	far   time.Duration
+	match int // labels that its zone shares with the one wanted
 }
 
 // nearest returns up to limit of the live pointers that lie here, those nearest to the
@@ -30,11 +32,15 @@ type offer struct {
 func (l *Locator) nearest(e env.Env, key pointers.Key, by asker, limit int) []offer {
 	var offers []offer
 	for _, p := range l.Store.Live(key, e.Now(), l.Store.Len()) {
-		c := l.where(p)
-		offers = append(offers, offer{p, c, l.guess(p, c, by)})
+		if match, ok := by.zone.match(p.Server.Zone()); ok {
+			c := l.where(p)
+			offers = append(offers, offer{p, c, l.guess(p, c, by), match})
+		}
 	}
 	slices.SortFunc(offers, func(a, b offer) int {
-		return cmp.Or(cmp.Compare(last(a), last(b)), cmp.Compare(a.far, b.far), idspace.Compare(a.Server.ID, b.Server.ID))
+		return cmp.Or(
+			cmp.Compare(last(a), last(b)), cmp.Compare(b.match, a.match), cmp.Compare(a.far, b.far), idspace.Compare(a.Server.ID, b.Server.ID),
+		)
 	})
 	return offers[:min(len(offers), limit)]
 }

@@ -58,7 +58,11 @@ type ask struct {
 	phase   phase
 	waiting int      // measurements still to come
 	near    env.Call // of the question to the near node, zero if there is none
+
+	gone map[idspace.ID]pointers.Sequence // servers that have withdrawn the object, if Fresh
 }
+
+func (a *ask) zone() zone { return zone{a.Zone, a.Local} }
 
 type phase uint8
 
@@ -90,6 +94,7 @@ type replica struct {
 	env.Replica
 	sequence pointers.Sequence
 	node     *wire.NodeRecord
+	match    int  // labels that its zone shares with the one wanted
 	probed   bool // its verdict is waited for
 	dead     bool // did not answer the probe
 }

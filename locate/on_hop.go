@@ -22,8 +22,15 @@ func (l *Locator) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verdic
 	if limit == 0 {
 		limit = 1
 	}
-	by := asker{coord: wire.CoordIn(m.Coord), spent: time.Duration(min(r.SpentUs, maxSpent)) * time.Microsecond}
-	live := l.nearest(e, pointers.Key{GUID: wire.ID(m.Guid), App: m.App}, by, limit)
+	if m.Fresh && !at.Root {
+		return routing.Continue
+	}
+	by := asker{
+		coord: wire.CoordIn(m.Coord), spent: time.Duration(min(r.SpentUs, maxSpent)) * time.Microsecond,
+		zone: zone{m.Zone, m.Local},
+	}
+	key := pointers.Key{GUID: wire.ID(m.Guid), App: m.App}
+	live := l.nearest(e, key, by, limit)
 	if at.Note != nil {
 		at.Note.Pointers = uint32(len(live))
 	}
@@ -42,8 +49,20 @@ func (l *Locator) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verdic
 	if at.Note != nil && len(live) > 0 {
 		at.Note.Rule = wire.Rule_RULE_POINTER
 	}
+	if m.Fresh {
+		live = l.withGone(e, key, live)
+	}
 	l.Router.Answer(e, r, wire.Pack(replyOf(live)), wire.Refusal_REFUSAL_NONE)
 	return routing.Consumed
+}
+
+// withGone adds the tombstones that lie here, as far as there is room; a withdrawal outweighs
+// what others still hold.
+func (l *Locator) withGone(e env.Env, key pointers.Key, live []offer) []offer {
+	for _, p := range l.Store.Tombstones(key, e.Now(), wire.MaxFound-len(live)) {
+		live = append(live, offer{Pointer: p})
+	}
+	return live
 }
 
 func replyOf(live []offer) *wire.LocateReply {

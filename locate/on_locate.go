@@ -32,8 +32,10 @@ func (l *Locator) OnLocate(e env.Env, m *env.LocateRequest) {
 	a.roots = make([]root, l.cfg.Roots)
 	l.asks[m.Call] = a
 	l.setTimer(e, timerDeadline, m.Call, a.Deadline)
-	l.lookHere(e, a)
-	l.askNear(e, a)
+	if !a.Fresh {
+		l.lookHere(e, a)
+		l.askNear(e, a)
+	}
 	for salt := range a.roots {
 		if a.phase == over {
 			return // answered within Route
@@ -44,7 +46,8 @@ func (l *Locator) OnLocate(e env.Env, m *env.LocateRequest) {
 
 // lookHere takes the pointers that lie at this node.
 func (l *Locator) lookHere(e env.Env, a *ask) {
-	for _, o := range l.nearest(e, a.key, asker{coord: wire.CoordIn(l.Links.Coord())}, wire.MaxFound) {
+	here := asker{coord: wire.CoordIn(l.Links.Coord()), zone: a.zone()}
+	for _, o := range l.nearest(e, a.key, here, wire.MaxFound) {
 		l.take(a, o.found(), nil)
 	}
 	if len(a.found) > 0 {
@@ -71,6 +74,7 @@ func (l *Locator) question(e env.Env, a *ask, salt int) {
 func (l *Locator) envelope(e env.Env, a *ask, call env.Call, m *wire.Locate) *wire.Routed {
 	key := l.cfg.Space.Salted(a.GUID, int(m.Salt), len(a.roots))
 	m.Guid, m.App, m.Limit, m.Coord = a.GUID[:], a.App, uint32(l.wanted(a)), l.Links.Coord()
+	m.Zone, m.Local, m.Fresh = a.Zone, a.Local, a.Fresh
 	return &wire.Routed{
 		Call: uint64(call), Key: key[:], BodyKind: wire.BodyKind_BODY_LOCATE, Explain: a.Explain,
 		Body:       wire.Pack(m),

@@ -24,8 +24,12 @@ func (l *Locator) OnReply(e env.Env, r *wire.Routed) {
 		return
 	}
 	a := q.ask
+	live := len(m.Replicas)
 	for _, f := range m.Replicas {
-		if err := l.take(a, f, via(r)); err != nil {
+		switch err := l.take(a, f, via(r)); {
+		case errors.Is(err, errWithdrawn) && a.Fresh:
+			live--
+		case err != nil:
 			e.Emit(&env.Dropped{Why: "locate: bad replica"})
 		}
 	}
@@ -36,13 +40,15 @@ func (l *Locator) OnReply(e env.Env, r *wire.Routed) {
 		at := &a.roots[q.salt]
 		l.closeCalls(e, at)
 		// An answer of nothing but bad replicas is no vote.
-		at.answered, at.empty, at.notes = true, len(m.Replicas) == 0, r.Notes
+		at.answered, at.empty, at.notes = true, live == 0, r.Notes
 	}
-	if len(a.found) > 0 {
+	if len(a.found) > 0 && !a.Fresh {
 		l.firstFound(e, a)
 	}
 	l.settle(e, a)
 }
+
+var errWithdrawn = errors.New("withdrawn")
 
 // via is the way to who has answered.
 func via(r *wire.Routed) []idspace.ID {
@@ -71,7 +77,7 @@ func (l *Locator) take(a *ask, f *wire.FoundReplica, via []idspace.ID) error {
 	if err != nil {
 		return err
 	}
-	server := wire.ID(rec.Server)
+	server, sequence := wire.ID(rec.Server), pointers.Sequence{Generation: rec.Generation, Counter: rec.Counter}
 	switch {
 	case rec.Network != l.cfg.Network || node.Network != l.cfg.Network:
 		return fmt.Errorf("records of networks %q and %q", rec.Network, node.Network)
@@ -80,7 +86,12 @@ func (l *Locator) take(a *ask, f *wire.FoundReplica, via []idspace.ID) error {
 	case l.cfg.Space.Truncate(node.ID()) != server:
 		return errors.New("the node record is not the server's")
 	case rec.Withdrawn:
-		return errors.New("withdrawn")
+		a.withdrawn(server, sequence)
+		return errWithdrawn
+	}
+	match, ok := a.zone().match(node.Zone)
+	if !ok {
+		return fmt.Errorf("in zone %q, not in %q", node.Zone, a.Zone)
 	}
 	l.merge(a, &replica{
 		Replica: env.Replica{
@@ -88,8 +99,9 @@ func (l *Locator) take(a *ask, f *wire.FoundReplica, via []idspace.ID) error {
 			RTT: time.Duration(min(f.RttUs, 2*maxSpent)) * time.Microsecond,
 			Via: via,
 		},
-		sequence: pointers.Sequence{Generation: rec.Generation, Counter: rec.Counter},
+		sequence: sequence,
 		node:     node,
+		match:    match,
 	})
 	return nil
 }
@@ -121,8 +133,22 @@ func (l *Locator) OnLost(e env.Env, r *wire.Routed, why wire.Refusal) {
 	}
 }
 
-// distance orders replicas: measured ones first, then the nearest.
+// withdrawn notes that a server has taken the object back.
+func (a *ask) withdrawn(server idspace.ID, at pointers.Sequence) {
+	if a.gone == nil {
+		a.gone = make(map[idspace.ID]pointers.Sequence)
+	}
+	if at.Above(a.gone[server]) {
+		a.gone[server] = at
+	}
+}
+
+// distance orders replicas: those in the zone wanted first, of these measured ones, then the
+// nearest.
 func distance(a, b *replica) int {
+	if a.match != b.match {
+		return b.match - a.match
+	}
 	if a.Measured != b.Measured {
 		if a.Measured {
 			return -1

@@ -22,15 +22,16 @@ const roots = 4
 // TestStories runs the stories in testdata/stories. The node is "me"; every command prints
 // what the machine did.
 //
-//	locate CALL OBJECT [first] [explain] [limit=4] [deadline=5s] [for=messages]     cancel CALL
+//	locate CALL OBJECT [first] [fresh] [zone=eu [local]] [explain] [limit=4] [deadline=5s] [for=messages]     cancel CALL
 //	reply KEY by=NODE [n=NUMBER] [found=SERVER~30ms,…] [refused=no-route] [bad=network|object|record|withdrawn]
 //	lost KEY why=not-joined                       KEY: OBJECT#SALT, the latest request for it; or n=NUMBER
 //	verdict NODE dead | verdict NODE rtt=20ms
-//	arrive LABEL KEY [limit=4] [spent=10ms] [here] [explain]
-//	hold OBJECT SERVER=10ms …                     pointers that lie here
+//	arrive LABEL KEY [limit=4] [spent=10ms] [here] [fresh] [zone=eu [local]] [explain]
+//	hold OBJECT SERVER=10ms …                     pointers that lie here, withdraw: tombstones
 //	hop KEY=NODE … | hop all=NODE                 rtt NODE=10ms …        advance 1s
 //	down NODE=(KEY,nearer|farther[,left]) …       they die, or leave
 //	place NODE=30ms …                             on a line: distances are round trips
+//	zone NODE=eu/ber …                            what their records say
 //	near NODE                                     the near node of every key
 //	strangers 10s                                 two overlays become one for so long
 func TestStories(t *testing.T) {
@@ -46,6 +47,7 @@ type story struct {
 	router *routetest.Router
 	store  *pointers.Store
 	links  *links
+	zones  map[string]string
 	l      *locate.Locator
 	calls  uint64
 }
@@ -75,7 +77,7 @@ func (l *links) Where(id idspace.ID) (c wire.Coord) {
 func (l *links) place(id idspace.ID) wire.Coord { return l.places[id] }
 
 func newStory(t testing.TB) *story {
-	s := &story{t: t, env: envtest.New("me")}
+	s := &story{t: t, env: envtest.New("me"), zones: make(map[string]string)}
 	s.links = &links{self: s.env.Self, rtts: make(map[idspace.ID]time.Duration), places: make(map[idspace.ID]wire.Coord)}
 	cfg := locate.Config{Space: idspace.Hex, Self: s.env.Self, Network: envtest.Network, Asks: 3}
 	if err := cfg.Validate(); err != nil {
@@ -106,7 +108,7 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 		s.l.OnVerdict(s.env, &env.Verdict{Peer: peer, For: env.Locate, Alive: !d.HasArg("dead"), RTT: s.duration(rtt)})
 	case "arrive":
 		s.arrive(d)
-	case "hold":
+	case "hold", "withdraw":
 		s.hold(d)
 	case "hop":
 		for _, a := range d.CmdArgs {
@@ -125,6 +127,10 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 			at := wire.Point{Error: 0.1}
 			at.Vec[0] = s.duration(a.Vals[0]).Seconds()
 			s.links.places[s.env.ID(a.Key)] = at.Pack()
+		}
+	case "zone":
+		for _, a := range d.CmdArgs {
+			s.zones[a.Key] = a.Vals[0]
 		}
 	case "near":
 		s.router.Nearby = s.env.ID(d.CmdArgs[0].Key)
@@ -146,6 +152,7 @@ func (s *story) locate(d *datadriven.TestData) {
 	m := &env.LocateRequest{
 		Call: env.Call(s.number(d.CmdArgs[0].Key)), GUID: s.object(d.CmdArgs[1].Key), App: s.app(d),
 		Limit: int(s.number(arg(d, "limit", "0"))), First: d.HasArg("first"), Explain: d.HasArg("explain"),
+		Fresh: d.HasArg("fresh"), Zone: arg(d, "zone", ""), Local: d.HasArg("local"),
 	}
 	if in := arg(d, "deadline", ""); in != "" {
 		m.Deadline = s.env.Now().Add(s.duration(in))
@@ -194,7 +201,10 @@ func (s *story) found(object, server string, rtt time.Duration, bad string) *wir
 		node = "somebody"
 	}
 	return &wire.FoundReplica{
-		Pointer: envtest.Pointer(server, rec), Server: envtest.Node(node, 1), RttUs: uint64(rtt.Microseconds()),
+		Pointer: envtest.Pointer(server, rec), RttUs: uint64(rtt.Microseconds()),
+		Server: envtest.Seal(wire.NodeKind, node, &wire.NodeRecord{
+			Network: envtest.Network, Peer: []byte(node), Generation: 1, Version: 1, Zone: s.zones[node],
+		}),
 	}
 }
 
@@ -207,6 +217,7 @@ func (s *story) arrive(d *datadriven.TestData) {
 		SpentUs: uint64(s.duration(arg(d, "spent", "10ms")).Microseconds()), Explain: d.HasArg("explain"),
 		Body: wire.Pack(&wire.Locate{
 			Guid: guid[:], App: "app", Limit: uint32(s.number(arg(d, "limit", "4"))), Here: d.HasArg("here"),
+			Fresh: d.HasArg("fresh"), Zone: arg(d, "zone", ""), Local: d.HasArg("local"),
 			Coord: s.links.place(from).Packed(),
 		}),
 	}
@@ -222,7 +233,7 @@ func (s *story) arrive(d *datadriven.TestData) {
 // hold puts pointers into the store, for a minute.
 func (s *story) hold(d *datadriven.TestData) {
 	for _, a := range d.CmdArgs[1:] {
-		f := s.found(d.CmdArgs[0].Key, a.Key, 0, "")
+		f := s.found(d.CmdArgs[0].Key, a.Key, 0, map[string]string{"withdraw": "withdrawn"}[d.Cmd])
 		rec, err := f.Pointer.Pointer()
 		if err != nil {
 			s.t.Fatal(err)

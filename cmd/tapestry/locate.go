@@ -11,13 +11,15 @@ import (
 
 func (c *cli) locate() *cobra.Command {
 	var q control.LocateRequest
-	var app string
+	var app, prefer, only string
 	cmd := &cobra.Command{
 		Use:   "locate GUID",
 		Short: "List the servers of an object, nearest first",
 		Long: `locate asks the overlay who serves an object and measures the nearest servers. It
 ends with exit code 3 if the object's roots agree that there is none, and with 4 if
-they could not be asked. A time with ~ before it is an estimate.`,
+they could not be asked. A time with ~ before it is an estimate. With --prefer servers
+whose zone begins like the one named come first; with --local-only no others count.
+--fresh asks the roots themselves: whoever has taken the object back is not named.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			guids, err := parseGUIDs(args)
@@ -28,7 +30,10 @@ they could not be asked. A time with ~ before it is an estimate.`,
 			if err != nil {
 				return err
 			}
-			q.GUID, q.App = guids[0], tapestry.AppID(app)
+			q.GUID, q.App, q.Zone, q.LocalOnly = guids[0], tapestry.AppID(app), prefer, false
+			if only != "" {
+				q.Zone, q.LocalOnly = only, true
+			}
 			a, err := client.Locate(cmd.Context(), q)
 			if err != nil {
 				return err
@@ -38,6 +43,10 @@ they could not be asked. A time with ~ before it is an estimate.`,
 	}
 	appFlag(cmd, &app)
 	cmd.Flags().BoolVar(&q.First, "first", false, "take the first answer and measure nothing")
+	cmd.Flags().BoolVar(&q.Fresh, "fresh", false, "believe only the object's roots")
+	cmd.Flags().StringVar(&prefer, "prefer", "", "name servers in this zone first")
+	cmd.Flags().StringVar(&only, "local-only", "", "name no servers but those in this zone")
+	cmd.MarkFlagsMutuallyExclusive("prefer", "local-only")
 	cmd.Flags().IntVar(&q.Limit, "limit", 0, "list at most so many servers (default: 4)")
 	return cmd
 }

@@ -76,8 +76,11 @@ type LocateRequest struct {
 	For      Room
 	GUID     idspace.ID
 	App      string
-	Limit    int  // most replicas wanted
-	First    bool // the first answer will do; otherwise gather and measure
+	Limit    int    // most replicas wanted
+	First    bool   // the first answer will do; otherwise gather and measure
+	Fresh    bool   // believe roots only, and as many as it takes to know of every withdrawal
+	Zone     string // servers there come first, or with Local alone count
+	Local    bool
 	Explain  bool
 	Deadline mono.Time
 }

@@ -40,6 +40,16 @@ func (s *Store) Live(key Key, now mono.Time, most int) []*Pointer {
 
 func (p *Pointer) live(now mono.Time) bool { return p.State == Live && p.Until() > now }
 
+// Tombstones returns up to most withdrawn pointers of key.
+func (s *Store) Tombstones(key Key, now mono.Time, most int) (gone []*Pointer) {
+	for _, p := range s.objects[key] {
+		if p.State == Withdrawn && p.Until() > now && len(gone) < most {
+			gone = append(gone, p)
+		}
+	}
+	return gone
+}
+
 // Len is the number of pointers, tombstones and hidden ones included.
 func (s *Store) Len() int { return len(s.all) }
 

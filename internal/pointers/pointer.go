@@ -72,6 +72,9 @@ type Server struct {
 	branches []*Branch
 }
 
+// Zone is the label of the server's place.
+func (sv *Server) Zone() string { return sv.node.GetZone() }
+
 // Anchor is that of the lease that its newest record names; not ok if it names none.
 func (sv *Server) Anchor() (anchor lease.Token, ok bool) {
 	if sv.node == nil || len(sv.node.Lease) != lease.Size {

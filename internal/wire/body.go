@@ -61,7 +61,9 @@ func (m *Publish) check() error {
 }
 
 func (m *Locate) check() error {
-	return errors.Join(checkID("guid", m.Guid), checkLen("app", len(m.App), MaxApp), checkCoord(m.Coord))
+	return errors.Join(
+		checkID("guid", m.Guid), checkLen("app", len(m.App), MaxApp), checkLen("zone", len(m.Zone), MaxZone), checkCoord(m.Coord),
+	)
 }
 
 func (m *LocateReply) check() error {

@@ -159,6 +159,7 @@ func TestBodiesBeyondALimitAreRefusedWhole(t *testing.T) {
 		"publish from half a place":      &wire.Publish{Pointer: record, Server: record, Roots: 1, Pulse: &wire.Pulse{Token: id20, Coord: []byte{1}}},
 		"locate from half a place":       &wire.Locate{Guid: id20, Coord: []byte{1}},
 		"answer with half a place":       &wire.LocateReply{Replicas: []*wire.FoundReplica{{Pointer: record, Server: record, Coord: []byte{1}}}},
+		"locate in a long zone":          &wire.Locate{Guid: id20, Zone: strings.Repeat("z", wire.MaxZone+1)},
 		"locate without a guid":          &wire.Locate{},
 		"locate of a long app":           &wire.Locate{Guid: id20, App: long},
 		"answer with many replicas":      &wire.LocateReply{Replicas: many(wire.MaxFound+1, found)},

@@ -358,7 +358,8 @@ var bodies = map[string]*rapid.Generator[wire.Body]{
 		return &wire.Locate{
 			Guid: anyID.Draw(t, "guid"), App: text(wire.MaxApp).Draw(t, "app"),
 			Salt: rapid.Uint32().Draw(t, "salt"), Limit: rapid.Uint32().Draw(t, "limit"),
-			Here: rapid.Bool().Draw(t, "here"), Coord: anyCoords(t, 1),
+			Here: rapid.Bool().Draw(t, "here"), Coord: anyCoords(t, 1), Zone: text(wire.MaxZone).Draw(t, "zone"),
+			Local: rapid.Bool().Draw(t, "local"), Fresh: rapid.Bool().Draw(t, "fresh"),
 		}
 	}),
 	"LocateReply": rapid.Custom(func(t *rapid.T) wire.Body {

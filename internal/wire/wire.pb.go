@@ -3652,6 +3652,12 @@ type Locate struct {
 	Limit uint32                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
 	// Only of what lies at the receiver: it answers, and passes nothing on.
 	Here bool `protobuf:"varint,5,opt,name=here,proto3" json:"here,omitempty"`
+	// Servers in this zone come first: by how many labels they share with it, then by distance.
+	Zone string `protobuf:"bytes,6,opt,name=zone,proto3" json:"zone,omitempty"`
+	// Servers outside of the zone do not count.
+	Local bool `protobuf:"varint,7,opt,name=local,proto3" json:"local,omitempty"`
+	// Only roots answer, and name tombstones too.
+	Fresh bool `protobuf:"varint,8,opt,name=fresh,proto3" json:"fresh,omitempty"`
 	// Where the asker is, in network coordinates.
 	Coord         []byte `protobuf:"bytes,10,opt,name=coord,proto3" json:"coord,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -3719,6 +3725,27 @@ func (x *Locate) GetLimit() uint32 {
 func (x *Locate) GetHere() bool {
 	if x != nil {
 		return x.Here
+	}
+	return false
+}
+
+func (x *Locate) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *Locate) GetLocal() bool {
+	if x != nil {
+		return x.Local
+	}
+	return false
+}
+
+func (x *Locate) GetFresh() bool {
+	if x != nil {
+		return x.Fresh
 	}
 	return false
 }
@@ -4303,13 +4330,16 @@ const file_wire_proto_rawDesc = "" +
 	"\x05pulse\x18\a \x01(\v2\x17.tapestry.wire.v1.PulseR\x05pulse\"Z\n" +
 	"\fPublishReply\x12'\n" +
 	"\x0fheld_generation\x18\x01 \x01(\x04R\x0eheldGeneration\x12!\n" +
-	"\fheld_counter\x18\x02 \x01(\x04R\vheldCounter\"\x82\x01\n" +
+	"\fheld_counter\x18\x02 \x01(\x04R\vheldCounter\"\xc2\x01\n" +
 	"\x06Locate\x12\x12\n" +
 	"\x04guid\x18\x01 \x01(\fR\x04guid\x12\x10\n" +
 	"\x03app\x18\x02 \x01(\tR\x03app\x12\x12\n" +
 	"\x04salt\x18\x03 \x01(\rR\x04salt\x12\x14\n" +
 	"\x05limit\x18\x04 \x01(\rR\x05limit\x12\x12\n" +
-	"\x04here\x18\x05 \x01(\bR\x04here\x12\x14\n" +
+	"\x04here\x18\x05 \x01(\bR\x04here\x12\x12\n" +
+	"\x04zone\x18\x06 \x01(\tR\x04zone\x12\x14\n" +
+	"\x05local\x18\a \x01(\bR\x05local\x12\x14\n" +
+	"\x05fresh\x18\b \x01(\bR\x05fresh\x12\x14\n" +
 	"\x05coord\x18\n" +
 	" \x01(\fR\x05coord\"I\n" +
 	"\vLocateReply\x12:\n" +

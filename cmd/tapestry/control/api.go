@@ -68,7 +68,11 @@ type LocateRequest struct {
 	GUID  tapestry.GUID  `json:"guid"`
 	App   tapestry.AppID `json:"app"`
 	First bool           `json:"first"` // take the first answer, measure nothing
+	Fresh bool           `json:"fresh"` // believe only the object's roots
 	Limit int            `json:"limit"` // 0: as the overlay thinks fit
+	// Zone, if not empty, is where servers come first, or with LocalOnly alone count.
+	Zone      string `json:"zone"`
+	LocalOnly bool   `json:"local_only"`
 }
 
 // LocateReply lists the servers, nearest first.

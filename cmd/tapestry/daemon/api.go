@@ -141,6 +141,15 @@ func (a *api) Locate(ctx context.Context, q control.LocateRequest) (control.Loca
 	if q.First {
 		opts = append(opts, tapestry.First())
 	}
+	if q.Fresh {
+		opts = append(opts, tapestry.Fresh())
+	}
+	switch {
+	case q.Zone != "" && q.LocalOnly:
+		opts = append(opts, tapestry.LocalOnly(q.Zone))
+	case q.Zone != "":
+		opts = append(opts, tapestry.Prefer(q.Zone))
+	}
 	if q.Limit != 0 {
 		opts = append(opts, tapestry.Limit(q.Limit))
 	}

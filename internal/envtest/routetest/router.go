@@ -231,6 +231,12 @@ func (r *Router) describeBody(m *wire.Routed) string {
 		if b.Here {
 			s += " here"
 		}
+		if b.Zone != "" {
+			s += fmt.Sprintf(" zone=%s local=%v", b.Zone, b.Local)
+		}
+		if b.Fresh {
+			s += " fresh"
+		}
 		return s
 	case wire.BodyKind_BODY_MESSAGE:
 		b, err := wire.Unpack(m.Body, new(wire.AppMessage))
@@ -279,6 +285,9 @@ func (r *Router) describeReply(m *wire.Routed) string {
 				return err.Error()
 			}
 			fmt.Fprintf(&s, " %s~%dus", r.Env.Of(wire.ID(p.Server)), f.RttUs)
+			if p.Withdrawn {
+				s.WriteString(" withdrawn")
+			}
 		}
 		return s.String()
 	case wire.BodyKind_BODY_MESSAGE:
