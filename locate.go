@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -33,6 +34,7 @@ type LocateOption func(*search) error
 // search is what LocateOptions make of a search for an object.
 type search struct {
 	first   bool
+	all     bool
 	fresh   bool
 	zone    string
 	local   bool
@@ -61,8 +63,15 @@ func Limit(replicas int) LocateOption {
 	}
 }
 
-// All offers every replica that the nodes asked will name.
-func All() LocateOption { return Limit(wire.MaxFound) }
+// All offers every replica that the nodes asked will name, each as soon as it is named, without
+// waiting for others to be measured against: the nearest come first of those in one answer, and
+// answers from near by come first. All roots are waited for, but whoever has enough may stop.
+func All() LocateOption {
+	return func(s *search) error {
+		s.all, s.limit = true, math.MaxInt
+		return nil
+	}
+}
 
 // Fresh asks the object's roots themselves, and so many of them that one knows of each server
 // that has taken the object back: UnpublishObject has returned, so nobody is offered who called it
@@ -116,46 +125,72 @@ func Without(servers ...ID) LocateOption {
 //	for replica, err := range node.LocateObject(ctx, guid, "files") { … }
 func (n *Node) LocateObject(ctx context.Context, g GUID, app AppID, opts ...LocateOption) iter.Seq2[Replica, error] {
 	return func(yield func(Replica, error) bool) {
-		found, err := n.locate(ctx, g, app, opts)
+		err := n.search(ctx, g, app, opts, func(some []env.Replica) bool {
+			for _, r := range some {
+				if !yield(replicaOf(r)) {
+					return false
+				}
+			}
+			return true
+		})
 		if err != nil {
 			yield(Replica{}, err)
-			return
-		}
-		for _, r := range found {
-			if !yield(replicaOf(r)) {
-				return
-			}
 		}
 	}
 }
 
 // locate returns at least one replica, or an error.
-func (n *Node) locate(ctx context.Context, g GUID, app AppID, opts []LocateOption) ([]env.Replica, error) {
+func (n *Node) locate(ctx context.Context, g GUID, app AppID, opts []LocateOption) (found []env.Replica, err error) {
+	err = n.search(ctx, g, app, opts, func(some []env.Replica) bool {
+		found = append(found, some...)
+		return true
+	})
+	return found, err
+}
+
+// search calls tell with the replicas found, of whom none comes twice: with at least one, or it
+// returns an error. It stops when tell returns false.
+func (n *Node) search(ctx context.Context, g GUID, app AppID, opts []LocateOption, tell func([]env.Replica) bool) error {
 	if err := checkApp("locate", pointers.Key{GUID: g, App: string(app)}); err != nil {
-		return nil, err
+		return err
 	}
 	s := search{limit: DefaultReplicas, home: n.settings.zone}
 	for _, o := range opts {
 		if err := o(&s); err != nil {
-			return nil, &OpError{Op: "locate", ID: g, Err: fmt.Errorf("%w: %w", ErrOption, err)}
+			return &OpError{Op: "locate", ID: g, Err: fmt.Errorf("%w: %w", ErrOption, err)}
 		}
 	}
-	out, err := n.do(ctx, "locate", g, func(c env.Call, until mono.Time) env.Local {
-		// Those to be left out must not use up the limit.
-		most := min(s.limit+len(s.without), wire.MaxFound)
-		return &env.LocateRequest{
-			Call: c, GUID: g, App: string(app), Limit: most, First: s.first, Fresh: s.fresh, Zone: s.zone, Local: s.local,
-			Deadline: until,
+	told, more := s.without, true
+	some := func(found []env.Replica) bool {
+		found = slices.DeleteFunc(found, func(r env.Replica) bool { return slices.Contains(told, r.Server) })
+		for _, r := range found {
+			told = append(told, r.Server)
 		}
-	})
-	if err != nil {
-		return nil, err
+		more = more && tell(found[:min(len(found), s.limit)])
+		return more
 	}
-	found := slices.DeleteFunc(out.Replicas, func(r env.Replica) bool { return slices.Contains(s.without, r.Server) })
-	if len(found) == 0 {
-		return nil, &OpError{Op: "locate", ID: g, Err: ErrNotFound}
+	out, err := n.follow(ctx, "locate", g, func(c env.Call, until mono.Time) env.Local {
+		return s.request(c, until, g, app)
+	}, some)
+	if err != nil || !more {
+		return err
 	}
-	return found[:min(len(found), s.limit)], nil
+	if some(out.Replicas); len(told) == len(s.without) {
+		return &OpError{Op: "locate", ID: g, Err: ErrNotFound}
+	}
+	return nil
+}
+
+// request is what s asks of the machines.
+func (s *search) request(c env.Call, until mono.Time, g GUID, app AppID) env.Local {
+	most := wire.MaxFound
+	if !s.all { // those to be left out must not use up the limit
+		most = min(s.limit+len(s.without), wire.MaxFound)
+	}
+	return &env.LocateRequest{
+		Call: c, GUID: g, App: string(app), Limit: most, First: s.first, All: s.all, Fresh: s.fresh, Zone: s.zone,
+		Local: s.local, Deadline: until,
+	}
 }
 
 // replicaOf is r for the caller. A record that does not parse has passed its

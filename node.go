@@ -140,6 +140,11 @@ const graceMost = 100 * time.Millisecond
 
 // do runs one request of the core, with the default deadline if ctx has none.
 func (n *Node) do(ctx context.Context, op string, id ID, request func(env.Call, mono.Time) env.Local) (*env.Outcome, error) {
+	return n.follow(ctx, op, id, request, func([]env.Replica) bool { return true })
+}
+
+// follow is do for what tells as it finds it; there is no outcome if found has returned false.
+func (n *Node) follow(ctx context.Context, op string, id ID, request func(env.Call, mono.Time) env.Local, found func([]env.Replica) bool) (*env.Outcome, error) {
 	ctx, cancel := n.limit(ctx)
 	defer cancel()
 	return n.ended(op, id, func() (*env.Outcome, error) {
@@ -147,7 +152,7 @@ func (n *Node) do(ctx context.Context, op string, id ID, request func(env.Call, 
 		if err != nil {
 			return nil, err
 		}
-		return asked.Wait(ctx)
+		return asked.Follow(ctx, found)
 	})
 }
 
@@ -177,7 +182,7 @@ func (n *Node) ended(op string, id ID, run func() (*env.Outcome, error)) (*env.O
 	switch {
 	case errors.Is(err, p2p.ErrClosed):
 		err = ErrClosed
-	case err == nil:
+	case err == nil && out != nil:
 		err = outcomeError(out)
 	}
 	if err != nil {

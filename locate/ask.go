@@ -51,7 +51,7 @@ func (l *Locator) onRetry(e env.Env, call env.Call) {
 // firstFound begins the end of the race.
 func (l *Locator) firstFound(e env.Env, a *ask) {
 	switch {
-	case a.phase != racing:
+	case a.phase != racing || a.All:
 	case a.First && !a.Explain:
 		l.conclude(e, a)
 	default:
@@ -78,7 +78,7 @@ func (l *Locator) settle(e env.Env, a *ask) {
 		return
 	}
 	switch {
-	case len(a.found) > 0 && !a.First:
+	case len(a.found) > 0 && !a.First && !a.All:
 		l.measure(e, a)
 	case len(a.found) > 0 || all || a.votes() >= l.cfg.votes():
 		l.conclude(e, a)
@@ -93,11 +93,7 @@ func (l *Locator) measure(e env.Env, a *ask) {
 	a.phase = measuring
 	l.stopTimer(e, timerGather, a.Call)
 	for _, r := range a.found {
-		if r.Server == l.cfg.Self {
-			r.RTT, r.Measured = 0, true
-		} else if rtt, ok := l.Links.RTT(r.Server); ok {
-			r.RTT, r.Measured = rtt, true
-		}
+		l.measured(r)
 	}
 	probe := l.promising(a)
 	a.waiting = len(probe)
@@ -111,6 +107,15 @@ func (l *Locator) measure(e env.Env, a *ask) {
 		if len(l.probes[r.Server]) == 1 {
 			e.Post(&env.Probe{Peer: r.Server, Use: wire.Use_USE_NONE, For: env.Locate})
 		}
+	}
+}
+
+// measured notes the distance of a replica if it is known.
+func (l *Locator) measured(r *replica) {
+	if r.Server == l.cfg.Self {
+		r.RTT, r.Measured = 0, true
+	} else if rtt, ok := l.Links.RTT(r.Server); ok {
+		r.RTT, r.Measured = rtt, true
 	}
 }
 
@@ -253,12 +258,35 @@ func (l *Locator) unwaitAll(a *ask) {
 	}
 }
 
+// tell tells what was not told yet, the nearest first. What has to be fresh is told in the end.
+func (l *Locator) tell(e env.Env, a *ask) {
+	if !a.All || a.Fresh || a.For != env.Face {
+		return
+	}
+	var some []env.Replica
+	for _, r := range a.found {
+		l.measured(r)
+	}
+	slices.SortFunc(a.found, distance)
+	for _, r := range a.found {
+		if !r.told {
+			r.told = true
+			some = append(some, r.Replica)
+		}
+	}
+	if len(some) > 0 {
+		e.Deliver(&env.Found{Call: a.Call, Replicas: some})
+	}
+}
+
 // answer tells whoever asked.
 func (l *Locator) answer(e env.Env, a *ask, status env.Status) {
 	slices.SortFunc(a.found, distance)
 	var replicas []env.Replica
-	for _, r := range a.found[:min(len(a.found), a.Limit)] {
-		replicas = append(replicas, r.Replica)
+	for i, r := range a.found {
+		if i < a.Limit || a.All {
+			replicas = append(replicas, r.Replica)
+		}
 	}
 	var notes [][]*wire.HopNote
 	if a.Explain {

@@ -97,6 +97,7 @@ type replica struct {
 	match    int  // labels that its zone shares with the one wanted
 	probed   bool // its verdict is waited for
 	dead     bool // did not answer the probe
+	told     bool // it was delivered already
 }
 
 // The timers of this room. N is the call of the request, or of the routed call.

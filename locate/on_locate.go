@@ -51,6 +51,7 @@ func (l *Locator) lookHere(e env.Env, a *ask) {
 		l.take(a, o.found(), nil)
 	}
 	if len(a.found) > 0 {
+		l.tell(e, a)
 		l.firstFound(e, a)
 	}
 }

@@ -43,6 +43,7 @@ func (l *Locator) OnReply(e env.Env, r *wire.Routed) {
 		at.answered, at.empty, at.notes = true, live == 0, r.Notes
 	}
 	if len(a.found) > 0 && !a.Fresh {
+		l.tell(e, a)
 		l.firstFound(e, a)
 	}
 	l.settle(e, a)

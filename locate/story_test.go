@@ -22,7 +22,7 @@ const roots = 4
 // TestStories runs the stories in testdata/stories. The node is "me"; every command prints
 // what the machine did.
 //
-//	locate CALL OBJECT [first] [fresh] [zone=eu [local]] [explain] [limit=4] [deadline=5s] [for=messages]     cancel CALL
+//	locate CALL OBJECT [first|all] [fresh] [zone=eu [local]] [explain] [limit=4] [deadline=5s] [for=messages]     cancel CALL
 //	reply KEY by=NODE [n=NUMBER] [found=SERVER~30ms,…] [refused=no-route] [bad=network|object|record|withdrawn]
 //	lost KEY why=not-joined                       KEY: OBJECT#SALT, the latest request for it; or n=NUMBER
 //	verdict NODE dead | verdict NODE rtt=20ms
@@ -152,7 +152,7 @@ func (s *story) locate(d *datadriven.TestData) {
 	m := &env.LocateRequest{
 		Call: env.Call(s.number(d.CmdArgs[0].Key)), GUID: s.object(d.CmdArgs[1].Key), App: s.app(d),
 		Limit: int(s.number(arg(d, "limit", "0"))), First: d.HasArg("first"), Explain: d.HasArg("explain"),
-		Fresh: d.HasArg("fresh"), Zone: arg(d, "zone", ""), Local: d.HasArg("local"),
+		Fresh: d.HasArg("fresh"), Zone: arg(d, "zone", ""), Local: d.HasArg("local"), All: d.HasArg("all"),
 	}
 	if in := arg(d, "deadline", ""); in != "" {
 		m.Deadline = s.env.Now().Add(s.duration(in))

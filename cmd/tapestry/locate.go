@@ -43,6 +43,7 @@ whose zone begins like the one named come first; with --local-only no others cou
 	}
 	appFlag(cmd, &app)
 	cmd.Flags().BoolVar(&q.First, "first", false, "take the first answer and measure nothing")
+	cmd.Flags().BoolVar(&q.All, "all", false, "list every server that any root knows, in the order in which they are named")
 	cmd.Flags().BoolVar(&q.Fresh, "fresh", false, "believe only the object's roots")
 	cmd.Flags().StringVar(&prefer, "prefer", "", "name servers in this zone first")
 	cmd.Flags().StringVar(&only, "local-only", "", "name no servers but those in this zone")

@@ -67,6 +67,13 @@ type Replica struct {
 	Via      []idspace.ID // the way to who has named it, after this node; none if it was this one
 }
 
+// Found are servers that the locate Call has come to know, none of them twice: before its Outcome,
+// if it was asked for All.
+type Found struct {
+	Call     Call
+	Replicas []Replica
+}
+
 // Outcome ends the request Call of the face.
 type Outcome struct {
 	Call     Call
@@ -139,5 +146,6 @@ type Upcall struct {
 	Deadline mono.Time
 }
 
+func (*Found) delivery()   {}
 func (*Outcome) delivery() {}
 func (*Upcall) delivery()  {}

@@ -78,6 +78,7 @@ type LocateRequest struct {
 	App      string
 	Limit    int    // most replicas wanted
 	First    bool   // the first answer will do; otherwise gather and measure
+	All      bool   // tell every server as it is found, and wait for all roots
 	Fresh    bool   // believe roots only, and as many as it takes to know of every withdrawal
 	Zone     string // servers there come first, or with Local alone count
 	Local    bool

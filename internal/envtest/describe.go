@@ -89,6 +89,8 @@ func (e *Env) describeNeighborhood(m env.Local) string {
 
 func (e *Env) describeDelivery(d env.Delivery) string {
 	switch d := d.(type) {
+	case *env.Found:
+		return fmt.Sprintf("found %d%s", d.Call, e.replicas(d.Replicas))
 	case *env.Outcome:
 		return e.describeOutcome(d)
 	case *env.Upcall:

@@ -96,6 +96,8 @@ func inbound(u *env.Upcall) Inbound {
 // Deliver hands an outcome to who waits for it, or a message to its handler.
 func (l *loop) Deliver(d env.Delivery) {
 	switch d := d.(type) {
+	case *env.Found:
+		l.calls.found(d)
 	case *env.Outcome:
 		if answer := l.calls.end(d.Call); answer != nil {
 			answer <- d

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -65,6 +66,44 @@ func TestDoReturnsTheOutcomeOfItsCall(t *testing.T) {
 		n.Act(func(w env.World) { now = w.Now() })
 		if left := deadline.Sub(now); left != 30*time.Second {
 			t.Errorf("default deadline in %v", left)
+		}
+	})
+}
+
+// TestFollowTellsWhatIsFoundBeforeItReturns: and a caller who has enough is not waited for.
+func TestFollowTellsWhatIsFoundBeforeItReturns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, s := sites(t, 1, p2p.Config{})
+		n := s[0]
+		canceled := make(chan env.Call, 1)
+		n.onLocal.set(func(w env.World, l env.Local) {
+			switch l := l.(type) {
+			case *env.LeaveRequest:
+				w.Deliver(&env.Found{Call: 12345, Replicas: make([]env.Replica, 9)}) // nobody's
+				w.Deliver(&env.Found{Call: l.Call, Replicas: make([]env.Replica, 1)})
+				w.Deliver(&env.Found{Call: l.Call, Replicas: make([]env.Replica, 2)})
+				w.Deliver(&env.Outcome{Call: l.Call})
+			case *env.LocateRequest:
+				w.Deliver(&env.Found{Call: l.Call, Replicas: make([]env.Replica, 3)})
+			case *env.Cancel:
+				canceled <- l.Call
+			}
+		})
+		var told []int
+		out, err := n.Follow(context.Background(), request, func(some []env.Replica) bool {
+			told = append(told, len(some))
+			return true
+		})
+		if err != nil || out == nil || !slices.Equal(told, []int{1, 2}) {
+			t.Errorf("%v, %v after %v", out, err, told)
+		}
+		var call env.Call
+		out, err = n.Follow(context.Background(), func(c env.Call, _ mono.Time) env.Local {
+			call = c
+			return &env.LocateRequest{Call: c}
+		}, func([]env.Replica) bool { return false })
+		if err != nil || out != nil || <-canceled != call {
+			t.Errorf("stopped: %v, %v", out, err)
 		}
 	})
 }

@@ -68,6 +68,7 @@ type LocateRequest struct {
 	GUID  tapestry.GUID  `json:"guid"`
 	App   tapestry.AppID `json:"app"`
 	First bool           `json:"first"` // take the first answer, measure nothing
+	All   bool           `json:"all"`   // every server that any root knows; overrides Limit
 	Fresh bool           `json:"fresh"` // believe only the object's roots
 	Limit int            `json:"limit"` // 0: as the overlay thinks fit
 	// Zone, if not empty, is where servers come first, or with LocalOnly alone count.

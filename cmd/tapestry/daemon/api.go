@@ -150,7 +150,9 @@ func (a *api) Locate(ctx context.Context, q control.LocateRequest) (control.Loca
 	case q.Zone != "":
 		opts = append(opts, tapestry.Prefer(q.Zone))
 	}
-	if q.Limit != 0 {
+	if q.All {
+		opts = append(opts, tapestry.All())
+	} else if q.Limit != 0 {
 		opts = append(opts, tapestry.Limit(q.Limit))
 	}
 	reply := control.LocateReply{GUID: q.GUID, Replicas: []control.Replica{}}
