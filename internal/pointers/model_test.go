@@ -258,12 +258,21 @@ func (s *slow) room(held *slowPointer, d put) bool {
 	if len(live) == 0 || d.withdrawn || s.buried[d.server] != 0 {
 		return false
 	}
-	farthest := live[len(live)-1]
-	if farthest.server == s.self || farthest.latency <= mono.Time(max(d.latency, 0)) || bytes-farthest.size+d.size() > s.limits.Bytes {
-		return false
+	// Where nobody says where it is, the farthest goes, but never out of the nearer half.
+	slices.SortStableFunc(live, func(a, b *slowPointer) int { return cmp.Compare(a.latency, b.latency) })
+	for i := len(live); i >= (len(live)+1)/2; i-- {
+		if i == 0 || live[i-1].latency <= mono.Time(max(d.latency, 0)) {
+			return false // d is the farthest that may go
+		}
+		if farthest := live[i-1]; farthest.server != s.self {
+			if bytes-farthest.size+d.size() > s.limits.Bytes {
+				return false
+			}
+			s.remove(farthest)
+			return true
+		}
 	}
-	s.remove(farthest)
-	return true
+	return false
 }
 
 // live lists the live pointers of an object, in the order in which they are offered.

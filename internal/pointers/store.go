@@ -232,7 +232,7 @@ func (s *Store) sort(key Key) {
 }
 
 // room reports whether the limits admit p, and whom it replaces if its object's
-// list is full: the farthest, if p is nearer.
+// list is full.
 func (s *Store) room(p *Pointer, d Deposit) (evict *Pointer, ok bool) {
 	if d.Server.ID == s.self {
 		return nil, true
@@ -249,10 +249,13 @@ func (s *Store) room(p *Pointer, d Deposit) (evict *Pointer, ok bool) {
 		i = len(list)
 	}
 	// What would not be offered takes nobody's place.
-	if i == 0 || d.Record.Withdrawn || !d.Server.Lives() || list[i-1].Latency <= p.Latency || list[i-1].Server.ID == s.self {
+	if d.Record.Withdrawn || !d.Server.Lives() {
 		return nil, false
 	}
-	return list[i-1], s.theirs.bytes-list[i-1].size()+p.size() <= s.limits.Bytes
+	if evict = s.crowded(list[:i], p, d.Server.Coord); evict == nil {
+		return nil, false
+	}
+	return evict, s.theirs.bytes-evict.size()+p.size() <= s.limits.Bytes
 }
 
 // mostLaid is on how many places of branches the pointers of others may lie: one that is where

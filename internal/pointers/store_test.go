@@ -500,3 +500,42 @@ func TestWalkFromTheEndMissesNoneThatStay(t *testing.T) {
 		}
 	}
 }
+
+// TestAFullListKeepsNearAndDiverseServers: ten servers close by, ten far away on one heap, one
+// beyond; whoever comes first.
+func TestAFullListKeepsNearAndDiverseServers(t *testing.T) {
+	type server struct {
+		name    string
+		latency time.Duration
+		x       float64
+	}
+	var all []server
+	for i := range 10 {
+		all = append(all,
+			server{fmt.Sprint("near ", i), time.Duration(10+i) * time.Millisecond, float64(i) / 1000},
+			server{fmt.Sprint("heap ", i), time.Duration(200+i) * time.Millisecond, 0.2 + float64(i)/1000})
+	}
+	all = append(all, server{"beyond", 300 * time.Millisecond, -0.3})
+	for _, order := range []string{"as listed", "backwards"} {
+		s := pointers.New(named("me"), pointers.Limits{PerObject: 8})
+		for _, x := range all {
+			p := long("x", x.name)
+			p.latency = x.latency
+			d := p.deposit(t, s)
+			d.Server.Coord = wire.Point{Vec: [wire.CoordDims]float64{x.x}, Error: 0.1}.Pack()
+			s.Put(d, 0)
+		}
+		var kept []idspace.ID
+		for _, p := range s.Live(long("x", "me").key(), 0, 100) {
+			kept = append(kept, p.Server.ID)
+		}
+		has := func(name string) bool { return slices.Contains(kept, named(name)) }
+		if len(kept) != 8 || !has("near 0") || !has("near 1") || !has("near 2") || !has("near 3") || !has("beyond") {
+			t.Errorf("%s: kept %v", order, kept)
+		}
+		if !slices.ContainsFunc(all, func(x server) bool { return x.x >= 0.2 && has(x.name) }) {
+			t.Errorf("%s: nobody of the heap was kept", order)
+		}
+		slices.Reverse(all)
+	}
+}
