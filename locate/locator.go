@@ -32,6 +32,12 @@ type Deps struct {
 	Router Router
 	Links  Links
 	Store  *pointers.Store
+	Tree   Tree
+}
+
+// Tree has servers looked after that are asked for.
+type Tree interface {
+	Asked(e env.Env, sv *pointers.Server)
 }
 
 // Locator is the machine. See the package comment.
@@ -94,6 +100,7 @@ type replica struct {
 	env.Replica
 	sequence pointers.Sequence
 	node     *wire.NodeRecord
+	doubted  bool // somebody says that it is dead
 	match    int  // labels that its zone shares with the one wanted
 	probed   bool // its verdict is waited for
 	dead     bool // did not answer the probe

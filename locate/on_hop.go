@@ -39,7 +39,7 @@ func (l *Locator) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verdic
 		l.Router.Answer(e, r, wire.Pack(replyOf(live)), wire.Refusal_REFUSAL_NONE)
 		return routing.Consumed
 	}
-	if !at.Root && (len(live) == 0 || own && at.From == l.cfg.Self) {
+	if !at.Root && (allDoubted(live) || own && at.From == l.cfg.Self) {
 		return routing.Continue
 	}
 	if len(live) == 0 && l.unsure(e, r.Key) {
@@ -52,8 +52,20 @@ func (l *Locator) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verdic
 	if m.Fresh {
 		live = l.withGone(e, key, live)
 	}
+	l.named(e, live)
 	l.Router.Answer(e, r, wire.Pack(replyOf(live)), wire.Refusal_REFUSAL_NONE)
 	return routing.Consumed
+}
+
+// allDoubted reports whether there is no pointer but to servers of which somebody says that they
+// are dead: others further on may know one that lives.
+func allDoubted(live []offer) bool { return len(live) == 0 || live[0].Server.Doubted() }
+
+// named has somebody look after the server that an asker is likely to turn to.
+func (l *Locator) named(e env.Env, live []offer) {
+	if len(live) > 0 && live[0].State == pointers.Live {
+		l.Tree.Asked(e, live[0].Server)
+	}
 }
 
 // withGone adds the tombstones that lie here, as far as there is room; a withdrawal outweighs
@@ -77,6 +89,7 @@ func replyOf(live []offer) *wire.LocateReply {
 func (o *offer) found() *wire.FoundReplica {
 	return &wire.FoundReplica{
 		Pointer: o.Record, Server: o.Server.Record, Coord: o.coord.Packed(), RttUs: uint64(o.far.Microseconds()),
+		Doubted: o.Server.Doubted(),
 	}
 }
 

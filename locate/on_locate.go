@@ -47,10 +47,12 @@ func (l *Locator) OnLocate(e env.Env, m *env.LocateRequest) {
 // lookHere takes the pointers that lie at this node.
 func (l *Locator) lookHere(e env.Env, a *ask) {
 	here := asker{coord: wire.CoordIn(l.Links.Coord()), zone: a.zone()}
-	for _, o := range l.nearest(e, a.key, here, wire.MaxFound) {
+	lie := l.nearest(e, a.key, here, wire.MaxFound)
+	for _, o := range lie {
 		l.take(a, o.found(), nil)
 	}
-	if len(a.found) > 0 {
+	l.named(e, lie)
+	if a.hopeful() {
 		l.tell(e, a)
 		l.firstFound(e, a)
 	}

@@ -42,11 +42,16 @@ func (l *Locator) OnReply(e env.Env, r *wire.Routed) {
 		// An answer of nothing but bad replicas is no vote.
 		at.answered, at.empty, at.notes = true, live == 0, r.Notes
 	}
-	if len(a.found) > 0 && !a.Fresh {
+	if a.hopeful() && !a.Fresh {
 		l.tell(e, a)
 		l.firstFound(e, a)
 	}
 	l.settle(e, a)
+}
+
+// hopeful reports whether a server was found of which nobody says that it is dead.
+func (a *ask) hopeful() bool {
+	return slices.ContainsFunc(a.found, func(r *replica) bool { return !r.doubted })
 }
 
 var errWithdrawn = errors.New("withdrawn")
@@ -103,6 +108,7 @@ func (l *Locator) take(a *ask, f *wire.FoundReplica, via []idspace.ID) error {
 		sequence: sequence,
 		node:     node,
 		match:    match,
+		doubted:  f.Doubted,
 	})
 	return nil
 }
@@ -117,6 +123,7 @@ func (l *Locator) merge(a *ask, n *replica) {
 	if !o.Measured {
 		o.RTT = min(o.RTT, n.RTT)
 	}
+	o.doubted = o.doubted || n.doubted
 	if n.node.Newer(o.node) {
 		o.Record, o.node = n.Record, n.node
 	}
@@ -144,9 +151,15 @@ func (a *ask) withdrawn(server idspace.ID, at pointers.Sequence) {
 	}
 }
 
-// distance orders replicas: those in the zone wanted first, of these measured ones, then the
+// distance orders replicas: those last of which somebody says that they are dead, else those in the zone wanted first, of these measured ones, then the
 // nearest.
 func distance(a, b *replica) int {
+	if a.doubted != b.doubted {
+		if b.doubted {
+			return -1
+		}
+		return 1
+	}
 	if a.match != b.match {
 		return b.match - a.match
 	}

@@ -76,6 +76,9 @@ func (l *links) Where(id idspace.ID) (c wire.Coord) {
 
 func (l *links) place(id idspace.ID) wire.Coord { return l.places[id] }
 
+// Asked writes down that a server is asked for.
+func (s *story) Asked(_ env.Env, sv *pointers.Server) { s.env.Line("asked for %s", s.env.Of(sv.ID)) }
+
 func newStory(t testing.TB) *story {
 	s := &story{t: t, env: envtest.New("me"), zones: make(map[string]string)}
 	s.links = &links{self: s.env.Self, rtts: make(map[idspace.ID]time.Duration), places: make(map[idspace.ID]wire.Coord)}
@@ -86,7 +89,7 @@ func newStory(t testing.TB) *story {
 	s.router = routetest.New(s.env)
 	s.router.Default = s.env.ID("n1")
 	s.store = pointers.New(s.env.Self, pointers.Limits{})
-	s.l = locate.New(cfg, locate.Deps{Router: s.router, Links: s.links, Store: s.store})
+	s.l = locate.New(cfg, locate.Deps{Router: s.router, Links: s.links, Store: s.store, Tree: s})
 	s.router.Upcall = s.l
 	return s
 }

@@ -63,6 +63,7 @@ type Server struct {
 	Record *wire.SignedRecord // the newest node record seen: where it can be dialed
 	Lease  lease.Seen
 	Coord  wire.Coord // where it was when it made its newest token, if that is known
+	Asked  mono.Time  // when it was last said that it is asked for; the tree's
 
 	node     *wire.NodeRecord // what Record says
 	buried   mono.Time        // when it was found dead; zero: it was not. A token made later brings it back

@@ -22,7 +22,7 @@ type Config struct {
 	Near    time.Duration // how near is next to a server; default 10 ms (design §8)
 	MaxLife time.Duration // longest life granted to a record; default 2 h
 
-	Silence time.Duration // of a server until a first hop asks whether it lives; default 7 s
+	Silence time.Duration // of a server that is asked for, until a first hop asks it whether it lives; default 6 s
 	Linger  time.Duration // a pointer stays where it need not lie any more; default 10 s, the deadline of a request
 	Settle  time.Duration // from a change of the tables to looking for new next hops; default 20 ms
 	Gather  time.Duration // from news to telling it on, so that it comes together; default 1 s
@@ -77,7 +77,7 @@ func (c *Config) fields() []field {
 		{"Backups", &c.Backups, nil, 1},
 		{"Near", nil, &c.Near, int64(10 * time.Millisecond)},
 		{"MaxLife", nil, &c.MaxLife, int64(2 * time.Hour)},
-		{"Silence", nil, &c.Silence, int64(7 * time.Second)},
+		{"Silence", nil, &c.Silence, int64(6 * time.Second)},
 		{"Linger", nil, &c.Linger, int64(10 * time.Second)},
 		{"Settle", nil, &c.Settle, int64(20 * time.Millisecond)},
 		{"Gather", nil, &c.Gather, int64(time.Second)},

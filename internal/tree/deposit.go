@@ -61,9 +61,6 @@ func (k *Keeper) put(e env.Env, o offer) (pointers.Result, error) {
 		return pointers.Result{Kind: pointers.Ignored}, nil // of an earlier life
 	}
 	result := k.Store.Put(d, e.Now())
-	if result.Fresh && o.from == o.server.ID && o.from != k.cfg.Self {
-		k.watch(e, o.from)
-	}
 	k.report(e, d, result)
 	k.armExpiry(e, 0)
 	k.armLook(e)

@@ -36,7 +36,6 @@ type Keeper struct {
 	began     mono.Time // when the lease's first token was made
 	links     []*link   // to whom something is laid, in order of their identifiers
 	pace      pace
-	watching  []watched // in order of their identifiers
 	sweep     sweep
 	ending    []*pointers.Laid // to be taken off, in order of their ends but for those wanted again
 	leaving   bool             // this node says goodbye: what lies where stays as it is
@@ -51,7 +50,6 @@ const (
 	timerSweep               // next hops are to be looked at
 	timerExpire              // pointers run out
 	timerEnds                // pointers are to be taken off
-	timerWatch               // servers may have been silent
 	timerLook                // a period is over since next hops were looked at
 	timerKinds
 )
@@ -78,8 +76,6 @@ func (k *Keeper) OnTimer(e env.Env, t env.TimerKey) {
 		k.onExpire(e)
 	case timerEnds:
 		k.onEnds(e)
-	case timerWatch:
-		k.onWatch(e)
 	case timerLook:
 		k.startSweep(e) // next hops change without a word when round trips do
 		k.armLook(e)

@@ -26,6 +26,11 @@ func (k *Keeper) OnRefresh(e env.Env, from idspace.ID, m *wire.Refresh) {
 			reply.Stale = wire.AppendBranchName(reply.Stale, name)
 		}
 	}
+	for _, ref := range wire.ServerRefs(m.Asked) {
+		if sv := k.Store.Server(ref); sv != nil {
+			k.Asked(e, sv)
+		}
+	}
 	for _, ref := range wire.ServerRefs(m.Dead) {
 		k.onNotice(e, from, ref)
 	}

@@ -1,65 +1,47 @@
 package tree
 
 import (
-	"slices"
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
-	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
-// Those at whom a server has laid its pointers itself look after it: beacons come as seldom as
-// neighbors die, and not to those who merely point here, but whoever asks for an object should
-// not be sent to a dead server for a minute.
+// Beacons come as seldom as neighbors die, up to a minute apart, and not to those who merely point
+// here. Whoever asks for an object should not be sent to a dead server for so long: so somebody
+// looks after a server as long as it is asked for, and nobody else. A holder that names it to askers
+// says so to those who have laid its pointers there, they do likewise, and whoever has them from the
+// server itself asks it whether it lives, if it has been silent.
 
-// watched is a server that has laid pointers here itself.
-type watched struct {
-	id     idspace.ID
-	probed mono.Time // when it was asked whether it lives; zero: it was heard since
-}
+// askedEvery is how often a holder says that a server is asked for.
+const askedEvery = 3 * time.Second
 
-// watchEvery is how often it is looked whether somebody has been silent.
-const watchEvery = time.Second
-
-// watch looks after a server from now on.
-func (k *Keeper) watch(e env.Env, id idspace.ID) {
-	at, found := slices.BinarySearchFunc(k.watching, id, byID)
-	if !found {
-		k.watching = slices.Insert(k.watching, at, watched{id: id})
-		k.arm(e, timerWatch, e.Now().Add(watchEvery))
+// Asked notes that a server was named to somebody who looks for its object.
+func (k *Keeper) Asked(e env.Env, sv *pointers.Server) {
+	if sv.ID == k.cfg.Self || !sv.Lives() || sv.Doubted() || sv.Asked != 0 && e.Now().Sub(sv.Asked) < askedEvery {
+		return
 	}
-}
-
-func byID(w watched, id idspace.ID) int { return idspace.Compare(w.id, id) }
-
-// onWatch asks those whether they live who have been silent, and lets go of those who lay
-// nothing here any more.
-func (k *Keeper) onWatch(e env.Env) {
-	k.watching = slices.DeleteFunc(k.watching, func(w watched) bool {
-		sv := k.Store.Server(wire.ServerRefTo(w.id))
-		return sv == nil || !sv.Lives() || !sv.LaidBy(w.id)
-	})
-	for i := range k.watching {
-		w := &k.watching[i]
-		l := k.Links.Link(w.id)
-		if l == nil || w.probed != 0 || e.Now().Sub(l.Heard) < k.cfg.Silence {
-			continue // without a link it is for others to see to it
+	sv.Asked = e.Now()
+	if l := k.Links.Link(sv.ID); l != nil && sv.LaidBy(sv.ID) {
+		if e.Now().Sub(l.Heard) >= k.cfg.Silence {
+			e.Post(&env.Probe{Peer: sv.ID, Use: wire.Use_USE_NONE, For: env.Tree})
 		}
-		w.probed = e.Now()
-		e.Post(&env.Probe{Peer: w.id, Use: wire.Use_USE_NONE, For: env.Tree})
+		return
 	}
-	if len(k.watching) > 0 {
-		k.arm(e, timerWatch, e.Now().Add(watchEvery))
+	ref := wire.ServerRefTo(sv.ID)
+	var told idspace.ID
+	for _, b := range sv.Branches() {
+		if !b.Out && b.Peer != told {
+			told = b.Peer
+			e.Send(b.Peer, &wire.Refresh{Asked: ref[:]})
+		}
 	}
 }
 
 // OnVerdict takes the answer to whether a server lives.
 func (k *Keeper) OnVerdict(e env.Env, v *env.Verdict) {
-	if at, found := slices.BinarySearchFunc(k.watching, v.Peer, byID); found {
-		k.watching[at].probed = 0
-	}
 	if !v.Alive && v.By.IsZero() {
 		k.bury(e, v.Peer)
 		k.flush(e)

@@ -181,7 +181,8 @@ func (m *IndirectAck) check() error {
 }
 
 func (m *Refresh) check() error {
-	return errors.Join(checkBranches(m.Branches, branchSize), checkPacked("dead servers", m.Dead, refPrefix, MaxBranches))
+	return errors.Join(checkBranches(m.Branches, branchSize), checkPacked("dead servers", m.Dead, refPrefix, MaxBranches),
+		checkPacked("servers asked for", m.Asked, refPrefix, MaxBranches))
 }
 
 func (m *RefreshReply) check() error {

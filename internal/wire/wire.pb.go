@@ -2439,7 +2439,9 @@ type Refresh struct {
 	// Packed branches: one for every server and kind of copy.
 	Branches []byte `protobuf:"bytes,2,opt,name=branches,proto3" json:"branches,omitempty"`
 	// Packed references to servers that the sender, or who told it, has found dead.
-	Dead          []byte `protobuf:"bytes,3,opt,name=dead,proto3" json:"dead,omitempty"`
+	Dead []byte `protobuf:"bytes,3,opt,name=dead,proto3" json:"dead,omitempty"`
+	// Packed references to servers that somebody asks for.
+	Asked         []byte `protobuf:"bytes,4,opt,name=asked,proto3" json:"asked,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2491,6 +2493,13 @@ func (x *Refresh) GetBranches() []byte {
 func (x *Refresh) GetDead() []byte {
 	if x != nil {
 		return x.Dead
+	}
+	return nil
+}
+
+func (x *Refresh) GetAsked() []byte {
+	if x != nil {
+		return x.Asked
 	}
 	return nil
 }
@@ -3807,6 +3816,8 @@ type FoundReplica struct {
 	Server  *SignedRecord          `protobuf:"bytes,2,opt,name=server,proto3" json:"server,omitempty"`
 	// From the asker to the server, as the sender guesses.
 	RttUs uint64 `protobuf:"varint,3,opt,name=rtt_us,json=rttUs,proto3" json:"rtt_us,omitempty"`
+	// Somebody says that the server is dead.
+	Doubted bool `protobuf:"varint,4,opt,name=doubted,proto3" json:"doubted,omitempty"`
 	// Where the server is, in network coordinates.
 	Coord         []byte `protobuf:"bytes,10,opt,name=coord,proto3" json:"coord,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -3862,6 +3873,13 @@ func (x *FoundReplica) GetRttUs() uint64 {
 		return x.RttUs
 	}
 	return 0
+}
+
+func (x *FoundReplica) GetDoubted() bool {
+	if x != nil {
+		return x.Doubted
+	}
+	return false
 }
 
 func (x *FoundReplica) GetCoord() []byte {
@@ -4237,11 +4255,12 @@ const file_wire_proto_rawDesc = "" +
 	"\x06target\x18\x02 \x01(\fR\x06target\"T\n" +
 	"\vIndirectAck\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x06R\x03seq\x123\n" +
-	"\afinding\x18\x02 \x01(\x0e2\x19.tapestry.wire.v1.FindingR\afinding\"K\n" +
+	"\afinding\x18\x02 \x01(\x0e2\x19.tapestry.wire.v1.FindingR\afinding\"a\n" +
 	"\aRefresh\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x06R\x03seq\x12\x1a\n" +
 	"\bbranches\x18\x02 \x01(\fR\bbranches\x12\x12\n" +
-	"\x04dead\x18\x03 \x01(\fR\x04dead\"N\n" +
+	"\x04dead\x18\x03 \x01(\fR\x04dead\x12\x14\n" +
+	"\x05asked\x18\x04 \x01(\fR\x05asked\"N\n" +
 	"\fRefreshReply\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x06R\x03seq\x12\x16\n" +
 	"\x06differ\x18\x02 \x01(\fR\x06differ\x12\x14\n" +
@@ -4343,11 +4362,12 @@ const file_wire_proto_rawDesc = "" +
 	"\x05coord\x18\n" +
 	" \x01(\fR\x05coord\"I\n" +
 	"\vLocateReply\x12:\n" +
-	"\breplicas\x18\x01 \x03(\v2\x1e.tapestry.wire.v1.FoundReplicaR\breplicas\"\xad\x01\n" +
+	"\breplicas\x18\x01 \x03(\v2\x1e.tapestry.wire.v1.FoundReplicaR\breplicas\"\xc7\x01\n" +
 	"\fFoundReplica\x128\n" +
 	"\apointer\x18\x01 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\apointer\x126\n" +
 	"\x06server\x18\x02 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06server\x12\x15\n" +
-	"\x06rtt_us\x18\x03 \x01(\x04R\x05rttUs\x12\x14\n" +
+	"\x06rtt_us\x18\x03 \x01(\x04R\x05rttUs\x12\x18\n" +
+	"\adoubted\x18\x04 \x01(\bR\adoubted\x12\x14\n" +
 	"\x05coord\x18\n" +
 	" \x01(\fR\x05coord\"\xbe\x01\n" +
 	"\n" +
