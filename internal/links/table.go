@@ -180,6 +180,16 @@ func (t *Table) Lifetime() time.Duration { return t.lifetime }
 // SetLifetime sets it.
 func (t *Table) SetLifetime(d time.Duration) { t.lifetime = d }
 
+// rarelyDead is how seldom a neighbor may be dead that is taken for alive.
+const rarelyDead = 100
+
+// Fresh reports whether id is a measured neighbor that has been heard so lately that it is
+// unlikely, by the lives of neighbors so far, to have died since.
+func (t *Table) Fresh(id idspace.ID, now mono.Time) bool {
+	l := t.Link(id)
+	return l != nil && l.srtt > 0 && !l.Suspect && (t.lifetime == 0 || now.Sub(l.Heard) <= t.lifetime/rarelyDead)
+}
+
 // Sample takes a measured round trip to id into account.
 func (t *Table) Sample(id idspace.ID, rtt time.Duration) {
 	if l := t.Link(id); l != nil {

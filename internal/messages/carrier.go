@@ -23,9 +23,10 @@ type Router interface {
 	RetryAfter(e env.Env) time.Duration
 }
 
-// Links knows how far away the neighbors are.
+// Links knows which neighbors there are, and which of them live for sure.
 type Links interface {
 	RTT(id idspace.ID) (time.Duration, bool)
+	Fresh(id idspace.ID, now mono.Time) bool
 }
 
 // Deps are the rooms below that a Carrier uses.

@@ -19,27 +19,29 @@ func (c *Carrier) Lead(e env.Env, r *wire.Routed) (lead routing.Lead, ok bool) {
 	}
 	key := pointers.Key{GUID: wire.ID(m.Guid), App: m.App}
 	if r.Exact {
-		lead.To, ok = c.toward(key, wire.ID(r.Key))
-		if !ok {
+		server := wire.ID(r.Key)
+		if lead.To, ok = c.toward(e, key, server); !ok {
 			lead.To, ok = c.via(r, wire.IDs(m.Via))
 		}
 		return lead, ok
 	}
 	if live := c.Store.Live(key, e.Now(), 1); len(live) > 0 && m.Race != 0 && !c.Served.Has(key) {
 		lead.Key = live[0].Server.ID
-		lead.To, _ = c.toward(key, lead.Key)
+		lead.To, _ = c.toward(e, key, lead.Key)
 	}
 	return lead, !lead.Key.IsZero()
 }
 
 // toward is the next node on the way to a server: itself, where there is a link with it; where a
-// pointer to it lies, where that came from.
-func (c *Carrier) toward(key pointers.Key, server idspace.ID) (to idspace.ID, ok bool) {
-	if c.met(server) {
+// pointer to it lies, where that came from. Whether a server that does not acknowledge a message has
+// had it nobody can tell, so none gets one but who was heard of lately; by δ it comes to nodes that
+// would know of its death.
+func (c *Carrier) toward(e env.Env, key pointers.Key, server idspace.ID) (to idspace.ID, ok bool) {
+	if c.Links.Fresh(server, e.Now()) {
 		return server, true
 	}
 	p := c.Store.Find(key, server)
-	if p != nil && p.State == pointers.Live && c.met(p.From) {
+	if p != nil && p.State == pointers.Live && p.From != server && c.met(p.From) {
 		return p.From, true
 	}
 	return to, false

@@ -13,6 +13,7 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/envtest/routetest"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/messages"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
@@ -51,6 +52,7 @@ type story struct {
 type links map[idspace.ID]bool
 
 func (l links) RTT(id idspace.ID) (time.Duration, bool) { return time.Millisecond, l[id] }
+func (l links) Fresh(id idspace.ID, _ mono.Time) bool   { return l[id] }
 
 func newStory(t testing.TB, forward bool) *story {
 	s := &story{t: t, env: envtest.New("me"), served: pointers.NewServed(pointers.Limits{}), links: make(links)}
