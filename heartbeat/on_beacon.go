@@ -75,7 +75,7 @@ func (m *Monitor) OnBeaconAck(e env.Env, from idspace.ID, a *wire.BeaconAck) {
 		rtt = e.Now().Sub(w.first.sent)
 	}
 	m.answered(from, rtt)
-	m.links.Sample(from, rtt)
+	m.links.Took(from, rtt, e.Now())
 	w.sampled = e.Now()
 	coord := wire.CoordIn(a.Coord)
 	m.links.Met(from, coord, rtt)

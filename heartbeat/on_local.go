@@ -111,7 +111,7 @@ func (m *Monitor) OnHeard(e env.Env, h *env.Heard) {
 	if m.links.Linked(h.Peer) {
 		m.answered(h.Peer, h.RTT)
 	}
-	m.links.Sample(h.Peer, h.RTT)
+	m.links.Took(h.Peer, h.RTT, e.Now())
 	w := m.watches.Of(h.Peer)
 	if w != nil {
 		w.sampled = e.Now()

@@ -83,7 +83,24 @@ func (m *Monitor) patience(id idspace.ID, w *watch) time.Duration {
 	if _, known := m.links.RTT(id); !known && len(w.asks) > 0 {
 		return m.dialing()
 	}
-	return m.links.Stretched(m.allowed(id))
+	return m.links.Stretched(m.spaced(id, w))
+}
+
+// mostSpaced bounds how far the probes of a series are apart that has time.
+const mostSpaced = 2 * time.Second
+
+// spaced is how long one beacon of the series waits at a node that keeps up. Nobody waits for the
+// verdict on a neighbor that others stand beside, unless somebody has asked: its probes get ever
+// rarer, so that a second in the queue of its uplink is not its death. So do those of others that
+// it takes more of because they speak.
+func (m *Monitor) spaced(id idspace.ID, w *watch) time.Duration {
+	allowed := m.allowed(id)
+	awaited := len(w.asks) > 0 || w.doubt != nil && len(w.doubt.favors) > 0
+	doublings := w.tries - 1
+	if l := m.links.Link(id); l == nil || l.Mine >= wire.Use_USE_SOLE || awaited {
+		doublings = w.tries - m.enough(id, w)
+	}
+	return max(allowed, min(allowed<<max(doublings, 0), mostSpaced))
 }
 
 // enoughKnown is how many round trips must be known to tell how far strangers may be.
@@ -124,7 +141,7 @@ func (m *Monitor) again(e env.Env, id idspace.ID) {
 // goOn ends a series that is long enough, and else sends its next beacon.
 func (m *Monitor) goOn(e env.Env, id idspace.ID, w *watch) {
 	enough := m.enough(id, w)
-	if w.tries >= enough {
+	if w.tries >= enough && !m.speaks(e, id, w) {
 		m.giveUp(e, id, w)
 		return
 	}
@@ -132,6 +149,21 @@ func (m *Monitor) goOn(e env.Env, id idspace.ID, w *watch) {
 		m.inquire(e, id, w)
 	}
 	m.try(e, id, w)
+}
+
+const (
+	// speaking is how long ago something must have come from a node that does not answer: longer than
+	// what it sent before its death can have been under way.
+	speaking = 4 * time.Second
+	// mostTries is how many beacons it leaves unanswered until its link is taken for one that loses
+	// what goes there.
+	mostTries = 15
+)
+
+// speaks reports whether something has just come from a node that has not answered. It is late, not dead.
+func (m *Monitor) speaks(e env.Env, id idspace.ID, w *watch) bool {
+	l := m.links.Link(id)
+	return l != nil && len(w.asks) == 0 && w.tries < mostTries && w.since.Before(l.Heard) && e.Now().Sub(l.Heard) < speaking
 }
 
 // enough is how many unanswered beacons end the series: the routine beacon that began

@@ -56,11 +56,17 @@ type timing struct {
 	srtt    time.Duration // smoothed round-trip time, 0 before the first sample
 	rttvar  time.Duration // smoothed variation
 	backoff int           // doublings since the last sample
+	least   time.Duration // the shortest round-trip time, which follows longer ones slowly
 }
 
 func (t *timing) sample(rtt time.Duration) {
 	rtt = max(rtt, time.Microsecond)
 	t.backoff = 0
+	if t.least == 0 || rtt < t.least {
+		t.least = rtt
+	} else {
+		t.least += (rtt - t.least) / drift
+	}
 	if t.srtt == 0 {
 		t.srtt, t.rttvar = rtt, rtt*3/4
 		return

@@ -75,7 +75,8 @@ type Table struct {
 	lifetime time.Duration // see Lifetime
 	stretch  int           // see SetStretch
 
-	place place
+	place  place
+	uplink uplink
 }
 
 // New returns an empty table. cfg must be valid.
@@ -165,9 +166,15 @@ func (t *Table) Patience(id idspace.ID) time.Duration {
 	case l == nil:
 		return t.cfg.FirstTimeout
 	case l.srtt == 0:
-		return t.first(l)
+		return t.allowing(t.first(l), 0)
 	}
-	return l.patience(&t.cfg)
+	return t.allowing(l.patience(&t.cfg), l.least)
+}
+
+// allowing lengthens a timeout to what answers have lately had to wait, whoever they came from: the
+// samples of one link are too few to follow queues.
+func (t *Table) allowing(timeout, least time.Duration) time.Duration {
+	return min(max(timeout, least+t.uplink.usual()+t.cfg.Slack), t.cfg.MaxTimeout)
 }
 
 // All returns the links in order of ID: a view, not to be kept or changed.
