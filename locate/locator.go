@@ -18,6 +18,7 @@ type Router interface {
 	Near(key idspace.ID, within time.Duration) (idspace.ID, bool)
 	Answer(e env.Env, request *wire.Routed, body []byte, why wire.Refusal)
 	RetryAfter(e env.Env) time.Duration
+	Room(e env.Env) bool
 }
 
 // Links knows how far away the neighbors are, and where this node and they are.
@@ -84,6 +85,7 @@ type root struct {
 	calls    []env.Call // the questions put to it, the latest Tries of them; a late answer is one too
 	tries    int
 	answered bool
+	turned   bool // the latest question to it had no room to leave
 	empty    bool // its vote: no pointer
 	notes    []*wire.HopNote
 }

@@ -62,6 +62,7 @@ func (l *Locator) lookHere(e env.Env, a *ask) {
 func (l *Locator) question(e env.Env, a *ask, salt int) {
 	at := &a.roots[salt]
 	at.tries++
+	at.turned = false
 	call := env.Call(e.Rand().Uint64())
 	if len(at.calls) == l.cfg.Tries {
 		delete(l.calls, at.calls[0])

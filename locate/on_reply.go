@@ -133,11 +133,18 @@ func (l *Locator) merge(a *ask, n *replica) {
 }
 
 // OnLost is told that a question could not leave this node. It is asked again when
-// its timer comes, unless this node is no member.
+// its timer comes, unless this node is no member, or has no room for any of them.
 func (l *Locator) OnLost(e env.Env, r *wire.Routed, why wire.Refusal) {
 	q, ok := l.calls[env.Call(r.Call)]
-	if ok && why == wire.Refusal_REFUSAL_NOT_JOINED && len(q.ask.found) == 0 {
+	switch {
+	case !ok || len(q.ask.found) > 0:
+	case why == wire.Refusal_REFUSAL_NOT_JOINED:
 		l.end(e, q.ask, env.NotJoined)
+	case why == wire.Refusal_REFUSAL_BUSY && !l.Router.Room(e):
+		q.ask.roots[q.salt].turned = true
+		if !slices.ContainsFunc(q.ask.roots, func(at root) bool { return !at.turned }) {
+			l.end(e, q.ask, env.Busy)
+		}
 	}
 }
 

@@ -33,6 +33,7 @@ const roots = 4
 //	place NODE=30ms …                             on a line: distances are round trips
 //	zone NODE=eu/ber …                            what their records say
 //	near NODE                                     the near node of every key
+//	full, room                                    what the router says of another request
 //	strangers 10s                                 two overlays become one for so long
 func TestStories(t *testing.T) {
 	datadriven.Walk(t, "testdata/stories", func(t *testing.T, path string) {
@@ -137,6 +138,8 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 		}
 	case "near":
 		s.router.Nearby = s.env.ID(d.CmdArgs[0].Key)
+	case "full", "room":
+		s.router.Full = d.Cmd == "full"
 	case "advance":
 		s.env.Advance(s.duration(d.CmdArgs[0].Key), func(k env.TimerKey) { s.l.OnTimer(s.env, k) })
 	case "down":

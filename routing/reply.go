@@ -76,6 +76,8 @@ func (r *Router) reply(e env.Env, m *wire.Routed, from idspace.ID) {
 	}
 	switch {
 	case len(m.Path) == 0:
+		r.concluded(e, m, m.Refusal)
+		defer r.admit(e)
 		if u := r.upcall(m.BodyKind); u != nil {
 			u.OnReply(e, m)
 		}

@@ -56,7 +56,11 @@ func (r *Router) RouteVia(e env.Env, m *wire.Routed, first idspace.ID) {
 
 // OnRouted takes an envelope from a neighbor.
 func (r *Router) OnRouted(e env.Env, from idspace.ID, m *wire.Routed) {
-	e.Send(from, &wire.Ack{Tx: m.Tx})
+	busy := r.full(e, m)
+	e.Send(from, &wire.Ack{Tx: m.Tx, Busy: busy})
+	if busy {
+		return
+	}
 	if m.Reply {
 		r.reply(e, m, from)
 		return
@@ -80,6 +84,16 @@ func (r *Router) OnRouted(e env.Env, from idspace.ID, m *wire.Routed) {
 // hop would else make two of one. Through a node that it excludes it may come again, and by δ where it
 // has followed pointers.
 func (r *Router) copied(e env.Env, m *wire.Routed) bool {
+	key := copyKey(m)
+	if r.seen.find(key) != nil {
+		return true
+	}
+	r.seen.add(key, e.Now())
+	return false
+}
+
+// copyKey is the same of all copies of a request that exclude as many nodes.
+func copyKey(m *wire.Routed) uint64 {
 	key := m.Call + uint64(len(m.Excluded))
 	if m.Exact {
 		key += wire.MaxExclude + 1 // it may have been turned
@@ -87,11 +101,7 @@ func (r *Router) copied(e env.Env, m *wire.Routed) bool {
 	if m.Follow {
 		key = ^key // it may come once more, by δ
 	}
-	if r.seen.find(key) != nil {
-		return true
-	}
-	r.seen.add(key, e.Now())
-	return false
+	return key
 }
 
 // request decides about a request at this node: its machine may consume it, else it
@@ -254,6 +264,7 @@ func (r *Router) consumed(e env.Env, m *wire.Routed, p passage) {
 // refuse tells the origin that a request ends here unserved.
 func (r *Router) refuse(e env.Env, m *wire.Routed, from idspace.ID, why wire.Refusal) {
 	if from == r.tables.Self {
+		r.concluded(e, m, why)
 		if u := r.upcall(m.BodyKind); u != nil {
 			u.OnLost(e, m, why)
 		}

@@ -67,6 +67,7 @@ func (c Config) Validate() error {
 const (
 	timerHop  uint8 = iota // the next hop did not acknowledge transmission N in time
 	timerPark              // look for ways for what is parked
+	timerPace              // look whether there is room for what waits to begin
 )
 
 // Router is the machine. It is not safe for concurrent use.
@@ -91,6 +92,7 @@ type Router struct {
 	resent  *calls              // sent more than once from here
 	seen    *calls              // requests that have come from others, see copied
 	budget  budget              // for what is sent again
+	pace    pace                // of what begins here
 	asking  *wire.HopNote       // note of the request whose upcall is running
 }
 
@@ -115,7 +117,7 @@ func New(cfg Config, tables *surrogate.Tables, table *links.Table) *Router {
 	return &Router{
 		cfg: cfg, tables: tables, links: table,
 		pending: make(map[uint64]*transit), passed: make(map[uint64]mono.Time), late: newCalls(cfg.Pending),
-		calls: newCalls(cfg.Calls), resent: newCalls(cfg.Calls), seen: newCalls(cfg.Calls),
+		pace: newPace(), calls: newCalls(cfg.Calls), resent: newCalls(cfg.Calls), seen: newCalls(cfg.Calls),
 	}
 }
 
@@ -192,7 +194,9 @@ func (r *Router) Sure() bool { return r.active && !r.unsure }
 func (r *Router) Active() bool { return r.active }
 
 // Pending returns how many envelopes wait for an acknowledgement or a verdict.
-func (r *Router) Pending() int { return len(r.pending) + len(r.parked) + len(r.held) }
+func (r *Router) Pending() int {
+	return len(r.pending) + len(r.parked) + len(r.held) + len(r.pace.queue)
+}
 
 // Stretched lengthens a wait as long as this node is slow itself (internal/links).
 func (r *Router) Stretched(d time.Duration) time.Duration { return r.links.Stretched(d) }
@@ -210,6 +214,8 @@ func (r *Router) Heirs(key idspace.ID, k int) []idspace.ID { return r.tables.Hei
 func (r *Router) OnTimer(e env.Env, k env.TimerKey) {
 	if k.What == timerPark {
 		r.unpark(e)
+	} else if k.What == timerPace {
+		r.admit(e)
 	} else if t := r.pending[k.N]; t != nil {
 		r.missed(e, k.N, t)
 	}
@@ -223,6 +229,9 @@ func (r *Router) OnAck(e env.Env, from idspace.ID, a *wire.Ack) {
 	if t := r.pending[a.Tx]; t != nil && t.to == from {
 		e.Post(&env.Heard{Peer: from, RTT: e.Now().Sub(t.sent)})
 		r.forget(e, a.Tx)
+		if a.Busy {
+			r.turned(e, t)
+		}
 	} else if l := r.late.find(a.Tx); l != nil && l.to == from {
 		e.Post(&env.Heard{Peer: from, RTT: e.Now().Sub(l.sent)})
 		l.to = idspace.ID{}

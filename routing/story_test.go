@@ -90,6 +90,8 @@ func (s *story) Judge(_ env.Env, key idspace.ID, _ []idspace.ID) (routing.Standi
 //	reply BODY|refuse                       answer the oldest request consumed
 //	returned call=N path=A+B from=X         a reply on its way back
 //	ack DIGITS                              DIGITS acknowledges the latest envelope
+//	turn DIGITS                             or does not take it, being busy
+//	behind DIGITS                           by what DIGITS answers this node's uplink is behind
 //	defer DIGITS                            the member that serves for this node until it is one
 //	hold | activate                         it is one in a moment; it is one
 //	heed; holes sure|waiting|unsure|relayed by=DIGITS   what the guard says, once it is heeded; posts witnessed
@@ -151,6 +153,13 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) {
 	case "ack":
 		to := s.named(arg)
 		s.router.OnAck(s.world, to, &wire.Ack{Tx: s.sent[to].Tx})
+	case "turn":
+		to := s.named(arg)
+		s.router.OnAck(s.world, to, &wire.Ack{Tx: s.sent[to].Tx, Busy: true})
+	case "behind":
+		for range 8 {
+			s.links.Took(s.named(arg), 900*time.Millisecond, s.Now())
+		}
 	case "defer":
 		s.router.Defer(s, s.named(arg))
 	case "hold":

@@ -38,11 +38,13 @@ func (r *Router) forward(e env.Env, m *wire.Routed, p passage) {
 	if p.came != nil {
 		t.in = p.came
 	}
-	if p.hop.Wait {
+	switch {
+	case r.waits(e, t):
+	case p.hop.Wait:
 		r.park(e, t)
-		return
+	default:
+		r.send(e, t, p.hop)
 	}
-	r.send(e, t, p.hop)
 }
 
 // send gives an envelope to a neighbor and waits for its acknowledgement.

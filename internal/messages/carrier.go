@@ -21,6 +21,7 @@ type Router interface {
 	Answer(e env.Env, request *wire.Routed, body []byte, why wire.Refusal)
 	Stretched(d time.Duration) time.Duration
 	RetryAfter(e env.Env) time.Duration
+	Room(e env.Env) bool
 }
 
 // Links knows which neighbors there are, and which of them live for sure.

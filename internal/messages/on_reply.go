@@ -79,6 +79,8 @@ func (c *Carrier) OnLost(e env.Env, r *wire.Routed, why wire.Refusal) {
 	case s == nil || c.raced(e, s, env.Call(r.Call)):
 	case why == wire.Refusal_REFUSAL_NOT_JOINED:
 		c.end(e, s, env.NotJoined)
+	case why == wire.Refusal_REFUSAL_BUSY && !c.Router.Room(e) && len(s.earlier) == 0:
+		c.end(e, s, env.Busy) // it has not left
 	case c.repealed(e, s, env.Call(r.Call), why):
 	default:
 		c.refused(e, s, why)

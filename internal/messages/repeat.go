@@ -1,6 +1,7 @@
 package messages
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -40,6 +41,10 @@ func (c *Carrier) repeat(e env.Env, call env.Call) {
 	if s == nil {
 		return
 	}
+	if !c.Router.Room(e) {
+		c.repeatIn(e, s, c.Router.RetryAfter(e)) // it would only make more of what is late
+		return
+	}
 	if s.call != 0 {
 		s.earlier = append(s.earlier, attempt{s.call, s.routed})
 	}
@@ -60,7 +65,7 @@ func (c *Carrier) repealed(e env.Env, s *send, call env.Call, why wire.Refusal) 
 	}
 	s.last = why
 	// At most half of what is left: who lies must not be the last one asked.
-	if pause := min(s.retryAfter, s.Deadline.Sub(e.Now())/2); e.Now().Add(pause) > s.due {
+	if pause := min(cmp.Or(s.retryAfter, c.Router.RetryAfter(e)), s.Deadline.Sub(e.Now())/2); e.Now().Add(pause) > s.due {
 		c.repeatIn(e, s, pause)
 	}
 	return true

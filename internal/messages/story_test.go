@@ -29,7 +29,7 @@ import (
 //	hold OBJECT SERVER=FROM …                     pointers that lie here, the nearest first, and where they came from
 //	met NODE …            there is a link with them            near NODE: the near node of every key
 //	serve OBJECT          hop KEY=NODE … | hop all=NODE          stop, pass: what Forward says
-//	advance 1s            outstanding
+//	advance 1s            outstanding           full, room: what the router says of another request
 func TestStories(t *testing.T) {
 	datadriven.Walk(t, "testdata/stories", func(t *testing.T, path string) {
 		s := newStory(t, strings.Contains(path, "forward"))
@@ -104,6 +104,8 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 		s.served.Add(keyOf(s, d.CmdArgs[0].Key), 4)
 	case "hop":
 		s.hops(d)
+	case "full", "room":
+		s.router.Full = d.Cmd == "full"
 	case "stop", "pass":
 		s.stop = d.Cmd == "stop"
 	case "advance":

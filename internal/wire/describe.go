@@ -22,6 +22,10 @@ func Describe(m Message) string {
 			return "beacon-ack refused" + describeDead(m)
 		}
 		return "beacon-ack" + describeDead(m)
+	case *Ack:
+		if m.Busy {
+			return "ack busy"
+		}
 	case *Leave:
 		return "leave" + describeRefs(m.Refs)
 	case *LeafSet:

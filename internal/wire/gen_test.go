@@ -274,7 +274,7 @@ var messages = map[wire.Kind]*rapid.Generator[wire.Message]{
 		}
 	}),
 	wire.KindAck: rapid.Custom(func(t *rapid.T) wire.Message {
-		return &wire.Ack{Tx: rapid.Uint64().Draw(t, "tx")}
+		return &wire.Ack{Tx: rapid.Uint64().Draw(t, "tx"), Busy: rapid.Bool().Draw(t, "busy")}
 	}),
 }
 

@@ -3126,6 +3126,7 @@ func (x *Routed) GetFollow() bool {
 type Ack struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Tx            uint64                 `protobuf:"fixed64,1,opt,name=tx,proto3" json:"tx,omitempty"`
+	Busy          bool                   `protobuf:"varint,2,opt,name=busy,proto3" json:"busy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3165,6 +3166,13 @@ func (x *Ack) GetTx() uint64 {
 		return x.Tx
 	}
 	return 0
+}
+
+func (x *Ack) GetBusy() bool {
+	if x != nil {
+		return x.Busy
+	}
+	return false
 }
 
 type HopNote struct {
@@ -4315,9 +4323,10 @@ const file_wire_proto_rawDesc = "" +
 	"\bspent_us\x18\x10 \x01(\x04R\aspentUs\x12\x16\n" +
 	"\x06resent\x18\x11 \x01(\bR\x06resent\x12$\n" +
 	"\x0eretry_after_ms\x18\x12 \x01(\rR\fretryAfterMs\x12\x16\n" +
-	"\x06follow\x18\x13 \x01(\bR\x06follow\"\x15\n" +
+	"\x06follow\x18\x13 \x01(\bR\x06follow\")\n" +
 	"\x03Ack\x12\x0e\n" +
-	"\x02tx\x18\x01 \x01(\x06R\x02tx\"\xc1\x01\n" +
+	"\x02tx\x18\x01 \x01(\x06R\x02tx\x12\x12\n" +
+	"\x04busy\x18\x02 \x01(\bR\x04busy\"\xc1\x01\n" +
 	"\aHopNote\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\fR\x04node\x12*\n" +
 	"\x04rule\x18\x02 \x01(\x0e2\x16.tapestry.wire.v1.RuleR\x04rule\x12\x14\n" +

@@ -26,6 +26,7 @@ type Router struct {
 	// Next hops by key; Default for all others. This node itself: it is the root.
 	Hops    map[idspace.ID]idspace.ID
 	Default idspace.ID
+	Full    bool // what begins here has to wait
 	Left    bool // this node is no member: it may not answer as root
 	Heir    idspace.ID
 	Nearby  idspace.ID // the near node of every key, if the story has named one
@@ -40,6 +41,9 @@ func (r *Router) Stretched(d time.Duration) time.Duration { return d }
 
 // RetryAfter is what a router says that is busy.
 func (r *Router) RetryAfter(env.Env) time.Duration { return time.Second }
+
+// Room is what a router says that is not.
+func (r *Router) Room(env.Env) bool { return !r.Full }
 
 // New returns a router that is the root of every key.
 func New(e *envtest.Env) *Router {
