@@ -157,7 +157,7 @@ const (
 	speaking = 4 * time.Second
 	// mostTries is how many beacons it leaves unanswered until its link is taken for one that loses
 	// what goes there.
-	mostTries = 15
+	mostTries = 10
 )
 
 // speaks reports whether something has just come from a node that has not answered. It is late, not dead.

@@ -34,7 +34,7 @@ const (
 	// shrink is what is left of the window, or of twice what is under way, when somebody is busy;
 	// leastBusy is the least that this is taken of: the busy one may be that for others.
 	shrink    = 0.7
-	leastBusy = 4
+	leastBusy = firstWindow
 	// flight is for how long a request counts as under way that is not answered; it may be lost.
 	flight = 1500 * time.Millisecond
 	// forgiven is how long after somebody was busy last the window begins anew.
