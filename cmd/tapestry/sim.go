@@ -84,6 +84,7 @@ func (s *simulation) flags(f *pflag.FlagSet) {
 	f.Var(&c.Join, "join", "as many as a share of --nodes join at once (may be repeated)")
 	f.Var(&c.Partition, "partition", "a share of the nodes is cut off for a while (may be repeated)")
 	f.DurationVar(&c.LookupEvery, "lookup-every", c.LookupEvery, "ten nodes look up one random key; 0: never")
+	f.Var(&c.Surge, "surge", "lookups come so many times as often for a while (may be repeated)")
 	f.DurationVar(&c.LocateEvery, "locate-every", c.LocateEvery, "a node looks for an object; 0: never")
 	f.DurationVar(&c.PublishEvery, "publish-every", c.PublishEvery, "an object is published and, 5 s later, withdrawn; 0: never")
 	f.DurationVar(&c.ShuffleEvery, "shuffle-every", c.ShuffleEvery, "a node begins or ceases to serve one of the objects; 0: never")

@@ -39,6 +39,9 @@ func validScenario(cfg sim.Config) error {
 	if err := knownProtocol("protocol", cfg.Protocol); err != nil {
 		return err
 	}
+	if cfg.Protocol != ours && len(cfg.Surge) > 0 {
+		return fmt.Errorf("--surge: the models, %s among them, have one rate of lookups", cfg.Protocol)
+	}
 	if cfg.Protocol != ours && (cfg.Reorder > 0 || cfg.Duplicate > 0 || len(cfg.OneWay) > 0) {
 		return fmt.Errorf("--reorder, --duplicate and --one-way: the network under the models, %s among them, does none of these", cfg.Protocol)
 	}

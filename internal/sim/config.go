@@ -50,6 +50,7 @@ type Config struct {
 	LeaveEvery    time.Duration // a node takes its leave every so often, until one is left
 
 	LookupEvery  time.Duration // ten nodes ask for one key; 0: never
+	Surge        Surges        // more often for a while
 	LocateEvery  time.Duration
 	PublishEvery time.Duration // an object is published and, 5 s later, withdrawn
 	ShuffleEvery time.Duration // a node begins or ceases to serve one of the objects, 0: never

@@ -74,7 +74,7 @@ func (r *run) lookups() {
 	if !r.loading {
 		return
 	}
-	r.world.After(r.cfg.LookupEvery, r.lookups)
+	r.world.After(r.lookupEvery(), r.lookups)
 	asking := r.some(groupSize)
 	g := &group{stats: r.stats, window: r.window(), pending: len(asking)}
 	for i := 0; i < idspace.Size; i += 8 {
@@ -126,6 +126,10 @@ func (l *lookup) ended(o *env.Outcome) {
 	s := l.group.stats
 	l.group.pending--
 	s.judged(l.group.window)
+	if o.Status == env.Busy {
+		s.refused++
+		s.windows[l.group.window].refused++
+	}
 	if o.Status == env.OK && len(o.Path) > 0 {
 		by := o.Path[len(o.Path)-1]
 		right := l.verdict(by)

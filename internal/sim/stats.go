@@ -35,6 +35,7 @@ func (c count) minus(o count) count { return count{c.messages - o.messages, c.by
 // stats is what the measured part has shown.
 type stats struct {
 	asked, completed, right, consistent int
+	refused                             int // told that the overlay is busy
 	hops, latency, stretch              samples
 	hopsHistogram                       []int
 	stretchBins                         binned
@@ -71,6 +72,7 @@ type stats struct {
 type window struct {
 	live            int
 	judged, right   int
+	refused         int
 	searched, found int
 	asks, living    int
 	length          uint64 // bytes sent
@@ -97,7 +99,9 @@ func (r *run) report() report.Report {
 	out := r.cfg.Blank()
 	out.Lookups = report.Lookups{
 		Total: s.asked, CompletedRatio: ratio(s.completed, s.asked), PromptRatio: ratio(s.completed, s.asked),
-		TrueRatio: ratio(s.right, s.completed), ConsistentRatio: ratio(s.consistent, s.completed),
+		RefusedRatio: ratio(s.refused, s.asked), LostRatio: ratio(s.asked-s.completed-s.refused, s.asked),
+		GoodputPerS: float64(s.right) / r.cfg.Duration.Seconds(),
+		TrueRatio:   ratio(s.right, s.completed), ConsistentRatio: ratio(s.consistent, s.completed),
 		HopsMean: s.hops.mean(), HopsP99: s.hops.sorted().at(0.99), LatencyMs: s.latency.quantiles(),
 		Stretch: s.stretch.quantiles(), HopsHistogram: s.hopsHistogram,
 		LatencyQuantilesMs: s.latency.percents(), StretchByDistance: s.stretchBins.report(),
@@ -145,7 +149,8 @@ func (r *run) timeline() (all []report.Window) {
 		length := min(windowLength, r.cfg.Duration-from)
 		all = append(all, report.Window{
 			FromS: from.Seconds(), Live: w.live, Lookups: w.judged, LookupSuccess: ratio(w.right, w.judged),
-			Locates: w.searched, LocateSuccess: ratio(w.found, w.searched),
+			LookupRefused: ratio(w.refused, w.judged),
+			Locates:       w.searched, LocateSuccess: ratio(w.found, w.searched),
 			Asks: w.asks, LivingRatio: ratio(w.living, w.asks), BytesPerS: float64(w.length) / length.Seconds(),
 		})
 	}

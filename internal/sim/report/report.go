@@ -91,6 +91,9 @@ type Lookups struct {
 	PromptRatio     float64   `json:"completed_10s_ratio"` // of all: a model may complete later
 	TrueRatio       float64   `json:"true_ratio"`          // of the completed: the answerer was the root when it answered
 	ConsistentRatio float64   `json:"consistent_ratio"`    // of the completed: the answer was the majority's
+	RefusedRatio    float64   `json:"refused_ratio"`       // of all: told that the overlay is busy, and when to try again
+	LostRatio       float64   `json:"lost_ratio"`          // of all: neither completed nor refused
+	GoodputPerS     float64   `json:"goodput_per_s"`       // completed and true, of all nodes together
 	HopsMean        float64   `json:"hops_mean"`
 	HopsP99         float64   `json:"hops_p99"`
 	LatencyMs       Quantiles `json:"latency_ms"` // from the request to its reply
@@ -206,6 +209,7 @@ type Window struct {
 	Live          int     `json:"live"`           // nodes when it begins
 	Lookups       int     `json:"lookups"`        // begun in it and judged
 	LookupSuccess float64 `json:"lookup_success"` // of them completed and true
+	LookupRefused float64 `json:"lookup_refused"` // of them told that the overlay is busy
 	Locates       int     `json:"locates"`
 	LocateSuccess float64 `json:"locate_success"` // of them found
 	Asks          int     `json:"asks"`           // locates that carry no message
