@@ -8,6 +8,9 @@
 // envelope is parked until heartbeat has judged them: nobody answers as root over a
 // slot of suspects. Nor over a hole that may be none: the Guard is asked first.
 //
+// What begins here for applications is bounded by what comes through, and a node whose uplink is
+// behind takes none of others (docs/adr/0021-turned-away-where-it-begins.md).
+//
 // What an envelope carries is a matter of its kind of body; the machine that serves
 // that kind is the Upcall, asked at every hop, as in JSAC Fig. 7.
 //
