@@ -19,7 +19,7 @@ import (
 // open is older than flight when it is counted.
 type pace struct {
 	window float64
-	steady bool                // somebody was busy: the window grows by one per round trip, not per answer
+	steady bool                // somebody was busy: the window grows with answers, by one per window of them
 	shrunk mono.Time           // when that was last, 0: never
 	used   mono.Time           // when at least half of it was under way last, 0: never
 	open   map[uint64]struct{} // what is under way, by call
@@ -28,7 +28,8 @@ type pace struct {
 }
 
 const (
-	// firstWindow is for those who begin much before they know anything. It doubles with each round trip.
+	// firstWindow is for those who begin much before they know anything. It doubles with each round trip
+	// to the first hop.
 	firstWindow = 8
 	mostWindow  = 8192
 	// shrink is what is left of the window, or of twice what is under way, when somebody is busy;
@@ -85,8 +86,16 @@ func (p *pace) expire(now mono.Time) {
 	}
 }
 
-// came notes that a request was answered, however late.
+// came notes that a request was answered, however late. While nobody is busy the window has grown before.
 func (p *pace) came(call uint64, now mono.Time) {
+	if p.steady {
+		p.grow(now)
+	}
+	delete(p.open, call)
+}
+
+// grow makes room for one more, if there was not much more than was used.
+func (p *pace) grow(now mono.Time) {
 	if p.used != 0 && now.Sub(p.used) < flight { // else it says nothing of how much comes through
 		if p.steady {
 			p.window += 1 / p.window
@@ -95,7 +104,6 @@ func (p *pace) came(call uint64, now mono.Time) {
 		}
 		p.window = min(p.window, mostWindow)
 	}
-	delete(p.open, call)
 }
 
 // busy notes that there is too much under way, once for what was under way together.
@@ -115,6 +123,15 @@ func (r *Router) concluded(e env.Env, m *wire.Routed, why wire.Refusal) {
 		delete(r.pace.open, m.Call)
 	default:
 		r.pace.came(m.Call, e.Now())
+	}
+}
+
+// taken notes that the first hop has a request that began here. While nobody is busy that is as good as an
+// answer, for which a handler may take its time.
+func (r *Router) taken(e env.Env, t *transit) {
+	if t.from == r.tables.Self && t.in != nil && paced(t.msg.BodyKind) && !r.pace.steady {
+		r.pace.grow(e.Now())
+		r.admit(e)
 	}
 }
 

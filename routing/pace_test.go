@@ -9,7 +9,7 @@ import (
 )
 
 // TestAsMuchBeginsAsComesThrough: the window doubles with each round trip until somebody is busy, is
-// smaller then, once for all that was under way, and grows by one per round trip.
+// smaller then, once for all that was under way, and grows by one per window of answers.
 func TestAsMuchBeginsAsComesThrough(t *testing.T) {
 	p, now := newPace(), mono.Time(time.Hour)
 	begin := func(n int) {
@@ -25,6 +25,7 @@ func TestAsMuchBeginsAsComesThrough(t *testing.T) {
 		t.Errorf("there is room for more than %d", firstWindow)
 	}
 	for call := range uint64(firstWindow) {
+		p.grow(now) // the first hop has it
 		p.came(call, now)
 	}
 	if p.window != 2*firstWindow {
@@ -75,6 +76,7 @@ func TestThePaceKeepsItsInvariants(t *testing.T) {
 				}
 			},
 			"came": func(t *rapid.T) { p.came(rapid.Uint64Range(0, calls).Draw(t, "call"), now) },
+			"grow": func(*rapid.T) { p.grow(now) },
 			"busy": func(*rapid.T) { p.busy(now) },
 			"wait": func(t *rapid.T) {
 				now = now.Add(time.Duration(rapid.Int64Range(1, int64(2*flight)).Draw(t, "ns")))

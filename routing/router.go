@@ -231,6 +231,8 @@ func (r *Router) OnAck(e env.Env, from idspace.ID, a *wire.Ack) {
 		r.forget(e, a.Tx)
 		if a.Busy {
 			r.turned(e, t)
+		} else {
+			r.taken(e, t)
 		}
 	} else if l := r.late.find(a.Tx); l != nil && l.to == from {
 		e.Post(&env.Heard{Peer: from, RTT: e.Now().Sub(l.sent)})
