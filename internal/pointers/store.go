@@ -143,16 +143,6 @@ func (s *Store) Put(d Deposit, now mono.Time) Result {
 	return result
 }
 
-// from counts under how many other salts p has come as d does: nobody has more than MaxRoots.
-func (p *Pointer) from(d Deposit) (n int) {
-	for _, l := range p.laid {
-		if b := l.branch; !b.Out && b.Peer == d.From && b.Copy == d.Copy && (l.Salt != d.Salt || l.Roots != d.Roots) {
-			n++
-		}
-	}
-	return n
-}
-
 // store takes in a pointer that was not held.
 func (s *Store) store(key Key, d Deposit, now mono.Time) Result {
 	p := &Pointer{Key: key, Server: d.Server, Record: d.Signed, Latency: max(d.Latency, 0)}

@@ -15,7 +15,7 @@ import (
 const (
 	namedFirstToday = lease.Life + sweep // wanted: 15 s
 	namedToday      = lease.Life + sweep // wanted: no more than 2 min
-	livingToday     = 0.98               // of all answers name a server that lives; wanted: 1
+	livingToday     = 0.99               // of all answers name a server that lives; wanted: 1
 )
 
 // TestACrashedServerIsForgotten: of each object one of four servers crashes, one after
@@ -45,7 +45,7 @@ func TestACrashedServerIsForgotten(t *testing.T) {
 		if g.answers == 0 || g.first > namedFirstToday || g.named > namedToday {
 			t.Errorf("%+v", g)
 		}
-		if ratio(s.living, s.asks) < livingToday || s.asks < 7000 {
+		if ratio(s.living, s.asks) < livingToday || s.asks < 5000 {
 			t.Errorf("%d of %d answers name a server that lives", s.living, s.asks)
 		}
 	}
@@ -95,8 +95,11 @@ func TestNothingIsAstrayInACalmOverlay(t *testing.T) {
 	for _, m := range r.some(50) {
 		r.crash(m)
 	}
-	r.world.Run(30 * time.Second)
-	r.litter.look(r)
+	for range 60 {
+		if r.world.Run(time.Second); r.litter.Stray == 0 {
+			r.litter.look(r)
+		}
+	}
 	t.Logf("%+v", r.litter.Litter)
 	if r.litter.Stray == 0 {
 		t.Errorf("nodes of the ways are gone: %+v", r.litter.Litter)

@@ -23,10 +23,7 @@ func TestTheHistoryCatchesFaults(t *testing.T) {
 		arrange func(*run)
 		absent  bool // what has to be found is a wrong absence
 	}{
-		{"a root says absent as soon as it is one", promoted(1), func(r *run) {
-			r.world.Hooks.Alter = neverUnsure
-			r.world.After(2*time.Second, func() { killRoots(r) })
-		}, true},
+		{"holders say that they hold nothing", contested(1), func(r *run) { r.world.Hooks.Alter = denyAll }, true},
 		{"a tombstone is passed on as a pointer", contested(1), func(r *run) { r.world.Hooks.Alter = raise }, false},
 		{"deaths are believed on hearsay", contested(1), buryEverybody, true},
 	} {
@@ -47,13 +44,10 @@ func TestTheHistoryCatchesFaults(t *testing.T) {
 	}
 }
 
-// neverUnsure makes a root that does not know yet deny, and has nobody tell it or its like.
-func neverUnsure(_, _ *world.Host, m wire.Message) wire.Message {
-	if d, ok := m.(*wire.Deposit); ok {
-		return &wire.Deposit{Server: d.Server, Copy: d.Copy, Pulse: d.Pulse}
-	}
+// denyAll makes of each answer that names a server the vote that there is none.
+func denyAll(_, _ *world.Host, m wire.Message) wire.Message {
 	reply, ok := m.(*wire.Routed)
-	if !ok || !reply.Reply || reply.Refusal != wire.Refusal_REFUSAL_UNSURE {
+	if !ok || !reply.Reply || reply.BodyKind != wire.BodyKind_BODY_LOCATE || reply.Refusal != wire.Refusal_REFUSAL_NONE {
 		return m
 	}
 	return denial(reply)

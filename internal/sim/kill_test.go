@@ -25,7 +25,7 @@ func TestObjectsOutliveAMassKill(t *testing.T) {
 		r := played(t, c)
 		for _, w := range r.Timeline {
 			t.Logf("from %v s: %.2f %% of %d", w.FromS, 100*w.LivingRatio, w.Asks)
-			if w.Asks < 600 || w.LivingRatio < livingAfterKillToday || w.FromS < 5 && w.LivingRatio < 0.99 {
+			if w.Asks < 450 || w.LivingRatio < livingAfterKillToday || w.FromS < 5 && w.LivingRatio < 0.99 {
 				t.Errorf("%+v", w)
 			}
 		}
