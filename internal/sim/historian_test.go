@@ -79,7 +79,7 @@ func demandHistory(t *testing.T, c Config, wrong []history.Finding) {
 func TestHistoriesHold(t *testing.T) {
 	t.Parallel()
 	var sum history.Counts
-	for seed := range uint64(9) {
+	for seed := range runs(9) {
 		c := disturbed(seed)
 		counts, wrong := told(t, c, nil)
 		demandHistory(t, c, wrong)
@@ -89,7 +89,7 @@ func TestHistoriesHold(t *testing.T) {
 		sum.Absent += counts.Absent
 	}
 	t.Logf("%+v", sum)
-	if sum.Happened < 2000 || sum.Found < 10000 || sum.Absent < 50 {
+	if n := int(runs(9)); sum.Happened < 200*n || sum.Found < 1000*n || sum.Absent < 5 {
 		t.Errorf("too little to be judged by: %+v", sum)
 	}
 }
@@ -97,7 +97,7 @@ func TestHistoriesHold(t *testing.T) {
 // TestHistoriesHoldWhenHalfAreKilled, with but one server left of some objects.
 func TestHistoriesHoldWhenHalfAreKilled(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(3) {
+	for seed := range runs(3) {
 		c := contested(seed)
 		c.Kill, c.LocateEvery, c.Duration = Moments{{0.5, 10 * time.Second}}, 12*time.Millisecond, 35*time.Second
 		counts, wrong := told(t, c, nil)
@@ -133,7 +133,7 @@ func promoted(seed uint64) Config {
 // everybody asks.
 func TestAPromotedRootDoesNotDenyWhatItDoesNotKnowYet(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(3) {
+	for seed := range runs(3) {
 		c := promoted(seed)
 		counts, wrong := told(t, c, func(r *run) { r.world.After(2*time.Second, func() { killRoots(r) }) })
 		demandHistory(t, c, wrong)

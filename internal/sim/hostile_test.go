@@ -23,7 +23,7 @@ func amongTheHostile(t *testing.T, change func(*Config)) report.Report {
 // TestObjectsAreFoundAmongNodesThatDeny: a tenth of the nodes says that there is nothing.
 func TestObjectsAreFoundAmongNodesThatDeny(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(2) {
+	for seed := range runs(2) {
 		r := amongTheHostile(t, func(c *Config) { c.Deny, c.Seed = 0.1, seed })
 		if l := r.Locates; l.Total < 1900 || l.FoundRatio < 0.995 || l.WrongAbsent > l.Total/1000 || r.Publish.PlacedRatio < 1 {
 			t.Errorf("%+v", l)

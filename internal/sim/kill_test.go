@@ -1,3 +1,8 @@
+//go:build !race
+
+// What is played here is long and has one goroutine: the race detector would take ten times as
+// long for it, and see nothing that shorter tests do not show.
+
 package sim
 
 import (
@@ -17,7 +22,7 @@ const (
 // living server.
 func TestObjectsOutliveAMassKill(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(2) {
+	for seed := range runs(2) {
 		c := small(400)
 		c.Seed, c.Fast, c.Transport, c.Loss = seed, true, "datagram", 0.02
 		c.LookupEvery, c.PublishEvery, c.LocateEvery = 0, 0, 5*time.Millisecond

@@ -1,3 +1,8 @@
+//go:build !race
+
+// What is played here is long and has one goroutine: the race detector would take ten times as
+// long for it, and see nothing that shorter tests do not show.
+
 package sim
 
 import (
