@@ -58,9 +58,9 @@ func TestAThirdJoinsAtOnce(t *testing.T) {
 }
 
 // letPass is the share of lookups within five seconds that may end at a wrong root while everybody
-// joins at once: a request that several joining nodes let pass may be refused to one of them by one
-// way and answered by another, and that node is a member before it is (11 of 21 000 lookups, of
-// twelve seeds).
+// joins at once: a request that several joining nodes let pass, each of which may keep it for a
+// second, takes longer than the second for which the first of them waits for its answer before it
+// is a member (11 of 21 000 lookups, of twelve seeds).
 const letPass = 0.01
 
 // TestManyJoinByOneFounder has an overlay of one grow to sixty within the same second: whole slots
