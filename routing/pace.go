@@ -147,8 +147,9 @@ func (r *Router) Room(e env.Env) bool {
 // has refused it because others have waited for too long.
 func (r *Router) waits(e env.Env, t *transit) bool {
 	p := &r.pace
+	_, begun := p.open[t.msg.Call] // and decided about anew: it has waited
 	switch {
-	case t.from != r.tables.Self || !paced(t.msg.BodyKind):
+	case t.from != r.tables.Self || !paced(t.msg.BodyKind) || begun:
 		return false
 	case r.Room(e):
 		p.began(t.msg.Call, e.Now())
