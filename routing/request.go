@@ -117,7 +117,7 @@ func (r *Router) decide(e env.Env, v visit) {
 		r.refuse(e, m, from, wire.Refusal_REFUSAL_NO_HANDLER)
 		return
 	}
-	if r.holding && from != r.tables.Self && !r.awaits(m.Call) && r.Pending() < r.cfg.Pending {
+	if r.keeps(v) {
 		r.held = append(r.held, v)
 		return
 	}
@@ -162,7 +162,7 @@ func (r *Router) decide(e env.Env, v visit) {
 		r.refuse(e, m, from, wire.Refusal_REFUSAL_NO_ROUTE)
 	default:
 		if through && len(r.passed) < r.cfg.Pending {
-			r.passed[m.Call] = r.deadline(e, m)
+			r.passed[m.Call] = min(r.deadline(e, m), e.Now().Add(r.cfg.Pass))
 		}
 		r.forward(e, out, p)
 	}
@@ -181,6 +181,16 @@ func (r *Router) consumes(e env.Env, u Upcall, m **wire.Routed, p passage) bool 
 		(*m).Body = body
 	}
 	return verdict == Consumed
+}
+
+// keeps reports whether a request waits here until this node is a member. What others have let
+// pass does not, if there is room to pass it once more: they wait for its answer, and not for ever.
+func (r *Router) keeps(v visit) bool {
+	if !r.holding || v.from == r.tables.Self || r.awaits(v.msg.Call) || r.Pending() >= r.cfg.Pending {
+		return false
+	}
+	excluded := len(v.msg.Excluded) / idspace.Size
+	return excluded == 0 || excluded == wire.MaxExclude
 }
 
 // lets reports whether this node is no member yet and lets m, which has reached it, pass: two

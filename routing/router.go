@@ -1,8 +1,10 @@
 package routing
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
@@ -29,6 +31,9 @@ type Config struct {
 	// Settle is how soon they look after the tables have changed; changes that come
 	// together cost one look. If zero, 10 ms.
 	Settle time.Duration
+	// Pass is how long the answer to a request that was passed on by a node that is no
+	// member yet is waited for before it is one. If zero, 1.5 s.
+	Pass time.Duration
 }
 
 // WithDefaults returns c with zero fields filled in.
@@ -51,23 +56,27 @@ func (c Config) WithDefaults() Config {
 	if c.Settle == 0 {
 		c.Settle = 10 * time.Millisecond
 	}
+	if c.Pass == 0 {
+		c.Pass = 1500 * time.Millisecond
+	}
 	return c
 }
 
 // Validate names the field that makes no sense.
 func (c Config) Validate() error {
-	if c.Pending < 1 || c.Calls < 1 || c.Dial <= 0 || c.Life <= 0 || c.Park <= 0 || c.Settle <= 0 {
-		return fmt.Errorf("routing: Pending %d, Calls %d, Dial %v, Life %v, Park %v, Settle %v: want positive",
-			c.Pending, c.Calls, c.Dial, c.Life, c.Park, c.Settle)
+	if c.Pending < 1 || c.Calls < 1 || c.Dial <= 0 || c.Life <= 0 || c.Park <= 0 || c.Settle <= 0 || c.Pass <= 0 {
+		return fmt.Errorf("routing: Pending %d, Calls %d, Dial %v, Life %v, Park %v, Settle %v, Pass %v: want positive",
+			c.Pending, c.Calls, c.Dial, c.Life, c.Park, c.Settle, c.Pass)
 	}
 	return nil
 }
 
 // The timers of this room.
 const (
-	timerHop  uint8 = iota // the next hop did not acknowledge transmission N in time
-	timerPark              // look for ways for what is parked
-	timerPace              // look whether there is room for what waits to begin
+	timerHop    uint8 = iota // the next hop did not acknowledge transmission N in time
+	timerPark                // look for ways for what is parked
+	timerPace                // look whether there is room for what waits to begin
+	timerPassed              // look whether what was passed on is still waited for
 )
 
 // Router is the machine. It is not safe for concurrent use.
@@ -80,7 +89,7 @@ type Router struct {
 	active  bool                 // a member, so that it may answer as root
 	unsure  bool                 // it has lost everybody: it may not
 	proxies []idspace.ID         // members that serve what comes here before that, the best first
-	passed  map[uint64]mono.Time // calls that went to them and are not answered yet, and until when they may be
+	passed  map[uint64]mono.Time // calls that went to them and are not answered yet, and until when that is waited for
 	holding bool                 // nothing more goes to them: this node is a member in a moment
 	held    []visit              // what has come since
 	lastTx  uint64
@@ -137,6 +146,7 @@ type visit struct {
 func (r *Router) OnActivated(e env.Env) {
 	r.active = true
 	clear(r.passed)
+	e.StopTimer(env.TimerKey{Room: env.Routing, What: timerPassed})
 	r.release(e)
 }
 
@@ -147,18 +157,24 @@ func (r *Router) Defer(e env.Env, to ...idspace.ID) {
 	r.release(e)
 }
 
-// Hold keeps what others send here until this node is a member, and posts Drained when all
-// that it has passed on has been answered, by who was the root before: two nodes must not be
-// the root at once (design §6, activation at the joiner).
+// Hold keeps what others send here until this node is a member, and posts Drained when nothing
+// that it has passed on is waited for any more: it has been answered by who was the root before,
+// or is taken to be lost. Two nodes must not be the root at once (design §6, activation at the
+// joiner).
 func (r *Router) Hold(e env.Env) {
 	r.holding = true
 	r.drained(e)
 }
 
 func (r *Router) drained(e env.Env) {
-	maps.DeleteFunc(r.passed, func(_ uint64, until mono.Time) bool { return until < e.Now() })
-	if r.holding && len(r.passed) == 0 {
+	maps.DeleteFunc(r.passed, func(_ uint64, until mono.Time) bool { return until <= e.Now() })
+	switch {
+	case !r.holding:
+	case len(r.passed) == 0:
 		e.Post(&env.Drained{})
+	default:
+		first := slices.MinFunc(slices.Collect(maps.Values(r.passed)), cmp.Compare)
+		e.SetTimer(env.TimerKey{Room: env.Routing, What: timerPassed}, first.Sub(e.Now()))
 	}
 }
 
@@ -216,6 +232,8 @@ func (r *Router) OnTimer(e env.Env, k env.TimerKey) {
 		r.unpark(e)
 	} else if k.What == timerPace {
 		r.admit(e)
+	} else if k.What == timerPassed {
+		r.drained(e)
 	} else if t := r.pending[k.N]; t != nil {
 		r.missed(e, k.N, t)
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/neighbormap"
 )
 
 // Hole is an empty slot of a map.
@@ -14,18 +15,24 @@ type Hole struct {
 
 // Holes appends to holes those that a route to key passes over at this node and of which
 // it does not know for certain that nobody lives there: those outside the covered span of
-// the leaf set, at levels where it knows of anybody at all (design §3, the witness).
-func (t *Tables) Holes(holes []Hole, key idspace.ID) []Hole {
+// the leaf set, at levels where it knows of anybody at all (design §3, the witness). A slot with
+// nobody but excluded nodes in it is one: others may live there of whom it has not heard.
+func (t *Tables) Holes(holes []Hole, key idspace.ID, excluded []idspace.ID) []Hole {
 	mask := idspace.Digit(t.Space.Radix() - 1)
 	for l := range t.levels() {
 		known := t.populated(l)
 		for d := t.Space.Digit(key, l); known && d != t.Space.Digit(t.Self, l); d = (d + 1) & mask {
-			if h := (Hole{l, d}); len(t.Map.Slot(l, d)) == 0 && !t.Leaves.Covered(t.Arc(h)) {
+			if h := (Hole{l, d}); !t.serves(l, d, excluded) && !t.Leaves.Covered(t.Arc(h)) {
 				holes = append(holes, h)
 			}
 		}
 	}
 	return holes
+}
+
+// serves reports whether a slot has anybody who is not excluded.
+func (t *Tables) serves(level int, d idspace.Digit, excluded []idspace.ID) bool {
+	return slices.ContainsFunc(t.Map.Slot(level, d), func(n neighbormap.Neighbor) bool { return !slices.Contains(excluded, n.ID) })
 }
 
 // levels is how many levels there may be anybody at, as far as this node knows.

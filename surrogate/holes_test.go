@@ -35,10 +35,13 @@ func TestWhoIsWronglyRootIsToldWhereToAsk(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
 			nodes := tinyNodes.Draw(t, "nodes")
 			tables := half(t, space, nodes)
+			excluded := rapid.SliceOfN(rapid.SampledFrom(nodes), 0, wire.MaxExclude).Draw(t, "excluded")
+			excluded = slices.DeleteFunc(excluded, func(id idspace.ID) bool { return id == tables.Self })
+			others := slices.DeleteFunc(slices.Clone(nodes), func(id idspace.ID) bool { return slices.Contains(excluded, id) })
 			for b := range 256 {
 				key := idspace.ID{byte(b)}
-				root := surrogate.Root(space, nodes, key)
-				if tables.Next(key, surrogate.Skip{}).Rule != wire.Rule_RULE_ROOT || root == tables.Self {
+				root := surrogate.Root(space, others, key)
+				if tables.Next(key, surrogate.Skip{Excluded: excluded}).Rule != wire.Rule_RULE_ROOT || root == tables.Self {
 					continue
 				}
 				level := space.CommonPrefix(tables.Self, root)
@@ -47,7 +50,7 @@ func TestWhoIsWronglyRootIsToldWhereToAsk(t *testing.T) {
 				}
 				asked++
 				hole := surrogate.Hole{Level: level, Digit: space.Digit(root, level)}
-				if holes := tables.Holes(nil, key); !slices.Contains(holes, hole) || !tables.Inside(hole, root) {
+				if holes := tables.Holes(nil, key, excluded); !slices.Contains(holes, hole) || !tables.Inside(hole, root) {
 					t.Fatalf("%v takes itself for the root of %v, which is %v; it would ask about %v", tables.Self, key, root, holes)
 				}
 			}
@@ -62,7 +65,7 @@ func TestACoveredHoleIsNotAskedAbout(t *testing.T) {
 	nodes := []idspace.ID{hexID(t, "10"), hexID(t, "30"), hexID(t, "50"), hexID(t, "90")}
 	tables := know(idspace.Hex, nodes[1], nodes, source.Example())
 	digits := func(key string) (all []idspace.Digit) {
-		for _, h := range tables.Holes(nil, hexID(t, key)) {
+		for _, h := range tables.Holes(nil, hexID(t, key), nil) {
 			all = append(all, h.Digit)
 		}
 		return all
@@ -101,7 +104,7 @@ func BenchmarkHoles(b *testing.B) {
 			var holes []surrogate.Hole
 			i := 0
 			for b.Loop() {
-				holes = tables.Holes(holes[:0], keys[i%len(keys)])
+				holes = tables.Holes(holes[:0], keys[i%len(keys)], nil)
 				i++
 			}
 		})

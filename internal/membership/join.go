@@ -195,7 +195,7 @@ func (m *Member) joinProgress(e env.Env) {
 		return
 	}
 	m.join.holding = true
-	e.SetTimer(env.TimerKey{Room: env.Membership, What: timerJoin}, m.cfg.JoinTimeout/3)
+	e.SetTimer(env.TimerKey{Room: env.Membership, What: timerJoin}, m.cfg.JoinTimeout)
 	m.router.Hold(e)
 }
 

@@ -14,15 +14,9 @@ import (
 // and no oracle to object.
 func demandFlawless(t *testing.T, r report.Report) {
 	t.Helper()
-	demandFlawlessBut(t, r, 0)
-}
-
-// demandFlawlessBut is demandFlawless but for a share of the lookups of a window.
-func demandFlawlessBut(t *testing.T, r report.Report, wrong float64) {
-	t.Helper()
 	demandNoViolation(t, r)
 	for _, w := range r.Timeline {
-		if w.LookupSuccess < 1-wrong && w.Lookups > 0 || w.LocateSuccess < 1 && w.Locates > 0 {
+		if w.LookupSuccess < 1 && w.Lookups > 0 || w.LocateSuccess < 1 && w.Locates > 0 {
 			t.Errorf("from %v s: lookups %v, locates %v", w.FromS, w.LookupSuccess, w.LocateSuccess)
 		}
 	}
@@ -57,23 +51,20 @@ func TestAThirdJoinsAtOnce(t *testing.T) {
 	}
 }
 
-// letPass is the share of lookups within five seconds that may end at a wrong root while everybody
-// joins at once: a request that several joining nodes let pass, each of which may keep it for a
-// second, takes longer than the second for which the first of them waits for its answer before it
-// is a member (11 of 21 000 lookups, of twelve seeds).
-const letPass = 0.01
-
 // TestManyJoinByOneFounder has an overlay of one grow to sixty within the same second: whole slots
-// have nobody but joining nodes in them, whose joins must not wait for each other.
+// have nobody but joining nodes in them, whose joins must not wait for each other. Seeds 7, 16 and 18
+// once had lookups end at a wrong root: requests that several joining nodes had let pass.
 func TestManyJoinByOneFounder(t *testing.T) {
 	t.Parallel()
-	c := small(1)
-	c.Seed, c.Warm, c.Check, c.Objects, c.Replicas = 6, "never", true, 20, 1
-	c.Join, c.Duration = Moments{{59, 5 * time.Second}}, 40*time.Second
-	r := played(t, c)
-	demandFlawlessBut(t, r, letPass)
-	if r.Joins.Total != 59 || r.Joins.Failed > 0 || r.Joins.Ms.P99 > 6000 {
-		t.Errorf("joins %+v", r.Joins)
+	for _, seed := range []uint64{6, 7, 16, 18} {
+		c := small(1)
+		c.Seed, c.Warm, c.Check, c.Objects, c.Replicas = seed, "never", true, 20, 1
+		c.Join, c.Duration = Moments{{59, 5 * time.Second}}, 40*time.Second
+		r := played(t, c)
+		demandFlawless(t, r)
+		if r.Joins.Total != 59 || r.Joins.Failed > 0 || r.Joins.Ms.P99 > 6000 {
+			t.Errorf("seed %d: joins %+v", seed, r.Joins)
+		}
 	}
 }
 

@@ -59,7 +59,7 @@ func New(cfg Config, tables *surrogate.Tables, record func(idspace.ID) *wire.Sig
 
 // Judge implements routing.Guard.
 func (a *Asker) Judge(e env.Env, key idspace.ID, excluded []idspace.ID) (worst routing.Standing, by idspace.ID) {
-	a.holes = a.tables.Holes(a.holes[:0], key)
+	a.holes = a.tables.Holes(a.holes[:0], key, excluded)
 	for _, h := range a.holes {
 		s := a.judge(e, h)
 		if s == routing.Relayed {

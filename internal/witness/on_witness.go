@@ -63,7 +63,9 @@ func (a *Asker) OnWitnessReply(e env.Env, from idspace.ID, m *wire.WitnessReply)
 			e.Emit(&env.Dropped{Why: "witness: names somebody else", Peer: from})
 			continue
 		}
-		q.named, records = append(q.named, node.ID()), append(records, record)
+		if !a.tables.Map.Has(node.ID()) { // else it is excluded, and the question was who else there is
+			q.named, records = append(q.named, node.ID()), append(records, record)
+		}
 	}
 	if len(q.named) == 0 {
 		a.end(e, q, empty)

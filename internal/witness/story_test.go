@@ -33,11 +33,11 @@ func (s *story) Send(to idspace.ID, m wire.Message) {
 
 // TestStories runs the text stories in testdata/stories; -rewrite writes what the machine
 // says now. The node is 8; others are named by the first digits of their IDs, or by names
-// that are hashed: gus is 70f3, hal is 7f5a. Commands:
+// that are hashed: gus is 70f3, oda is 7308. Commands:
 //
 //	new NEIGHBORS                     its map and its leaf set, joined by +
 //	vouched                           somebody vouches for the whole leaf set
-//	judge KEY                         may it answer as root?
+//	judge KEY [without=A+B]           may it answer as root, if A and B did not live?
 //	reply FROM [names=A+B] [call=N]   the answer to the latest question, or to call N
 //	judged NODE alive|dead|by OTHER   by the gate; OTHER reaches it, and this node does not
 //	question FROM PREFIX path=A+B [hops=N]   a question that FROM sends
@@ -97,7 +97,13 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) {
 	case "vouched":
 		s.tables.Leaves.VouchAll()
 	case "judge":
-		standing, by := s.asker.Judge(s, s.named(arg(0)), nil)
+		var excluded []idspace.ID
+		if len(d.CmdArgs) > 1 {
+			for _, name := range names(d.CmdArgs[1].Vals[0]) {
+				excluded = append(excluded, s.named(name))
+			}
+		}
+		standing, by := s.asker.Judge(s, s.named(arg(0)), excluded)
 		s.Line("%s", map[routing.Standing]string{
 			routing.Sure: "sure", routing.Relayed: "relayed by " + s.Of(by), routing.Waiting: "waiting", routing.Unsure: "unsure",
 		}[standing])
