@@ -143,7 +143,7 @@ func (t *tally) add(g GUID, err error) {
 // UnpublishObject takes the object g of app back: when it returns nil the roots, and
 // the nodes on the way to them, have forgotten that this node serves it. A node that
 // was on the way when it was published and is no longer may still name this node until
-// its pointer expires, in 75 s at most; this node then refuses what it is sent.
+// it forgets what nobody vouches for, within two minutes; this node refuses what it is sent.
 // Unpublishing what is not published does nothing. With a datastore that is written down
 // before anybody is told: whatever happens then, the object is not published again.
 func (n *Node) UnpublishObject(ctx context.Context, g GUID, app AppID) error {
