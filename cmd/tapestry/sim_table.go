@@ -25,7 +25,7 @@ func simTable(w io.Writer, r report.Report) {
 		locateRows(w, r.Locates)
 	}
 	if g := r.Gone; g.Answers > 0 {
-		row(w, "gone", fmt.Sprintf("%d answers name a server that is no more, first for up to %.1f s and at all for up to %.1f s", g.Answers, g.FirstMaxS, g.NamedMaxS))
+		row(w, "gone", fmt.Sprintf("%d answers name a server that is no more, first for up to %.1f s (%d after more than 15 s) and at all for up to %.1f s", g.Answers, g.FirstMaxS, g.FirstLate, g.NamedMaxS))
 	}
 	if l := r.Litter; l.Stale+l.Stray > 0 {
 		row(w, "litter", fmt.Sprintf("of %d pointers %d of servers that are no more, %d where no path leads", l.Pointers, l.Stale, l.Stray))

@@ -16,24 +16,31 @@ import (
 // gone is how long servers that are no more were still named to those who asked.
 type gone struct {
 	answers      int           // that named one
+	late         int           // of them those that did so before all others, more than tolerated after its end
 	first, named time.Duration // the longest after its end: before all others, and at all
 }
 
+// tolerated is how long a server that has crashed may be offered first (design §8).
+const tolerated = 15 * time.Second
+
 // note takes in an answer.
 func (g *gone) note(r *run, o *object, replicas []env.Replica) {
-	late := false
+	over := false
 	for i, x := range replicas {
-		since, over := r.over(o.guid, x.Server)
-		if !over {
+		since, ended := r.over(o.guid, x.Server)
+		if !ended {
 			continue
 		}
-		late = true
+		over = true
 		g.named = max(g.named, since)
 		if i == 0 {
 			g.first = max(g.first, since)
+			if since > tolerated {
+				g.late++
+			}
 		}
 	}
-	if late {
+	if over {
 		g.answers++
 	}
 }
@@ -50,7 +57,7 @@ func (r *run) over(guid, server idspace.ID) (time.Duration, bool) {
 }
 
 func (g *gone) report() report.Gone {
-	return report.Gone{Answers: g.answers, FirstMaxS: g.first.Seconds(), NamedMaxS: g.named.Seconds()}
+	return report.Gone{Answers: g.answers, FirstLate: g.late, FirstMaxS: g.first.Seconds(), NamedMaxS: g.named.Seconds()}
 }
 
 // litter is what lies at living nodes. Looked at again and again, it says how long.

@@ -23,7 +23,7 @@ import (
 //	know NODE=30ms …      forget NODE …         course OBJECT#SALT …: where paths lead
 //	arrive OBJECT [server=me] [from=me] [salt=0] [next=NODE] …: a routed publish
 //	deposit OBJECT#SALT … from=NODE server=NODE [copy=path] …
-//	refresh from=NODE server=NODE [copy=path] [count=1] [age=3s] [asked] [dead=NODE]: as it is held, if there is no count
+//	refresh from=NODE server=NODE [copy=path] [count=1] [age=3s] [asked] [dead=NODE] [sought=NODE]: as it is held, if there is no count
 //	listing from=NODE server=NODE [copy=path] [more] [less] …
 //	wanted from=NODE server=NODE [copy=path]: all that was laid there
 //	reply from=NODE [differ=SERVER/COPY] [stale=SERVER/COPY] [old]
@@ -201,6 +201,10 @@ func (s *story) refresh(d *datadriven.TestData, from idspace.ID) *wire.Refresh {
 	for _, dead := range s.ids(d, "dead") {
 		ref := wire.ServerRefTo(dead)
 		m.Dead = append(m.Dead, ref[:]...)
+	}
+	for _, sought := range s.ids(d, "sought") {
+		ref := wire.ServerRefTo(sought)
+		m.Asked = append(m.Asked, ref[:]...)
 	}
 	if !d.HasArg("server") {
 		return m

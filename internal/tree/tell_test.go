@@ -61,6 +61,9 @@ func tellRefresh(names envtest.Names, m *wire.Refresh) string {
 	for _, ref := range wire.ServerRefs(m.Dead) {
 		b.WriteString(" dead:" + serverOf(names, ref))
 	}
+	for _, ref := range wire.ServerRefs(m.Asked) {
+		b.WriteString(" sought:" + serverOf(names, ref))
+	}
 	return b.String()
 }
 

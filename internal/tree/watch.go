@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
@@ -13,7 +14,7 @@ import (
 // here. Whoever asks for an object should not be sent to a dead server for so long: so somebody
 // looks after a server as long as it is asked for, and nobody else. A holder that names it to askers
 // says so to those who have laid its pointers there, they do likewise, and whoever has them from the
-// server itself asks it whether it lives, if it has been silent.
+// server itself, or from nobody who is left, asks it whether it lives, if it has been silent.
 
 // askedEvery is how often a holder says that a server is asked for.
 const askedEvery = 3 * time.Second
@@ -24,19 +25,36 @@ func (k *Keeper) Asked(e env.Env, sv *pointers.Server) {
 		return
 	}
 	sv.Asked = e.Now()
-	if l := k.Links.Link(sv.ID); l != nil && sv.LaidBy(sv.ID) {
-		if e.Now().Sub(l.Heard) >= k.cfg.Silence {
-			e.Post(&env.Probe{Peer: sv.ID, Use: wire.Use_USE_NONE, For: env.Tree})
-		}
-		return
+	above := k.above(sv)
+	if len(above) == 0 {
+		k.lookAfter(e, sv.ID)
 	}
 	ref := wire.ServerRefTo(sv.ID)
-	var told idspace.ID
+	for _, peer := range above {
+		e.Send(peer, &wire.Refresh{Asked: ref[:]})
+	}
+}
+
+// above lists the neighbors who have a server's pointers sooner than this node: those on its paths
+// or, if it lies on none, those whose copies it holds. Nobody but the server itself may be left.
+func (k *Keeper) above(sv *pointers.Server) (peers []idspace.ID) {
+	path := slices.ContainsFunc(sv.Branches(), func(b *pointers.Branch) bool { return !b.Out && b.Copy == wire.Copy_COPY_PATH })
 	for _, b := range sv.Branches() {
-		if !b.Out && b.Peer != told {
-			told = b.Peer
-			e.Send(b.Peer, &wire.Refresh{Asked: ref[:]})
+		switch {
+		case b.Out, path && b.Copy != wire.Copy_COPY_PATH:
+		case b.Peer == sv.ID:
+			return nil
+		case k.Links.Link(b.Peer) != nil && !slices.Contains(peers, b.Peer):
+			peers = append(peers, b.Peer)
 		}
+	}
+	return peers
+}
+
+// lookAfter asks a server whether it lives, unless it has been heard of a moment ago.
+func (k *Keeper) lookAfter(e env.Env, server idspace.ID) {
+	if l := k.Links.Link(server); l == nil || e.Now().Sub(l.Heard) >= k.cfg.Silence {
+		e.Post(&env.Probe{Peer: server, Use: wire.Use_USE_NONE, For: env.Tree})
 	}
 }
 

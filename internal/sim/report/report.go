@@ -134,6 +134,7 @@ type Locates struct {
 // those who asked. Of a message to an object nothing is counted.
 type Gone struct {
 	Answers   int     `json:"answers"`     // that named one
+	FirstLate int     `json:"first_late"`  // before all others, more than 15 s after its end
 	FirstMaxS float64 `json:"first_max_s"` // the longest after its end that one was named before all others
 	NamedMaxS float64 `json:"named_max_s"` // and at all
 }
