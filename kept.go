@@ -104,7 +104,7 @@ func (k *kept) askAgain(ctx context.Context, r published.Record) (*p2p.Asked, er
 	turn := k.ledger.Turn(r.Key)
 	defer turn.End()
 	state, err := turn.State(ctx)
-	if err != nil || state != r.State || state == published.Published && k.node.serves(r.Key) {
+	if err != nil || state != r.State || state == published.Published && k.node.stands(r.Key) {
 		return nil, err
 	}
 	if state == published.Withdrawn {
@@ -209,6 +209,12 @@ func (k *kept) left() []pointers.Key {
 // serves reports whether the core serves an object.
 func (n *Node) serves(key pointers.Key) (yes bool) {
 	n.world.Inspect(func(core *node.Node) { yes = core.Publishes(key) })
+	return yes
+}
+
+// stands reports whether enough roots know that this life of n serves an object.
+func (n *Node) stands(key pointers.Key) (yes bool) {
+	n.world.Inspect(func(core *node.Node) { yes = core.Stands(key) })
 	return yes
 }
 

@@ -70,13 +70,14 @@ func (d *disk) copied(t *testing.T) *disk {
 	return to
 }
 
-// around founds an overlay of count hosts, of which the first has its node over d.
-func around(t *testing.T, count int, d *disk) (hosts []host.Host, first *tapestry.Node, others []*tapestry.Node) {
+// around founds an overlay of count hosts, of which the first has its node over d; opts are the others'.
+func around(t *testing.T, count int, d *disk, opts ...tapestry.Option) (hosts []host.Host, first *tapestry.Node, others []*tapestry.Node) {
 	t.Helper()
 	hosts = p2ptest.NewNet(t, p2ptest.Config{Seed: 1}).Hosts(count, tapestry.HostOptions(tapestry.DefaultMaxLinks))
 	first = founder(t, hosts[0], tapestry.WithDatastore(d))
 	for _, h := range hosts[1:] {
-		others = append(others, founder(t, h, tapestry.WithSeeds(tapestry.SeedList{*host.InfoFromHost(hosts[0])})))
+		seeds := tapestry.WithSeeds(tapestry.SeedList{*host.InfoFromHost(hosts[0])})
+		others = append(others, founder(t, h, append(slices.Clone(opts), seeds)...))
 	}
 	time.Sleep(settle)
 	return hosts, first, others

@@ -13,6 +13,7 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/node"
 	"github.com/tapestry-dolr/tapestry/internal/p2p"
+	"github.com/tapestry-dolr/tapestry/publish"
 )
 
 // DefaultTimeout is the deadline of a verb whose context has none.
@@ -59,7 +60,10 @@ func New(h host.Host, opts ...Option) (*Node, error) {
 	n.world, err = p2p.New(h, p2p.Config{
 		Network: s.network,
 		Zone:    s.zone,
-		Node:    node.Config{Links: links.Config{Cap: s.maxLinks}, Roots: s.roots, Acks: s.acks, Pointers: s.limits},
+		Node: node.Config{
+			Links: links.Config{Cap: s.maxLinks}, Roots: s.roots, Acks: s.acks, Pointers: s.limits,
+			Publish: publish.Config{Kept: n.kept.left()},
+		},
 		Observe: n.observe,
 		Seeds:   lookUp(s.seeds),
 		Store:   s.store,

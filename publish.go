@@ -22,6 +22,7 @@ const publishWindow = 8
 // PublishObject tells the overlay that this node serves the object g for app, and
 // keeps telling it until UnpublishObject, Leave or Close. It returns nil when the
 // roots asked for have acknowledged. Publishing again what is published refreshes it.
+// A first publish that ends with ErrLimit leaves nothing behind.
 // With a datastore (WithDatastore) the object is written down first, and published again
 // whenever the node is started again, until UnpublishObject.
 func (n *Node) PublishObject(ctx context.Context, g GUID, app AppID) error {
@@ -43,7 +44,7 @@ func publishRequest(key pointers.Key, how env.PublishRequest) func(env.Call, mon
 	}
 }
 
-// Published lists what this node serves now, and what it published before it was started
+// Published lists what this node serves. That includes what it published before it was started
 // and has still to publish again (Status.Resume).
 func (n *Node) Published() iter.Seq2[GUID, AppID] {
 	return func(yield func(GUID, AppID) bool) {

@@ -36,9 +36,10 @@ type Deps struct {
 	Tree   Tree
 }
 
-// Tree has servers looked after that are asked for.
+// Tree has servers looked after that are asked for, and is told what is looked for.
 type Tree interface {
 	Asked(e env.Env, sv *pointers.Server)
+	Sought(e env.Env, key pointers.Key)
 }
 
 // Locator is the machine. See the package comment.

@@ -30,6 +30,7 @@ func (l *Locator) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verdic
 		zone: zone{m.Zone, m.Local},
 	}
 	key := pointers.Key{GUID: wire.ID(m.Guid), App: m.App}
+	l.Tree.Sought(e, key)
 	live := l.nearest(e, key, by, limit)
 	if at.Note != nil {
 		at.Note.Pointers = uint32(len(live))

@@ -46,6 +46,7 @@ func (l *Locator) OnLocate(e env.Env, m *env.LocateRequest) {
 
 // lookHere takes the pointers that lie at this node.
 func (l *Locator) lookHere(e env.Env, a *ask) {
+	l.Tree.Sought(e, a.key)
 	here := asker{coord: wire.CoordIn(l.Links.Coord()), zone: a.zone()}
 	lie := l.nearest(e, a.key, here, wire.MaxFound)
 	for _, o := range lie {

@@ -80,6 +80,9 @@ func (l *links) place(id idspace.ID) wire.Coord { return l.places[id] }
 // Asked writes down that a server is asked for.
 func (s *story) Asked(_ env.Env, sv *pointers.Server) { s.env.Line("asked for %s", s.env.Of(sv.ID)) }
 
+// Sought has nobody to tell: this node publishes nothing.
+func (s *story) Sought(env.Env, pointers.Key) {}
+
 func newStory(t testing.TB) *story {
 	s := &story{t: t, env: envtest.New("me"), zones: make(map[string]string)}
 	s.links = &links{self: s.env.Self, rtts: make(map[idspace.ID]time.Duration), places: make(map[idspace.ID]wire.Coord)}

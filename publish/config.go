@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
@@ -17,6 +18,10 @@ type Config struct {
 	// Record is this node's own signed node record, which goes with every pointer;
 	// required before anything can be published; env.SelfChanged replaces it.
 	Record *wire.SignedRecord
+
+	// Kept are the objects that an earlier life of this node has published: they are served from
+	// the start, and laid when they are published again.
+	Kept []pointers.Key
 
 	Roots int // salted roots of an object; default 4
 	Acks  int // roots that must acknowledge; default 3, at most Roots

@@ -11,5 +11,5 @@ import (
 func TestConfigErrorsNameTheField(t *testing.T) {
 	envtest.ValidateNamesFields(t, publish.Config{
 		Space: idspace.Hex, Self: idspace.ID{1}, Network: envtest.Network,
-	}, "Generation", "Record")
+	}, "Generation", "Record", "Kept")
 }

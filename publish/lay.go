@@ -120,13 +120,16 @@ func (p *Publisher) sign(e env.Env, l *lay) *wire.SignedRecord {
 func (p *Publisher) try(e env.Env, a attempt) {
 	l := a.lay
 	p.route(e, a, &wire.Routed{
-		Key: p.salted(l.key, a.salt, a.roots),
-		Body: wire.Pack(&wire.Publish{
-			Pointer: l.record, Server: p.cfg.Record, Salt: uint32(a.salt), Roots: uint32(a.roots),
-			LeftS: uint32(p.cfg.Life.Seconds()), Pulse: p.Tree.Pulse(e.Now()),
-		}),
-		Explain: l.explains(),
+		Key: p.salted(l.key, a.salt, a.roots), Body: wire.Pack(p.request(e, l, a.salt, a.roots)), Explain: l.explains(),
 	})
+}
+
+// request is what is asked of every node towards one root.
+func (p *Publisher) request(e env.Env, l *lay, salt, roots int) *wire.Publish {
+	return &wire.Publish{
+		Pointer: l.record, Server: p.cfg.Record, Salt: uint32(salt), Roots: uint32(roots),
+		LeftS: uint32(p.cfg.Life.Seconds()), Pulse: p.Tree.Pulse(e.Now()),
+	}
 }
 
 func (l *lay) explains() bool {
@@ -191,7 +194,7 @@ func (p *Publisher) end(e env.Env, j *job, status env.Status) {
 	}
 	e.Deliver(o)
 	if status != env.OK {
-		p.abandon(e, l)
+		p.abandon(e, l, status)
 	}
 }
 
@@ -202,16 +205,25 @@ func (p *Publisher) release(e env.Env, j *job) {
 	j.lay.jobs = slices.DeleteFunc(j.lay.jobs, func(o *job) bool { return o == j })
 }
 
-// abandon stops serving an object whose first publish came to nothing: no root has
-// acknowledged it, nobody waits for it any more, and its publisher was told so. What
-// lies on the way is taken back.
-func (p *Publisher) abandon(e env.Env, l *lay) {
+// abandon stops serving an object whose first publish came to nothing, when nobody waits for it
+// any more and its publisher was told so. What lies on the way is taken back.
+func (p *Publisher) abandon(e env.Env, l *lay, why env.Status) {
 	o := p.Served.Find(l.key)
-	if l.withdrawn || len(l.jobs) > 0 || p.lays[l.key] != l || o == nil || o.Established {
+	if l.withdrawn || len(l.jobs) > 0 || o == nil || stays(o, why) {
+		return
+	}
+	if newer := p.lays[l.key]; newer != nil && newer != l {
 		return
 	}
 	p.Served.Remove(l.key)
 	p.begin(e, &lay{key: l.key, withdrawn: true})
+}
+
+// stays reports whether an object is served on though a publish of it has failed. One root that
+// has acknowledged it may be joined by others soon, unless those have said that they have no
+// room. What an earlier life has published has not failed: it is only not placed yet.
+func stays(o *pointers.Object, why env.Status) bool {
+	return o.Kept || o.Stands || o.Established && why != env.Limit
 }
 
 // forget drops l: its attempts are not repeated.

@@ -9,8 +9,8 @@ import (
 )
 
 // OnPublish begins to serve an object (JSAC §III-A: PublishObject). It is served
-// from now on; if the publish fails before any root has acknowledged it, it is
-// served no longer.
+// from now on; if its first publish fails it is served no longer, unless a root has
+// acknowledged it and the others may only be late.
 func (p *Publisher) OnPublish(e env.Env, m *env.PublishRequest) {
 	key := pointers.Key{GUID: m.GUID, App: m.App}
 	if !p.serves(e, m.Call, key) {
@@ -87,6 +87,6 @@ func (p *Publisher) onRelay(e env.Env) {
 func (p *Publisher) OnCancel(e env.Env, call env.Call) {
 	if j := p.jobs[call]; j != nil {
 		p.release(e, j)
-		p.abandon(e, j.lay)
+		p.abandon(e, j.lay, env.TimedOut)
 	}
 }

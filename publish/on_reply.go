@@ -60,6 +60,7 @@ func (p *Publisher) answered(e env.Env, a attempt, r *wire.Routed, held pointers
 func (p *Publisher) establish(l *lay, salt int, by idspace.ID) {
 	if o := p.Served.Find(l.key); o != nil && !l.withdrawn {
 		o.Established = true
+		o.Stands = o.Stands || l.acks >= p.cfg.Acks
 		o.Roots[salt] = by
 	}
 }
@@ -101,7 +102,7 @@ func (p *Publisher) OnLost(e env.Env, r *wire.Routed, why wire.Refusal) {
 	}
 	p.forget(l)
 	p.parted(e, l)
-	if o := p.Served.Find(l.key); o != nil && !o.Established && !l.withdrawn {
+	if o := p.Served.Find(l.key); o != nil && !l.withdrawn && !stays(o, env.NotJoined) {
 		p.Served.Remove(l.key)
 	}
 	for _, j := range slices.Clone(l.jobs) {

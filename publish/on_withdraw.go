@@ -20,6 +20,10 @@ func (p *Publisher) OnWithdraw(e env.Env) {
 	}
 	p.leaving = &farewell{}
 	for _, o := range p.Served.Sorted() {
+		if !o.Laid() {
+			p.Served.Remove(o.Key) // nobody knows of it
+			continue
+		}
 		p.leaving.keys = append(p.leaving.keys, o.Key)
 	}
 	p.arm(e, timerLeft, e.Now().Add(p.cfg.Leave))

@@ -49,8 +49,13 @@ var _ routing.Upcall = (*Publisher)(nil)
 
 // New returns a Publisher; cfg must be valid.
 func New(cfg Config, deps Deps) *Publisher {
+	cfg = cfg.withDefaults()
+	for _, key := range cfg.Kept {
+		deps.Served.Keep(key, cfg.Roots)
+	}
+	cfg.Kept = nil // there may be millions
 	return &Publisher{
-		cfg:      cfg.withDefaults(),
+		cfg:      cfg,
 		Deps:     deps,
 		last:     pointers.Sequence{Generation: cfg.Generation},
 		lays:     make(map[pointers.Key]*lay),

@@ -33,6 +33,8 @@ const roots = 4
 //	reply KEY by=NODE [held=1.2] [refused=limit]   lost KEY why=not-joined: the latest request for it
 //	arrive LABEL OBJECT server=NODE seq=1.2 [salt=0] [left=3600] [path=a,b] [spent=10] [withdrawn] …
 //	hop KEY=NODE …                                 where next hops lead; keys are OBJECT#SALT or all
+//	restart OBJECT …                               as a new life, which is to publish these again
+//	sought OBJECT                                  somebody looks for it here
 //	advance 1s                                     store, served
 //
 // Pointers lie in a real tree, whose node knows nobody: what becomes of them there are
@@ -131,11 +133,25 @@ func (s *story) do(d *datadriven.TestData) {
 		s.arrive(d)
 	case "hop":
 		s.hops(d)
+	case "restart":
+		s.restart(d)
+	case "sought":
+		s.p.OnSought(s.env, pointers.Key{GUID: s.object(d.CmdArgs[0].Key), App: s.app(d)})
 	case "advance":
 		s.pass(s.duration(d.CmdArgs[0].Key))
 	default:
 		d.Fatalf(s.t, "no such command")
 	}
+}
+
+// restart is the machine's next life.
+func (s *story) restart(d *datadriven.TestData) {
+	s.cfg.Generation++
+	s.cfg.Kept = nil
+	for _, a := range d.CmdArgs {
+		s.cfg.Kept = append(s.cfg.Kept, pointers.Key{GUID: s.object(a.Key), App: "app"})
+	}
+	s.build(pointers.Limits{PerObject: 3, PerServer: 5, Served: 5})
 }
 
 // object names the object and its salted keys.
@@ -213,7 +229,8 @@ func (s *story) describeStore() string {
 func (s *story) describeServed() string {
 	var b strings.Builder
 	for _, o := range s.served.Sorted() {
-		fmt.Fprintf(&b, "%s seq=%v established=%v roots=%s\n", s.env.Of(o.GUID), o.Sequence, o.Established, s.env.List(o.Roots))
+		fmt.Fprintf(&b, "%s seq=%v established=%v stands=%v kept=%v roots=%s\n",
+			s.env.Of(o.GUID), o.Sequence, o.Established, o.Stands, o.Kept, s.env.List(o.Roots))
 	}
 	return b.String()
 }

@@ -25,6 +25,7 @@ func (n *Node) build() (err error) {
 	}
 	n.tree = tree.New(n.cfg.Tree, tree.Deps{Router: n.router, Tables: n.tables, Links: n.links, Store: n.store})
 	n.publish = publish.New(n.cfg.Publish, publish.Deps{Router: n.router, Tree: n.tree, Store: n.store, Served: n.served})
+	n.tree.Heed(n.publish)
 	n.locate = locate.New(n.cfg.Locate, locate.Deps{Router: n.router, Links: n.links, Store: n.store, Tree: n.tree})
 	n.messages = messages.New(n.cfg.Messages, messages.Deps{Router: n.router, Links: n.links, Served: n.served, Store: n.store})
 	n.multicast = multicast.New(n.cfg.Multicast, multicast.Deps{Tables: n.tables, Links: n.links, Router: n.router})

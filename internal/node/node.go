@@ -83,6 +83,7 @@ func New(cfg Config) (*Node, error) {
 	if err := n.build(); err != nil {
 		return nil, fmt.Errorf("node: %w", err)
 	}
+	n.cfg.Publish.Kept = nil // publish has taken them
 	return n, nil
 }
 

@@ -13,3 +13,9 @@ func (n *Node) Published() []pointers.Key {
 
 // Publishes reports whether this node serves the object of key.
 func (n *Node) Publishes(key pointers.Key) bool { return n.served.Has(key) }
+
+// Stands reports whether enough roots have acknowledged the object of key in this life.
+func (n *Node) Stands(key pointers.Key) bool {
+	o := n.served.Find(key)
+	return o != nil && o.Stands
+}

@@ -78,7 +78,7 @@ func New(h host.Host, cfg Config) (*Node, error) {
 		c.Self, c.Network, c.Generation = n.self, n.cfg.Network, n.cfg.Generation
 		c.Record, c.Lease, c.Forward, c.Group = n.own.current(), n.lease, n.apps.forward, n.group
 		core, err := node.New(c)
-		n.core = core
+		n.core, n.cfg.Node.Publish.Kept = core, nil // there may be millions, which the core has taken
 		return core, err
 	})
 }

@@ -15,8 +15,13 @@ type Object struct {
 
 	Sequence    Sequence     // of the last record signed
 	Established bool         // a root has acknowledged it at least once
+	Stands      bool         // as many roots as have to have acknowledged it at once, at least once
+	Kept        bool         // an earlier life of this node has published it: no failure takes it back
 	Roots       []idspace.ID // per salt: who acknowledged last, zero if nobody did yet
 }
+
+// Laid reports whether this life has signed any record of the object.
+func (o *Object) Laid() bool { return o.Sequence != (Sequence{}) }
 
 // Due is when the object is to be laid again.
 func (o *Object) Due() mono.Time { return o.at }
@@ -52,6 +57,14 @@ func (s *Served) Add(key Key, roots int) *Object {
 		s.changes++
 	}
 	return o
+}
+
+// Keep adds an object that an earlier life has published and this one is still to lay, if there
+// are not too many.
+func (s *Served) Keep(key Key, roots int) {
+	if o := s.Add(key, roots); o != nil {
+		o.Kept = true
+	}
 }
 
 // Remove forgets key.

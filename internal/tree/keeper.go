@@ -35,6 +35,7 @@ type Keeper struct {
 
 	began     mono.Time // when the lease's first token was made
 	links     []*link   // to whom something is laid, in order of their identifiers
+	publisher Publisher // nil: none
 	pace      pace
 	sweep     sweep
 	ending    []*pointers.Laid // to be taken off, in order of their ends but for those wanted again

@@ -58,6 +58,22 @@ func (k *Keeper) lookAfter(e env.Env, server idspace.ID) {
 	}
 }
 
+// Publisher lays what this node serves.
+type Publisher interface {
+	// OnSought is told of an object for which somebody looks here.
+	OnSought(e env.Env, key pointers.Key)
+}
+
+// Heed makes p the publisher that is told of what is looked for.
+func (k *Keeper) Heed(p Publisher) { k.publisher = p }
+
+// Sought notes that somebody looks for an object: this node may serve it and not have laid it yet.
+func (k *Keeper) Sought(e env.Env, key pointers.Key) {
+	if k.publisher != nil {
+		k.publisher.OnSought(e, key)
+	}
+}
+
 // OnVerdict takes the answer to whether a server lives.
 func (k *Keeper) OnVerdict(e env.Env, v *env.Verdict) {
 	if !v.Alive && v.By.IsZero() {
