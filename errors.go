@@ -43,6 +43,8 @@ var (
 	// ErrLimit: a limit of the nodes that would store the object forbids it. A *LimitError
 	// says which, as far as they have said so.
 	ErrLimit = errors.New("limit reached")
+	// ErrInvalid: the nodes that would store the object do not accept this node's record of it.
+	ErrInvalid = errors.New("record not accepted")
 	// ErrDatastore: the datastore (WithDatastore) could not be read or written. What was
 	// asked for has not been done.
 	ErrDatastore = p2p.ErrDatastore
@@ -148,6 +150,7 @@ var statusErrors = map[env.Status]error{
 	env.TooLarge:       ErrPayloadTooLarge,
 	env.TimedOut:       context.DeadlineExceeded,
 	env.MaybeDelivered: ErrMaybeDelivered,
+	env.Invalid:        ErrInvalid,
 }
 
 // outcomeError is nil if o is env.OK, else the error that stands for its status.

@@ -15,7 +15,7 @@ func (l *Locator) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verdic
 	m, err := wire.Unpack(r.Body, new(wire.Locate))
 	if err != nil {
 		e.Emit(&env.Dropped{Why: "locate: bad request", Peer: at.From})
-		l.Router.Answer(e, r, nil, wire.Refusal_REFUSAL_LIMIT)
+		l.Router.Answer(e, r, nil, wire.Refusal_REFUSAL_INVALID)
 		return routing.Consumed
 	}
 	limit := int(min(m.Limit, wire.MaxFound))

@@ -100,9 +100,9 @@ func answerAny(t *rapid.T, s *story) {
 	})}
 	switch rapid.IntRange(0, 5).Draw(t, "how") {
 	case 0:
-		m.Refusal = wire.Refusal(rapid.IntRange(1, 7).Draw(t, "refusal"))
+		m.Refusal = wire.Refusal(rapid.IntRange(1, 11).Draw(t, "refusal"))
 	case 1:
-		s.router.Lose(s.env, n, wire.Refusal(rapid.IntRange(1, 7).Draw(t, "why")))
+		s.router.Lose(s.env, n, wire.Refusal(rapid.IntRange(1, 11).Draw(t, "why")))
 		return
 	}
 	s.router.Reply(s.env, n, m, s.env.ID("root"))

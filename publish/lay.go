@@ -30,8 +30,11 @@ type lay struct {
 // root is how far a lay is along one salt.
 type root struct {
 	state rootState
-	id    idspace.ID // who acknowledged or refused
-	notes []*wire.HopNote
+	// invalid: waiting, it has said last that the record is not what it must be. A later one may be: of
+	// this node's address, or with another token.
+	invalid bool
+	id      idspace.ID // who acknowledged or refused
+	notes   []*wire.HopNote
 }
 
 type rootState uint8
@@ -239,9 +242,22 @@ func (p *Publisher) onDeadline(e env.Env, call env.Call) {
 	if j == nil {
 		return
 	}
-	status := env.TimedOut
-	if j.lay.acks >= p.cfg.Acks { // it waited only for the rest
+	l, status := j.lay, env.TimedOut
+	switch {
+	case l.acks >= p.cfg.Acks: // it waited only for the rest
 		status = env.OK
+	case len(l.roots)-l.invalid() < p.cfg.Acks:
+		status = env.Invalid
 	}
 	p.end(e, j, status)
+}
+
+// invalid counts the roots that do not accept the record.
+func (l *lay) invalid() (n int) {
+	for _, at := range l.roots {
+		if at.state == waiting && at.invalid {
+			n++
+		}
+	}
+	return n
 }

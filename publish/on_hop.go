@@ -17,7 +17,7 @@ func (p *Publisher) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verd
 	result, err := p.deposit(e, r, at)
 	if err != nil {
 		e.Emit(&env.Dropped{Why: "publish: bad record", Peer: at.From})
-		p.Router.Answer(e, r, nil, wire.Refusal_REFUSAL_LIMIT)
+		p.Router.Answer(e, r, nil, wire.Refusal_REFUSAL_INVALID)
 		return routing.Consumed
 	}
 	if at.Note != nil && result.Pointer != nil {
@@ -29,7 +29,10 @@ func (p *Publisher) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verd
 		p.acknowledge(e, r, result.Pointer.Sequence)
 	case !at.Root:
 		return routing.Continue // a hop that is full does not stand in the way
-	case result.Kind == pointers.Full || result.Kind == pointers.Ignored:
+	case result.Kind == pointers.Ignored:
+		e.Emit(&env.Dropped{Why: "publish: run out", Peer: at.From})
+		p.Router.Answer(e, r, nil, wire.Refusal_REFUSAL_INVALID)
+	case result.Kind == pointers.Full:
 		p.Router.Answer(e, r, nil, wire.Refusal_REFUSAL_LIMIT)
 	default:
 		p.acknowledge(e, r, result.Pointer.Sequence)

@@ -17,6 +17,7 @@ func (p *Publisher) OnReply(e env.Env, r *wire.Routed) {
 		return
 	}
 	if r.Refusal != wire.Refusal_REFUSAL_NONE && r.Refusal != wire.Refusal_REFUSAL_LIMIT {
+		a.lay.roots[a.salt].invalid = r.Refusal == wire.Refusal_REFUSAL_INVALID
 		return // the attempt stays, and is repeated when it is due
 	}
 	reply := new(wire.PublishReply)

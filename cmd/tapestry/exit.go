@@ -76,6 +76,8 @@ func hint(err error) string {
 		return "try again, or give it more time with --timeout"
 	case control.Limit:
 		return "the nodes that would have to know of it have no room for more; try again later"
+	case control.Invalid:
+		return "other nodes do not accept what this one signs: compare versions, and restart the daemon"
 	case control.Datastore:
 		return "mend the disk if it is full or read-only; if the datastore is damaged, restore it, or move it away and publish again"
 	case control.NoHandler:

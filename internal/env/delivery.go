@@ -27,11 +27,12 @@ const (
 	TimedOut              // nothing was delivered before the deadline
 	MaybeDelivered        // the message may have been delivered, its reply did not come
 	Limit                 // a limit of the storing node forbids it
+	Invalid               // the nodes asked do not accept this node's record
 )
 
 var statusNames = [...]string{
 	"ok", "absent", "unknown", "not joined", "no route", "no handler", "busy", "payload too large",
-	"timed out", "maybe delivered", "limit",
+	"timed out", "maybe delivered", "limit", "invalid",
 }
 
 // String is the status in traces.
@@ -54,6 +55,8 @@ func StatusOf(r wire.Refusal) Status {
 		return Limit
 	case wire.Refusal_REFUSAL_DUPLICATE:
 		return MaybeDelivered
+	case wire.Refusal_REFUSAL_INVALID:
+		return Invalid
 	}
 	return NoRoute
 }

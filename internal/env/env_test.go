@@ -53,6 +53,7 @@ func TestEveryRefusalHasAStatus(t *testing.T) {
 		wire.Refusal_REFUSAL_UNSURE:     env.Unknown,
 		wire.Refusal_REFUSAL_LIMIT:      env.Limit,
 		wire.Refusal_REFUSAL_DUPLICATE:  env.MaybeDelivered, // another copy was
+		wire.Refusal_REFUSAL_INVALID:    env.Invalid,
 	}
 	for number, name := range wire.Refusal_name {
 		r := wire.Refusal(number)
@@ -73,7 +74,7 @@ func TestEveryStatusAndStateHasAName(t *testing.T) {
 		}
 		seen[name] = true
 	}
-	for s := env.OK; s <= env.Limit; s++ {
+	for s := env.OK; s <= env.Invalid; s++ {
 		take(s.String())
 	}
 	for s := env.NeighborJoined; s <= env.NeighborRenewed; s++ {

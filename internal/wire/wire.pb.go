@@ -263,21 +263,23 @@ const (
 	Refusal_REFUSAL_LIMIT      Refusal = 7
 	Refusal_REFUSAL_UNSURE     Refusal = 8
 	Refusal_REFUSAL_DUPLICATE  Refusal = 9
+	Refusal_REFUSAL_INVALID    Refusal = 10
 )
 
 // Enum value maps for Refusal.
 var (
 	Refusal_name = map[int32]string{
-		0: "REFUSAL_NONE",
-		1: "REFUSAL_NO_ROUTE",
-		2: "REFUSAL_NO_HANDLER",
-		3: "REFUSAL_BUSY",
-		4: "REFUSAL_STALE",
-		5: "REFUSAL_TOO_LARGE",
-		6: "REFUSAL_NOT_JOINED",
-		7: "REFUSAL_LIMIT",
-		8: "REFUSAL_UNSURE",
-		9: "REFUSAL_DUPLICATE",
+		0:  "REFUSAL_NONE",
+		1:  "REFUSAL_NO_ROUTE",
+		2:  "REFUSAL_NO_HANDLER",
+		3:  "REFUSAL_BUSY",
+		4:  "REFUSAL_STALE",
+		5:  "REFUSAL_TOO_LARGE",
+		6:  "REFUSAL_NOT_JOINED",
+		7:  "REFUSAL_LIMIT",
+		8:  "REFUSAL_UNSURE",
+		9:  "REFUSAL_DUPLICATE",
+		10: "REFUSAL_INVALID",
 	}
 	Refusal_value = map[string]int32{
 		"REFUSAL_NONE":       0,
@@ -290,6 +292,7 @@ var (
 		"REFUSAL_LIMIT":      7,
 		"REFUSAL_UNSURE":     8,
 		"REFUSAL_DUPLICATE":  9,
+		"REFUSAL_INVALID":    10,
 	}
 )
 
@@ -4417,7 +4420,7 @@ const file_wire_proto_rawDesc = "" +
 	"\fBODY_PUBLISH\x10\x02\x12\x0f\n" +
 	"\vBODY_LOCATE\x10\x03\x12\x10\n" +
 	"\fBODY_MESSAGE\x10\x04\x12\x13\n" +
-	"\x0fBODY_SELF_PROBE\x10\x05*\xdb\x01\n" +
+	"\x0fBODY_SELF_PROBE\x10\x05*\xf0\x01\n" +
 	"\aRefusal\x12\x10\n" +
 	"\fREFUSAL_NONE\x10\x00\x12\x14\n" +
 	"\x10REFUSAL_NO_ROUTE\x10\x01\x12\x16\n" +
@@ -4428,7 +4431,9 @@ const file_wire_proto_rawDesc = "" +
 	"\x12REFUSAL_NOT_JOINED\x10\x06\x12\x11\n" +
 	"\rREFUSAL_LIMIT\x10\a\x12\x12\n" +
 	"\x0eREFUSAL_UNSURE\x10\b\x12\x15\n" +
-	"\x11REFUSAL_DUPLICATE\x10\t*\x88\x01\n" +
+	"\x11REFUSAL_DUPLICATE\x10\t\x12\x13\n" +
+	"\x0fREFUSAL_INVALID\x10\n" +
+	"*\x88\x01\n" +
 	"\x04Rule\x12\r\n" +
 	"\tRULE_NONE\x10\x00\x12\r\n" +
 	"\tRULE_SLOT\x10\x01\x12\x0f\n" +

@@ -122,6 +122,7 @@ func TestErrorsKeepTheirCodeAcrossTheSocket(t *testing.T) {
 		tapestry.ErrPayloadTooLarge:   control.TooLarge,
 		tapestry.ErrBusy:              control.Busy,
 		tapestry.ErrLimit:             control.Limit,
+		tapestry.ErrInvalid:           control.Invalid,
 		tapestry.ErrDatastore:         control.Datastore,
 		tapestry.ErrMaybeDelivered:    control.Maybe,
 		context.DeadlineExceeded:      control.Timeout,

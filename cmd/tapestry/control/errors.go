@@ -23,6 +23,7 @@ const (
 	TooLarge   Code = "too_large"
 	Busy       Code = "busy"
 	Limit      Code = "limit"     // of the nodes that would store the object
+	Invalid    Code = "invalid"   // the record, by the nodes that would store the object
 	Datastore  Code = "datastore" // the daemon's, which is full, read-only or damaged
 	BadRequest Code = "bad_request"
 	Internal   Code = "error"
@@ -52,6 +53,7 @@ var codes = []struct {
 	{tapestry.ErrPayloadTooLarge, TooLarge},
 	{tapestry.ErrBusy, Busy},
 	{tapestry.ErrLimit, Limit},
+	{tapestry.ErrInvalid, Invalid},
 	{tapestry.ErrDatastore, Datastore},
 	{tapestry.ErrOption, BadRequest},
 	{context.DeadlineExceeded, Timeout},
@@ -78,7 +80,7 @@ var statuses = map[Code]int{
 	Unknown: http.StatusGatewayTimeout, Timeout: http.StatusGatewayTimeout, Maybe: http.StatusGatewayTimeout,
 	NotJoined: http.StatusServiceUnavailable, Busy: http.StatusServiceUnavailable,
 	Limit: http.StatusInsufficientStorage, Datastore: http.StatusInsufficientStorage,
-	NoRoute: http.StatusBadGateway, NoHandler: http.StatusBadGateway,
+	NoRoute: http.StatusBadGateway, NoHandler: http.StatusBadGateway, Invalid: http.StatusBadGateway,
 }
 
 func (c Code) status() int {
