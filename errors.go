@@ -78,7 +78,7 @@ type LimitError struct {
 // LimitRefusal is one node that did not keep the object: a root of it, or this node itself.
 type LimitRefusal struct {
 	By         ID
-	Limit      string        // of what there is too much, in words
+	Limit      string        // of what there is too much, in words; "not said which" by a node of another version
 	RetryAfter time.Duration // 0 if it does not say
 }
 

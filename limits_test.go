@@ -5,18 +5,23 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/tapestry-dolr/tapestry"
 )
 
 // Nodes that are full refuse, say so to the publisher, and count it; what they hold stays.
 func TestFullNodesRefuseAndCountIt(t *testing.T) {
-	for name, limits := range map[string]tapestry.Limits{
-		"pointers":         {Pointers: 2},
-		"bytes":            {PointerBytes: 700},
-		"pointers of one":  {PointersPerNode: 2},
-		"published at all": {Published: 2},
+	for name, full := range map[string]struct {
+		limits tapestry.Limits
+		says   string
+	}{
+		"pointers":         {tapestry.Limits{Pointers: 2}, "pointers at one node"},
+		"bytes":            {tapestry.Limits{PointerBytes: 700}, "bytes of pointers at one node"},
+		"pointers of one":  {tapestry.Limits{PointersPerNode: 2}, "pointers of one server"},
+		"published at all": {tapestry.Limits{Published: 2}, "objects published here"},
 	} {
+		limits := full.limits
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				nodes, all := world(t, 2, tapestry.WithLimits(limits)), guids(10)
@@ -24,11 +29,21 @@ func TestFullNodesRefuseAndCountIt(t *testing.T) {
 				if !errors.Is(err, tapestry.ErrLimit) || r.Placed < 2 || len(r.Failed) == 0 || r.Placed+len(r.Failed) != 10 {
 					t.Fatalf("%d placed, %d failed: %v", r.Placed, len(r.Failed), err)
 				}
+				by, most := nodes[1].ID(), 160*time.Second
+				if limits.Published > 0 {
+					by, most = nodes[0].ID(), 0
+				}
 				for _, f := range r.Failed {
-					if !errors.Is(f.Err, tapestry.ErrLimit) {
+					var limit *tapestry.LimitError
+					if !errors.As(f.Err, &limit) || len(limit.Refusals) != 1 {
+						t.Fatalf("%v", f.Err)
+					}
+					at := limit.Refusals[0]
+					if at.By != by || at.Limit != full.says || at.RetryAfter > most || (at.RetryAfter > 0) != (most > 0) {
 						t.Errorf("%v", f.Err)
 					}
 				}
+				t.Log(r.Failed[0].Err)
 				s := nodes[1].Status()
 				t.Logf("%d placed; the other keeps %d of %d bytes and refused %d", r.Placed, s.Pointers, s.Store.Bytes, s.Store.Refused)
 				if own := limits.Published > 0; (s.Store.Refused > 0) == own || s.Store.Servers != 1 || s.Store.Evicted != 0 {

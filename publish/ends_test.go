@@ -101,6 +101,7 @@ func answerAny(t *rapid.T, s *story) {
 	switch rapid.IntRange(0, 5).Draw(t, "how") {
 	case 0:
 		m.Refusal = wire.Refusal(rapid.IntRange(1, 11).Draw(t, "refusal"))
+		m.Limit, m.RetryAfterMs = wire.Limit(rapid.Int32().Draw(t, "limit")), rapid.Uint32().Draw(t, "again")
 	case 1:
 		s.router.Lose(s.env, n, wire.Refusal(rapid.IntRange(1, 11).Draw(t, "why")))
 		return

@@ -21,9 +21,12 @@ func FuzzPublish(f *testing.F) {
 		}),
 		Server: envtest.Node("s1", 1), Salt: 1, Roots: 4, LeftS: 3600, Pulse: envtest.Pulse("s1", 0),
 	})
-	f.Add(good, key[:], uint64(1), []byte{})
-	f.Add(good, key[:], uint64(1<<63), wire.Pack(&wire.PublishReply{HeldGeneration: 1 << 62, HeldCounter: 1 << 50}))
-	f.Fuzz(func(t *testing.T, body, key []byte, spent uint64, reply []byte) {
+	f.Add(good, key[:], uint64(1), []byte{}, int32(0), int32(0), uint32(0))
+	f.Add(good, key[:], uint64(1<<63), wire.Pack(&wire.PublishReply{HeldGeneration: 1 << 62, HeldCounter: 1 << 50}), int32(0), int32(0), uint32(0))
+	f.Add(good, key[:], uint64(1), []byte{}, int32(wire.Refusal_REFUSAL_LIMIT), int32(wire.Limit_LIMIT_PEER), uint32(1000))
+	f.Add(good, key[:], uint64(1), []byte{}, int32(wire.Refusal_REFUSAL_LIMIT), int32(-1), uint32(1<<32-1))
+	f.Add(good, key[:], uint64(1), []byte{}, int32(99), int32(1<<30), uint32(1))
+	f.Fuzz(func(t *testing.T, body, key []byte, spent uint64, reply []byte, why, limit int32, again uint32) {
 		if len(key) != idspace.Size {
 			return // the codec has seen to that
 		}
@@ -32,7 +35,11 @@ func FuzzPublish(f *testing.F) {
 			Call: 1, Key: key, BodyKind: wire.BodyKind_BODY_PUBLISH, Body: body, Path: server[:], SpentUs: spent,
 		})
 		s.p.OnPublish(s.env, publishRequest(s))
-		s.router.Reply(s.env, 1, &wire.Routed{Body: reply}, server)
+		for n := 1; n <= min(4, s.router.Requests()); n++ {
+			s.router.Reply(s.env, n, &wire.Routed{
+				Body: reply, Refusal: wire.Refusal(why), Limit: wire.Limit(limit), RetryAfterMs: again,
+			}, server)
+		}
 		s.pass(2 * time.Minute)
 		if err := s.store.Check(); err != nil {
 			t.Fatal(err)

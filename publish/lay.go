@@ -1,8 +1,10 @@
 package publish
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
@@ -30,11 +32,14 @@ type lay struct {
 // root is how far a lay is along one salt.
 type root struct {
 	state rootState
+	id    idspace.ID // who acknowledged or refused
+	notes []*wire.HopNote
+
+	limit env.LimitKind // refused: which
+	again time.Duration // refused: when it may have room, 0 if it has not said
 	// invalid: waiting, it has said last that the record is not what it must be. A later one may be: of
 	// this node's address, or with another token.
 	invalid bool
-	id      idspace.ID // who acknowledged or refused
-	notes   []*wire.HopNote
 }
 
 type rootState uint8
@@ -195,10 +200,31 @@ func (p *Publisher) end(e env.Env, j *job, status env.Status) {
 			o.Notes = append(o.Notes, r.notes)
 		}
 	}
+	if status == env.Limit {
+		o.Refused = l.refusals()
+	}
 	e.Deliver(o)
 	if status != env.OK {
 		p.abandon(e, l, status)
 	}
+}
+
+// refusals lists who has no room for a lay; a node that is several roots says so once, with the
+// soonest that it may have room.
+func (l *lay) refusals() (all []env.Refused) {
+	for _, at := range l.roots {
+		if at.state != refused {
+			continue
+		}
+		i := slices.IndexFunc(all, func(o env.Refused) bool { return o.By == at.id && o.Limit == at.limit })
+		switch {
+		case i < 0:
+			all = append(all, env.Refused{By: at.id, Limit: at.limit, RetryAfter: at.again})
+		case at.again > 0:
+			all[i].RetryAfter = min(cmp.Or(all[i].RetryAfter, at.again), at.again)
+		}
+	}
+	return all
 }
 
 // release lets go of j without an outcome.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/lease"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
 	"github.com/tapestry-dolr/tapestry/internal/tree"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
@@ -33,11 +34,21 @@ func (p *Publisher) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verd
 		e.Emit(&env.Dropped{Why: "publish: run out", Peer: at.From})
 		p.Router.Answer(e, r, nil, wire.Refusal_REFUSAL_INVALID)
 	case result.Kind == pointers.Full:
-		p.Router.Answer(e, r, nil, wire.Refusal_REFUSAL_LIMIT)
+		p.Router.Decline(e, r, result.Limit, p.roomIn(e))
 	default:
 		p.acknowledge(e, r, result.Pointer.Sequence)
 	}
 	return routing.Consumed
+}
+
+// roomIn is when there may be room for what was refused: when the next pointers run out unless
+// their servers speak for them. It is drawn, so that not all who were refused come back at once.
+func (p *Publisher) roomIn(e env.Env) time.Duration {
+	wait := lease.Life
+	if at, ok := p.Store.NextExpiry(); ok {
+		wait = min(max(at.Sub(e.Now()), time.Second), wait)
+	}
+	return wait + p.random(e, wait/2)
 }
 
 func (p *Publisher) acknowledge(e env.Env, r *wire.Routed, held pointers.Sequence) {

@@ -18,7 +18,7 @@ func (p *Publisher) OnPublish(e env.Env, m *env.PublishRequest) {
 	}
 	o := p.Served.Add(key, p.cfg.Roots)
 	if o == nil {
-		e.Deliver(&env.Outcome{Call: m.Call, Status: env.Limit})
+		e.Deliver(&env.Outcome{Call: m.Call, Status: env.Limit, Refused: []env.Refused{{By: p.cfg.Self, Limit: env.LimitServed}}})
 		return
 	}
 	// The first one comes early, at a random time, so that objects that were

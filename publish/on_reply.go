@@ -2,6 +2,7 @@ package publish
 
 import (
 	"slices"
+	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
@@ -47,7 +48,8 @@ func (p *Publisher) answered(e env.Env, a attempt, r *wire.Routed, held pointers
 		at.id = trail[len(trail)-1]
 	}
 	if r.Refusal == wire.Refusal_REFUSAL_LIMIT {
-		at.state = refused
+		at.state, at.limit = refused, env.LimitOf(r.Limit)
+		at.again = min(time.Duration(r.RetryAfterMs)*time.Millisecond, mostAgain)
 		l.refused++
 	} else {
 		at.state = acknowledged
@@ -56,6 +58,9 @@ func (p *Publisher) answered(e env.Env, a attempt, r *wire.Routed, held pointers
 	}
 	p.settle(e, l)
 }
+
+// mostAgain bounds for how long a peer may put a publisher off.
+const mostAgain = time.Hour
 
 // establish notes that a root has the object.
 func (p *Publisher) establish(l *lay, salt int, by idspace.ID) {

@@ -1,6 +1,8 @@
 package publish
 
 import (
+	"time"
+
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
@@ -13,6 +15,7 @@ import (
 type Router interface {
 	Route(e env.Env, m *wire.Routed)
 	Answer(e env.Env, request *wire.Routed, body []byte, why wire.Refusal)
+	Decline(e env.Env, request *wire.Routed, limit wire.Limit, again time.Duration)
 }
 
 // Tree takes what is laid here, and speaks for this node's lease.

@@ -30,7 +30,8 @@ const roots = 4
 //
 //	publish CALL OBJECT [deadline=5s] [explain]    unpublish CALL OBJECT [deadline=5s]
 //	cancel CALL                                    withdraw, activated
-//	reply KEY by=NODE [held=1.2] [refused=limit]   lost KEY why=not-joined: the latest request for it
+//	reply KEY by=NODE [held=1.2] [refused=limit [limit=NUMBER] [again=MS]]
+//	lost KEY why=not-joined                        both: the latest request for it
 //	arrive LABEL OBJECT server=NODE seq=1.2 [salt=0] [left=3600] [path=a,b] [spent=10] [withdrawn] …
 //	hop KEY=NODE …                                 where next hops lead; keys are OBJECT#SALT or all
 //	restart OBJECT …                               as a new life, which is to publish these again
@@ -167,6 +168,8 @@ func (s *story) reply(d *datadriven.TestData) {
 	m := &wire.Routed{}
 	if why := arg(d, "refused", ""); why != "" {
 		m.Refusal = s.refusal(why)
+		m.Limit = wire.Limit(s.number(arg(d, "limit", "0")))
+		m.RetryAfterMs = uint32(s.number(arg(d, "again", "0")))
 	} else {
 		generation, counter := s.sequence(arg(d, "held", "0.0"))
 		m.Body = wire.Pack(&wire.PublishReply{HeldGeneration: generation, HeldCounter: counter})

@@ -14,18 +14,31 @@ import (
 // Answer sends the reply to a request that this node consumed, or refuses it, along the
 // path that it came. The answer is remembered: a duplicate of the call gets it again.
 func (r *Router) Answer(e env.Env, request *wire.Routed, body []byte, why wire.Refusal) {
+	reply := &wire.Routed{Body: body, Refusal: why}
+	if why == wire.Refusal_REFUSAL_BUSY {
+		reply.RetryAfterMs = uint32(r.RetryAfter(e) / time.Millisecond)
+	}
+	r.conclude(e, request, reply)
+}
+
+// Decline refuses a request that this node consumed because of a limit, and says when there may be
+// room.
+func (r *Router) Decline(e env.Env, request *wire.Routed, limit wire.Limit, again time.Duration) {
+	r.conclude(e, request, &wire.Routed{
+		Refusal: wire.Refusal_REFUSAL_LIMIT, Limit: limit, RetryAfterMs: uint32(again / time.Millisecond),
+	})
+}
+
+// conclude sends what reply says as the reply to a request, and remembers it.
+func (r *Router) conclude(e env.Env, request, reply *wire.Routed) {
 	c := r.calls.add(request.Call, e.Now())
 	if c.note == nil {
 		c.note = r.asking
 	}
-	c.reply = &wire.Routed{
-		Call: request.Call, BodyKind: request.BodyKind, Body: body, Reply: true, Refusal: why,
-		Trail: append(slices.Clone(request.Path), r.tables.Self[:]...), Explain: request.Explain, Notes: request.Notes,
-		Resent: request.Resent,
-	}
-	if why == wire.Refusal_REFUSAL_BUSY {
-		c.reply.RetryAfterMs = uint32(r.RetryAfter(e) / time.Millisecond)
-	}
+	reply.Call, reply.BodyKind, reply.Reply, reply.Resent = request.Call, request.BodyKind, true, request.Resent
+	reply.Trail = append(slices.Clone(request.Path), r.tables.Self[:]...)
+	reply.Explain, reply.Notes = request.Explain, request.Notes
+	c.reply = reply
 	if c.note != nil {
 		if c.note.Rule != wire.Rule_RULE_ROOT {
 			c.note.Rule = wire.Rule_RULE_POINTER

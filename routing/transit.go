@@ -209,6 +209,6 @@ func copyOf(m *wire.Routed) *wire.Routed {
 		Call: m.Call, Tx: m.Tx, Key: m.Key, BodyKind: m.BodyKind, Body: m.Body, Path: m.Path,
 		HopsLeft: m.HopsLeft, DeadlineMs: m.DeadlineMs, Exact: m.Exact, Excluded: m.Excluded,
 		Explain: m.Explain, Notes: m.Notes, Reply: m.Reply, Trail: m.Trail, Refusal: m.Refusal, SpentUs: m.SpentUs,
-		Resent: m.Resent, Follow: m.Follow, RetryAfterMs: m.RetryAfterMs,
+		Resent: m.Resent, Follow: m.Follow, RetryAfterMs: m.RetryAfterMs, Limit: m.Limit,
 	}
 }

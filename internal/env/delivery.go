@@ -122,6 +122,14 @@ var limitNames = [...]string{
 	"bytes of pointers at one node", "pointers brought by one peer", "objects published here",
 }
 
+// LimitOf translates which limit a peer has named; one that is not known is not said.
+func LimitOf(l wire.Limit) LimitKind {
+	if l < wire.Limit_LIMIT_UNSAID || l > wire.Limit_LIMIT_PEER {
+		return LimitUnsaid
+	}
+	return LimitKind(l)
+}
+
 // String is the limit as the caller is told.
 func (k LimitKind) String() string { return limitNames[min(int(k), len(limitNames)-1)] }
 

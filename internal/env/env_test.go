@@ -66,6 +66,24 @@ func TestEveryRefusalHasAStatus(t *testing.T) {
 	}
 }
 
+func TestEveryLimitIsTold(t *testing.T) {
+	want := map[wire.Limit]env.LimitKind{
+		wire.Limit_LIMIT_UNSAID: env.LimitUnsaid, wire.Limit_LIMIT_SERVER: env.LimitServer, wire.Limit_LIMIT_OBJECT: env.LimitObject,
+		wire.Limit_LIMIT_NODE: env.LimitNode, wire.Limit_LIMIT_BYTES: env.LimitBytes, wire.Limit_LIMIT_PEER: env.LimitPeer,
+	}
+	for number, name := range wire.Limit_name {
+		l := wire.Limit(number)
+		if kind, ok := want[l]; !ok || env.LimitOf(l) != kind {
+			t.Errorf("%s is told as %v", name, env.LimitOf(l))
+		}
+	}
+	for _, later := range []wire.Limit{-1, 6, 256, 1 << 30} { // 6 is LimitServed, which no peer can say
+		if got := env.LimitOf(later); got != env.LimitUnsaid {
+			t.Errorf("limit %d of a later version is told as %v", later, got)
+		}
+	}
+}
+
 func TestEveryStatusAndStateHasAName(t *testing.T) {
 	seen := map[string]bool{}
 	take := func(name string) {

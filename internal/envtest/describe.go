@@ -131,6 +131,9 @@ func (e *Env) describeOutcome(o *env.Outcome) string {
 	if o.RetryAfter > 0 {
 		fmt.Fprintf(&b, " again=%v", o.RetryAfter)
 	}
+	for _, r := range o.Refused {
+		fmt.Fprintf(&b, " [%s: %v, again=%v]", e.Of(r.By), r.Limit, r.RetryAfter)
+	}
 	return b.String() + e.notes(o.Notes)
 }
 

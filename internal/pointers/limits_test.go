@@ -10,6 +10,26 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
+func TestWhatIsRefusedNamesItsLimit(t *testing.T) {
+	size := long("0", "s").size()
+	for limit, limits := range map[wire.Limit]pointers.Limits{
+		wire.Limit_LIMIT_SERVER: {PerServer: 1}, wire.Limit_LIMIT_NODE: {PerNode: 1}, wire.Limit_LIMIT_BYTES: {Bytes: size},
+	} {
+		s := pointers.New(idspace.ID{}, limits)
+		demandPut(t, s, long("0", "s"), 0, pointers.Stored)
+		if r := demandPut(t, s, long("1", "s"), 0, pointers.Full); r.Limit != limit {
+			t.Errorf("%+v: refused because of %v", limits, r.Limit)
+		}
+	}
+	s := pointers.New(idspace.ID{}, pointers.Limits{PerObject: 1})
+	demandPut(t, s, long("0", "s"), 0, pointers.Stored)
+	far := long("0", "far")
+	far.latency = time.Second
+	if r := demandPut(t, s, far, 0, pointers.Full); r.Limit != wire.Limit_LIMIT_OBJECT {
+		t.Errorf("a second server of an object: refused because of %v", r.Limit)
+	}
+}
+
 func TestBytesAreBounded(t *testing.T) {
 	size := long("0", "s").size()
 	s := pointers.New(idspace.ID{}, pointers.Limits{Bytes: 10*size + size/2})

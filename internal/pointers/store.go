@@ -71,6 +71,8 @@ type Result struct {
 	Evicted *Pointer // gave way, nil if none did
 	State   State    // the state now
 	Was     State    // Same, Renewed: the state before
+
+	Limit wire.Limit // Full: which
 }
 
 // ResultKind tells results apart.
@@ -126,9 +128,9 @@ func (s *Store) Put(d Deposit, now mono.Time) Result {
 		return s.store(key, d, now)
 	case p.Sequence.Above(sequence):
 		return Result{Kind: Older, Pointer: p}
-	case !s.admits(p, d):
-		s.counts.Refused++
-		return Result{Kind: Full}
+	}
+	if limit, ok := s.admits(p, d); !ok {
+		return s.full(limit)
 	}
 	result := Result{Kind: Same, Pointer: p, Was: p.State}
 	if sequence.Above(p.Sequence) {
@@ -146,10 +148,9 @@ func (s *Store) Put(d Deposit, now mono.Time) Result {
 // store takes in a pointer that was not held.
 func (s *Store) store(key Key, d Deposit, now mono.Time) Result {
 	p := &Pointer{Key: key, Server: d.Server, Record: d.Signed, Latency: max(d.Latency, 0)}
-	evict, ok := s.room(p, d)
+	evict, limit, ok := s.room(p, d)
 	if other := s.servers[prefix(d.Server.ID)]; !ok || other != nil && other != d.Server { // two identifiers of one beginning
-		s.counts.Refused++
-		return Result{Kind: Full}
+		return s.full(limit)
 	}
 	if evict != nil {
 		s.drop(evict)
@@ -161,6 +162,12 @@ func (s *Store) store(key Key, d Deposit, now mono.Time) Result {
 	s.attach(p, d)
 	s.refile(p, d)
 	return Result{Kind: Stored, Pointer: p, Fresh: true, State: p.State, Evicted: evict}
+}
+
+// full is the result of a deposit that a limit forbids.
+func (s *Store) full(limit wire.Limit) Result {
+	s.counts.Refused++
+	return Result{Kind: Full, Limit: limit}
 }
 
 // renew replaces the record of a pointer by one of a higher sequence.
@@ -222,17 +229,18 @@ func (s *Store) sort(key Key) {
 }
 
 // room reports whether the limits admit p, and whom it replaces if its object's
-// list is full.
-func (s *Store) room(p *Pointer, d Deposit) (evict *Pointer, ok bool) {
+// list is full; otherwise which one does not.
+func (s *Store) room(p *Pointer, d Deposit) (evict *Pointer, limit wire.Limit, ok bool) {
 	if d.Server.ID == s.self {
-		return nil, true
+		return nil, 0, true
 	}
 	if len(d.Server.held) >= s.limits.PerServer {
-		return nil, false
+		return nil, wire.Limit_LIMIT_SERVER, false
 	}
 	list := s.objects[p.Key]
 	if len(list) < s.limits.PerObject {
-		return nil, s.theirs.pointers < s.limits.PerNode && s.theirs.laid < s.mostLaid() && s.theirs.bytes+p.size() <= s.limits.Bytes
+		limit, ok = s.holds(p.size())
+		return nil, limit, ok
 	}
 	i := slices.IndexFunc(list, func(o *Pointer) bool { return o.State != Live })
 	if i < 0 {
@@ -240,22 +248,34 @@ func (s *Store) room(p *Pointer, d Deposit) (evict *Pointer, ok bool) {
 	}
 	// What would not be offered takes nobody's place.
 	if d.Record.Withdrawn || !d.Server.Lives() {
-		return nil, false
+		return nil, wire.Limit_LIMIT_OBJECT, false
 	}
 	if evict = s.crowded(list[:i], p, d.Server.Coord); evict == nil {
-		return nil, false
+		return nil, wire.Limit_LIMIT_OBJECT, false
 	}
-	return evict, s.theirs.bytes-evict.size()+p.size() <= s.limits.Bytes
+	return evict, wire.Limit_LIMIT_BYTES, s.theirs.bytes-evict.size()+p.size() <= s.limits.Bytes
+}
+
+// holds reports whether this node has room for one pointer more, of so many bytes.
+func (s *Store) holds(size int) (limit wire.Limit, ok bool) {
+	switch {
+	case s.theirs.pointers >= s.limits.PerNode || s.theirs.laid >= s.mostLaid():
+		return wire.Limit_LIMIT_NODE, false
+	case s.theirs.bytes+size > s.limits.Bytes:
+		return wire.Limit_LIMIT_BYTES, false
+	}
+	return 0, true
 }
 
 // mostLaid is on how many places of branches the pointers of others may lie: one that is where
 // four paths meet is rare.
 func (s *Store) mostLaid() int { return 4 * s.limits.PerNode }
 
-// admits reports whether the limits let a deposit renew p, which is held, and lay it where it comes from.
-func (s *Store) admits(p *Pointer, d Deposit) bool {
+// admits reports whether the limits let a deposit renew p, which is held, and lay it where it comes
+// from; otherwise which one does not.
+func (s *Store) admits(p *Pointer, d Deposit) (limit wire.Limit, ok bool) {
 	if d.Server.ID == s.self {
-		return true
+		return 0, true
 	}
 	beside := 0 // under other salts on the same branch
 	for _, l := range p.laid {
@@ -263,11 +283,17 @@ func (s *Store) admits(p *Pointer, d Deposit) bool {
 			continue
 		}
 		if l.Salt == d.Salt && l.Roots == d.Roots {
-			return s.grows(p, d)
+			return wire.Limit_LIMIT_BYTES, s.grows(p, d)
 		}
 		beside++
 	}
-	return beside < wire.MaxRoots && s.theirs.laid < s.mostLaid() && s.grows(p, d)
+	switch {
+	case beside >= wire.MaxRoots:
+		return wire.Limit_LIMIT_PEER, false
+	case s.theirs.laid >= s.mostLaid():
+		return wire.Limit_LIMIT_NODE, false
+	}
+	return wire.Limit_LIMIT_BYTES, s.grows(p, d)
 }
 
 // grows reports whether the limits admit the record of d instead of that of p, if it is newer.

@@ -132,6 +132,7 @@ var anyRouted = rapid.Custom(func(t *rapid.T) wire.Message {
 		Reply:      rapid.Bool().Draw(t, "reply"),
 		Trail:      packed(idspace.Size, 4).Draw(t, "trail"),
 		Refusal:    enum[wire.Refusal](wire.Refusal_name).Draw(t, "refusal"),
+		Limit:      enum[wire.Limit](wire.Limit_name).Draw(t, "limit"),
 		SpentUs:    rapid.Uint64().Draw(t, "spent"),
 	}
 })

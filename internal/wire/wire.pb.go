@@ -323,6 +323,70 @@ func (Refusal) EnumDescriptor() ([]byte, []int) {
 	return file_wire_proto_rawDescGZIP(), []int{4}
 }
 
+// Limit is of what there is too much at a node that refuses to store a pointer.
+type Limit int32
+
+const (
+	Limit_LIMIT_UNSAID Limit = 0
+	// Pointers of one server.
+	Limit_LIMIT_SERVER Limit = 1
+	// Servers of one object.
+	Limit_LIMIT_OBJECT Limit = 2
+	// Pointers altogether.
+	Limit_LIMIT_NODE Limit = 3
+	// Bytes of pointers altogether.
+	Limit_LIMIT_BYTES Limit = 4
+	// Pointers, or bytes of them, that one peer has brought.
+	Limit_LIMIT_PEER Limit = 5
+)
+
+// Enum value maps for Limit.
+var (
+	Limit_name = map[int32]string{
+		0: "LIMIT_UNSAID",
+		1: "LIMIT_SERVER",
+		2: "LIMIT_OBJECT",
+		3: "LIMIT_NODE",
+		4: "LIMIT_BYTES",
+		5: "LIMIT_PEER",
+	}
+	Limit_value = map[string]int32{
+		"LIMIT_UNSAID": 0,
+		"LIMIT_SERVER": 1,
+		"LIMIT_OBJECT": 2,
+		"LIMIT_NODE":   3,
+		"LIMIT_BYTES":  4,
+		"LIMIT_PEER":   5,
+	}
+)
+
+func (x Limit) Enum() *Limit {
+	p := new(Limit)
+	*p = x
+	return p
+}
+
+func (x Limit) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Limit) Descriptor() protoreflect.EnumDescriptor {
+	return file_wire_proto_enumTypes[5].Descriptor()
+}
+
+func (Limit) Type() protoreflect.EnumType {
+	return &file_wire_proto_enumTypes[5]
+}
+
+func (x Limit) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Limit.Descriptor instead.
+func (Limit) EnumDescriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{5}
+}
+
 // Rule is why a hop went where it went.
 type Rule int32
 
@@ -372,11 +436,11 @@ func (x Rule) String() string {
 }
 
 func (Rule) Descriptor() protoreflect.EnumDescriptor {
-	return file_wire_proto_enumTypes[5].Descriptor()
+	return file_wire_proto_enumTypes[6].Descriptor()
 }
 
 func (Rule) Type() protoreflect.EnumType {
-	return &file_wire_proto_enumTypes[5]
+	return &file_wire_proto_enumTypes[6]
 }
 
 func (x Rule) Number() protoreflect.EnumNumber {
@@ -385,7 +449,7 @@ func (x Rule) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Rule.Descriptor instead.
 func (Rule) EnumDescriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{5}
+	return file_wire_proto_rawDescGZIP(), []int{6}
 }
 
 // Frame is what a link carries: exactly one field, whose number is the kind.
@@ -2955,10 +3019,12 @@ type Routed struct {
 	SpentUs uint64 `protobuf:"varint,16,opt,name=spent_us,json=spentUs,proto3" json:"spent_us,omitempty"`
 	// A copy of this call was sent before and not acknowledged: a refusal does not prove that nothing was delivered.
 	Resent bool `protobuf:"varint,17,opt,name=resent,proto3" json:"resent,omitempty"`
-	// Replies that refuse as busy: in how many milliseconds to try again.
+	// Replies that refuse as busy, or because of a limit: in how many milliseconds to try again.
 	RetryAfterMs uint32 `protobuf:"varint,18,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`
 	// Requests: it has gone where pointers lead since it began or was turned, and may go on so.
-	Follow        bool `protobuf:"varint,19,opt,name=follow,proto3" json:"follow,omitempty"`
+	Follow bool `protobuf:"varint,19,opt,name=follow,proto3" json:"follow,omitempty"`
+	// Replies that refuse because of a limit: which.
+	Limit         Limit `protobuf:"varint,20,opt,name=limit,proto3,enum=tapestry.wire.v1.Limit" json:"limit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3124,6 +3190,13 @@ func (x *Routed) GetFollow() bool {
 		return x.Follow
 	}
 	return false
+}
+
+func (x *Routed) GetLimit() Limit {
+	if x != nil {
+		return x.Limit
+	}
+	return Limit_LIMIT_UNSAID
 }
 
 type Ack struct {
@@ -4304,7 +4377,7 @@ const file_wire_proto_rawDesc = "" +
 	"\x05roots\x18\x03 \x01(\rR\x05roots\x12\x15\n" +
 	"\x06left_s\x18\x04 \x01(\rR\x05leftS\x12\x1d\n" +
 	"\n" +
-	"latency_us\x18\x05 \x01(\x04R\tlatencyUs\"\xac\x04\n" +
+	"latency_us\x18\x05 \x01(\x04R\tlatencyUs\"\xdb\x04\n" +
 	"\x06Routed\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\x06R\x04call\x12\x0e\n" +
 	"\x02tx\x18\x02 \x01(\x06R\x02tx\x12\x10\n" +
@@ -4326,7 +4399,8 @@ const file_wire_proto_rawDesc = "" +
 	"\bspent_us\x18\x10 \x01(\x04R\aspentUs\x12\x16\n" +
 	"\x06resent\x18\x11 \x01(\bR\x06resent\x12$\n" +
 	"\x0eretry_after_ms\x18\x12 \x01(\rR\fretryAfterMs\x12\x16\n" +
-	"\x06follow\x18\x13 \x01(\bR\x06follow\")\n" +
+	"\x06follow\x18\x13 \x01(\bR\x06follow\x12-\n" +
+	"\x05limit\x18\x14 \x01(\x0e2\x17.tapestry.wire.v1.LimitR\x05limit\")\n" +
 	"\x03Ack\x12\x0e\n" +
 	"\x02tx\x18\x01 \x01(\x06R\x02tx\x12\x12\n" +
 	"\x04busy\x18\x02 \x01(\bR\x04busy\"\xc1\x01\n" +
@@ -4433,7 +4507,16 @@ const file_wire_proto_rawDesc = "" +
 	"\x0eREFUSAL_UNSURE\x10\b\x12\x15\n" +
 	"\x11REFUSAL_DUPLICATE\x10\t\x12\x13\n" +
 	"\x0fREFUSAL_INVALID\x10\n" +
-	"*\x88\x01\n" +
+	"*n\n" +
+	"\x05Limit\x12\x10\n" +
+	"\fLIMIT_UNSAID\x10\x00\x12\x10\n" +
+	"\fLIMIT_SERVER\x10\x01\x12\x10\n" +
+	"\fLIMIT_OBJECT\x10\x02\x12\x0e\n" +
+	"\n" +
+	"LIMIT_NODE\x10\x03\x12\x0f\n" +
+	"\vLIMIT_BYTES\x10\x04\x12\x0e\n" +
+	"\n" +
+	"LIMIT_PEER\x10\x05*\x88\x01\n" +
 	"\x04Rule\x12\r\n" +
 	"\tRULE_NONE\x10\x00\x12\r\n" +
 	"\tRULE_SLOT\x10\x01\x12\x0f\n" +
@@ -4457,7 +4540,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
 var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_wire_proto_goTypes = []any{
 	(Use)(0),               // 0: tapestry.wire.v1.Use
@@ -4465,121 +4548,123 @@ var file_wire_proto_goTypes = []any{
 	(Copy)(0),              // 2: tapestry.wire.v1.Copy
 	(BodyKind)(0),          // 3: tapestry.wire.v1.BodyKind
 	(Refusal)(0),           // 4: tapestry.wire.v1.Refusal
-	(Rule)(0),              // 5: tapestry.wire.v1.Rule
-	(*Frame)(nil),          // 6: tapestry.wire.v1.Frame
-	(*SignedRecord)(nil),   // 7: tapestry.wire.v1.SignedRecord
-	(*NodeRecord)(nil),     // 8: tapestry.wire.v1.NodeRecord
-	(*PointerRecord)(nil),  // 9: tapestry.wire.v1.PointerRecord
-	(*MessageRecord)(nil),  // 10: tapestry.wire.v1.MessageRecord
-	(*Hello)(nil),          // 11: tapestry.wire.v1.Hello
-	(*Beacon)(nil),         // 12: tapestry.wire.v1.Beacon
-	(*BeaconAck)(nil),      // 13: tapestry.wire.v1.BeaconAck
-	(*Unlink)(nil),         // 14: tapestry.wire.v1.Unlink
-	(*Leave)(nil),          // 15: tapestry.wire.v1.Leave
-	(*LeafSet)(nil),        // 16: tapestry.wire.v1.LeafSet
-	(*Row)(nil),            // 17: tapestry.wire.v1.Row
-	(*RecordRequest)(nil),  // 18: tapestry.wire.v1.RecordRequest
-	(*Records)(nil),        // 19: tapestry.wire.v1.Records
-	(*Multicast)(nil),      // 20: tapestry.wire.v1.Multicast
-	(*Insertion)(nil),      // 21: tapestry.wire.v1.Insertion
-	(*Announcement)(nil),   // 22: tapestry.wire.v1.Announcement
-	(*MulticastAck)(nil),   // 23: tapestry.wire.v1.MulticastAck
-	(*Inserted)(nil),       // 24: tapestry.wire.v1.Inserted
-	(*Strangers)(nil),      // 25: tapestry.wire.v1.Strangers
-	(*Witness)(nil),        // 26: tapestry.wire.v1.Witness
-	(*WitnessReply)(nil),   // 27: tapestry.wire.v1.WitnessReply
-	(*IndirectProbe)(nil),  // 28: tapestry.wire.v1.IndirectProbe
-	(*IndirectAck)(nil),    // 29: tapestry.wire.v1.IndirectAck
-	(*Refresh)(nil),        // 30: tapestry.wire.v1.Refresh
-	(*RefreshReply)(nil),   // 31: tapestry.wire.v1.RefreshReply
-	(*Listing)(nil),        // 32: tapestry.wire.v1.Listing
-	(*Wanted)(nil),         // 33: tapestry.wire.v1.Wanted
-	(*Pulse)(nil),          // 34: tapestry.wire.v1.Pulse
-	(*Deposit)(nil),        // 35: tapestry.wire.v1.Deposit
-	(*Laid)(nil),           // 36: tapestry.wire.v1.Laid
-	(*Routed)(nil),         // 37: tapestry.wire.v1.Routed
-	(*Ack)(nil),            // 38: tapestry.wire.v1.Ack
-	(*HopNote)(nil),        // 39: tapestry.wire.v1.HopNote
-	(*Join)(nil),           // 40: tapestry.wire.v1.Join
-	(*JoinReply)(nil),      // 41: tapestry.wire.v1.JoinReply
-	(*Loan)(nil),           // 42: tapestry.wire.v1.Loan
-	(*SelfProbe)(nil),      // 43: tapestry.wire.v1.SelfProbe
-	(*SelfProbeReply)(nil), // 44: tapestry.wire.v1.SelfProbeReply
-	(*Publish)(nil),        // 45: tapestry.wire.v1.Publish
-	(*PublishReply)(nil),   // 46: tapestry.wire.v1.PublishReply
-	(*Locate)(nil),         // 47: tapestry.wire.v1.Locate
-	(*LocateReply)(nil),    // 48: tapestry.wire.v1.LocateReply
-	(*FoundReplica)(nil),   // 49: tapestry.wire.v1.FoundReplica
-	(*AppMessage)(nil),     // 50: tapestry.wire.v1.AppMessage
-	(*AppReply)(nil),       // 51: tapestry.wire.v1.AppReply
-	(*StreamHello)(nil),    // 52: tapestry.wire.v1.StreamHello
+	(Limit)(0),             // 5: tapestry.wire.v1.Limit
+	(Rule)(0),              // 6: tapestry.wire.v1.Rule
+	(*Frame)(nil),          // 7: tapestry.wire.v1.Frame
+	(*SignedRecord)(nil),   // 8: tapestry.wire.v1.SignedRecord
+	(*NodeRecord)(nil),     // 9: tapestry.wire.v1.NodeRecord
+	(*PointerRecord)(nil),  // 10: tapestry.wire.v1.PointerRecord
+	(*MessageRecord)(nil),  // 11: tapestry.wire.v1.MessageRecord
+	(*Hello)(nil),          // 12: tapestry.wire.v1.Hello
+	(*Beacon)(nil),         // 13: tapestry.wire.v1.Beacon
+	(*BeaconAck)(nil),      // 14: tapestry.wire.v1.BeaconAck
+	(*Unlink)(nil),         // 15: tapestry.wire.v1.Unlink
+	(*Leave)(nil),          // 16: tapestry.wire.v1.Leave
+	(*LeafSet)(nil),        // 17: tapestry.wire.v1.LeafSet
+	(*Row)(nil),            // 18: tapestry.wire.v1.Row
+	(*RecordRequest)(nil),  // 19: tapestry.wire.v1.RecordRequest
+	(*Records)(nil),        // 20: tapestry.wire.v1.Records
+	(*Multicast)(nil),      // 21: tapestry.wire.v1.Multicast
+	(*Insertion)(nil),      // 22: tapestry.wire.v1.Insertion
+	(*Announcement)(nil),   // 23: tapestry.wire.v1.Announcement
+	(*MulticastAck)(nil),   // 24: tapestry.wire.v1.MulticastAck
+	(*Inserted)(nil),       // 25: tapestry.wire.v1.Inserted
+	(*Strangers)(nil),      // 26: tapestry.wire.v1.Strangers
+	(*Witness)(nil),        // 27: tapestry.wire.v1.Witness
+	(*WitnessReply)(nil),   // 28: tapestry.wire.v1.WitnessReply
+	(*IndirectProbe)(nil),  // 29: tapestry.wire.v1.IndirectProbe
+	(*IndirectAck)(nil),    // 30: tapestry.wire.v1.IndirectAck
+	(*Refresh)(nil),        // 31: tapestry.wire.v1.Refresh
+	(*RefreshReply)(nil),   // 32: tapestry.wire.v1.RefreshReply
+	(*Listing)(nil),        // 33: tapestry.wire.v1.Listing
+	(*Wanted)(nil),         // 34: tapestry.wire.v1.Wanted
+	(*Pulse)(nil),          // 35: tapestry.wire.v1.Pulse
+	(*Deposit)(nil),        // 36: tapestry.wire.v1.Deposit
+	(*Laid)(nil),           // 37: tapestry.wire.v1.Laid
+	(*Routed)(nil),         // 38: tapestry.wire.v1.Routed
+	(*Ack)(nil),            // 39: tapestry.wire.v1.Ack
+	(*HopNote)(nil),        // 40: tapestry.wire.v1.HopNote
+	(*Join)(nil),           // 41: tapestry.wire.v1.Join
+	(*JoinReply)(nil),      // 42: tapestry.wire.v1.JoinReply
+	(*Loan)(nil),           // 43: tapestry.wire.v1.Loan
+	(*SelfProbe)(nil),      // 44: tapestry.wire.v1.SelfProbe
+	(*SelfProbeReply)(nil), // 45: tapestry.wire.v1.SelfProbeReply
+	(*Publish)(nil),        // 46: tapestry.wire.v1.Publish
+	(*PublishReply)(nil),   // 47: tapestry.wire.v1.PublishReply
+	(*Locate)(nil),         // 48: tapestry.wire.v1.Locate
+	(*LocateReply)(nil),    // 49: tapestry.wire.v1.LocateReply
+	(*FoundReplica)(nil),   // 50: tapestry.wire.v1.FoundReplica
+	(*AppMessage)(nil),     // 51: tapestry.wire.v1.AppMessage
+	(*AppReply)(nil),       // 52: tapestry.wire.v1.AppReply
+	(*StreamHello)(nil),    // 53: tapestry.wire.v1.StreamHello
 }
 var file_wire_proto_depIdxs = []int32{
-	11, // 0: tapestry.wire.v1.Frame.hello:type_name -> tapestry.wire.v1.Hello
-	12, // 1: tapestry.wire.v1.Frame.beacon:type_name -> tapestry.wire.v1.Beacon
-	13, // 2: tapestry.wire.v1.Frame.beacon_ack:type_name -> tapestry.wire.v1.BeaconAck
-	14, // 3: tapestry.wire.v1.Frame.unlink:type_name -> tapestry.wire.v1.Unlink
-	15, // 4: tapestry.wire.v1.Frame.leave:type_name -> tapestry.wire.v1.Leave
-	16, // 5: tapestry.wire.v1.Frame.leaf_set:type_name -> tapestry.wire.v1.LeafSet
-	17, // 6: tapestry.wire.v1.Frame.row:type_name -> tapestry.wire.v1.Row
-	18, // 7: tapestry.wire.v1.Frame.record_request:type_name -> tapestry.wire.v1.RecordRequest
-	19, // 8: tapestry.wire.v1.Frame.records:type_name -> tapestry.wire.v1.Records
-	37, // 9: tapestry.wire.v1.Frame.routed:type_name -> tapestry.wire.v1.Routed
-	38, // 10: tapestry.wire.v1.Frame.ack:type_name -> tapestry.wire.v1.Ack
-	20, // 11: tapestry.wire.v1.Frame.multicast:type_name -> tapestry.wire.v1.Multicast
-	23, // 12: tapestry.wire.v1.Frame.multicast_ack:type_name -> tapestry.wire.v1.MulticastAck
-	24, // 13: tapestry.wire.v1.Frame.inserted:type_name -> tapestry.wire.v1.Inserted
-	25, // 14: tapestry.wire.v1.Frame.strangers:type_name -> tapestry.wire.v1.Strangers
-	26, // 15: tapestry.wire.v1.Frame.witness:type_name -> tapestry.wire.v1.Witness
-	27, // 16: tapestry.wire.v1.Frame.witness_reply:type_name -> tapestry.wire.v1.WitnessReply
-	28, // 17: tapestry.wire.v1.Frame.indirect_probe:type_name -> tapestry.wire.v1.IndirectProbe
-	29, // 18: tapestry.wire.v1.Frame.indirect_ack:type_name -> tapestry.wire.v1.IndirectAck
-	30, // 19: tapestry.wire.v1.Frame.refresh:type_name -> tapestry.wire.v1.Refresh
-	31, // 20: tapestry.wire.v1.Frame.refresh_reply:type_name -> tapestry.wire.v1.RefreshReply
-	32, // 21: tapestry.wire.v1.Frame.listing:type_name -> tapestry.wire.v1.Listing
-	33, // 22: tapestry.wire.v1.Frame.wanted:type_name -> tapestry.wire.v1.Wanted
-	35, // 23: tapestry.wire.v1.Frame.deposit:type_name -> tapestry.wire.v1.Deposit
-	7,  // 24: tapestry.wire.v1.Hello.record:type_name -> tapestry.wire.v1.SignedRecord
+	12, // 0: tapestry.wire.v1.Frame.hello:type_name -> tapestry.wire.v1.Hello
+	13, // 1: tapestry.wire.v1.Frame.beacon:type_name -> tapestry.wire.v1.Beacon
+	14, // 2: tapestry.wire.v1.Frame.beacon_ack:type_name -> tapestry.wire.v1.BeaconAck
+	15, // 3: tapestry.wire.v1.Frame.unlink:type_name -> tapestry.wire.v1.Unlink
+	16, // 4: tapestry.wire.v1.Frame.leave:type_name -> tapestry.wire.v1.Leave
+	17, // 5: tapestry.wire.v1.Frame.leaf_set:type_name -> tapestry.wire.v1.LeafSet
+	18, // 6: tapestry.wire.v1.Frame.row:type_name -> tapestry.wire.v1.Row
+	19, // 7: tapestry.wire.v1.Frame.record_request:type_name -> tapestry.wire.v1.RecordRequest
+	20, // 8: tapestry.wire.v1.Frame.records:type_name -> tapestry.wire.v1.Records
+	38, // 9: tapestry.wire.v1.Frame.routed:type_name -> tapestry.wire.v1.Routed
+	39, // 10: tapestry.wire.v1.Frame.ack:type_name -> tapestry.wire.v1.Ack
+	21, // 11: tapestry.wire.v1.Frame.multicast:type_name -> tapestry.wire.v1.Multicast
+	24, // 12: tapestry.wire.v1.Frame.multicast_ack:type_name -> tapestry.wire.v1.MulticastAck
+	25, // 13: tapestry.wire.v1.Frame.inserted:type_name -> tapestry.wire.v1.Inserted
+	26, // 14: tapestry.wire.v1.Frame.strangers:type_name -> tapestry.wire.v1.Strangers
+	27, // 15: tapestry.wire.v1.Frame.witness:type_name -> tapestry.wire.v1.Witness
+	28, // 16: tapestry.wire.v1.Frame.witness_reply:type_name -> tapestry.wire.v1.WitnessReply
+	29, // 17: tapestry.wire.v1.Frame.indirect_probe:type_name -> tapestry.wire.v1.IndirectProbe
+	30, // 18: tapestry.wire.v1.Frame.indirect_ack:type_name -> tapestry.wire.v1.IndirectAck
+	31, // 19: tapestry.wire.v1.Frame.refresh:type_name -> tapestry.wire.v1.Refresh
+	32, // 20: tapestry.wire.v1.Frame.refresh_reply:type_name -> tapestry.wire.v1.RefreshReply
+	33, // 21: tapestry.wire.v1.Frame.listing:type_name -> tapestry.wire.v1.Listing
+	34, // 22: tapestry.wire.v1.Frame.wanted:type_name -> tapestry.wire.v1.Wanted
+	36, // 23: tapestry.wire.v1.Frame.deposit:type_name -> tapestry.wire.v1.Deposit
+	8,  // 24: tapestry.wire.v1.Hello.record:type_name -> tapestry.wire.v1.SignedRecord
 	0,  // 25: tapestry.wire.v1.Beacon.use:type_name -> tapestry.wire.v1.Use
-	7,  // 26: tapestry.wire.v1.Records.records:type_name -> tapestry.wire.v1.SignedRecord
-	21, // 27: tapestry.wire.v1.Multicast.insertion:type_name -> tapestry.wire.v1.Insertion
-	22, // 28: tapestry.wire.v1.Multicast.announcement:type_name -> tapestry.wire.v1.Announcement
-	7,  // 29: tapestry.wire.v1.Insertion.record:type_name -> tapestry.wire.v1.SignedRecord
-	7,  // 30: tapestry.wire.v1.Announcement.origin:type_name -> tapestry.wire.v1.SignedRecord
-	7,  // 31: tapestry.wire.v1.WitnessReply.named:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 26: tapestry.wire.v1.Records.records:type_name -> tapestry.wire.v1.SignedRecord
+	22, // 27: tapestry.wire.v1.Multicast.insertion:type_name -> tapestry.wire.v1.Insertion
+	23, // 28: tapestry.wire.v1.Multicast.announcement:type_name -> tapestry.wire.v1.Announcement
+	8,  // 29: tapestry.wire.v1.Insertion.record:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 30: tapestry.wire.v1.Announcement.origin:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 31: tapestry.wire.v1.WitnessReply.named:type_name -> tapestry.wire.v1.SignedRecord
 	1,  // 32: tapestry.wire.v1.IndirectAck.finding:type_name -> tapestry.wire.v1.Finding
 	2,  // 33: tapestry.wire.v1.Listing.copy:type_name -> tapestry.wire.v1.Copy
-	34, // 34: tapestry.wire.v1.Listing.pulse:type_name -> tapestry.wire.v1.Pulse
+	35, // 34: tapestry.wire.v1.Listing.pulse:type_name -> tapestry.wire.v1.Pulse
 	2,  // 35: tapestry.wire.v1.Wanted.copy:type_name -> tapestry.wire.v1.Copy
-	7,  // 36: tapestry.wire.v1.Deposit.server:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 36: tapestry.wire.v1.Deposit.server:type_name -> tapestry.wire.v1.SignedRecord
 	2,  // 37: tapestry.wire.v1.Deposit.copy:type_name -> tapestry.wire.v1.Copy
-	34, // 38: tapestry.wire.v1.Deposit.pulse:type_name -> tapestry.wire.v1.Pulse
-	36, // 39: tapestry.wire.v1.Deposit.laid:type_name -> tapestry.wire.v1.Laid
-	7,  // 40: tapestry.wire.v1.Laid.pointer:type_name -> tapestry.wire.v1.SignedRecord
+	35, // 38: tapestry.wire.v1.Deposit.pulse:type_name -> tapestry.wire.v1.Pulse
+	37, // 39: tapestry.wire.v1.Deposit.laid:type_name -> tapestry.wire.v1.Laid
+	8,  // 40: tapestry.wire.v1.Laid.pointer:type_name -> tapestry.wire.v1.SignedRecord
 	3,  // 41: tapestry.wire.v1.Routed.body_kind:type_name -> tapestry.wire.v1.BodyKind
-	39, // 42: tapestry.wire.v1.Routed.notes:type_name -> tapestry.wire.v1.HopNote
+	40, // 42: tapestry.wire.v1.Routed.notes:type_name -> tapestry.wire.v1.HopNote
 	4,  // 43: tapestry.wire.v1.Routed.refusal:type_name -> tapestry.wire.v1.Refusal
-	5,  // 44: tapestry.wire.v1.HopNote.rule:type_name -> tapestry.wire.v1.Rule
-	7,  // 45: tapestry.wire.v1.Join.record:type_name -> tapestry.wire.v1.SignedRecord
-	42, // 46: tapestry.wire.v1.Join.lent:type_name -> tapestry.wire.v1.Loan
-	7,  // 47: tapestry.wire.v1.JoinReply.records:type_name -> tapestry.wire.v1.SignedRecord
-	42, // 48: tapestry.wire.v1.JoinReply.lent:type_name -> tapestry.wire.v1.Loan
-	7,  // 49: tapestry.wire.v1.Loan.lender:type_name -> tapestry.wire.v1.SignedRecord
-	7,  // 50: tapestry.wire.v1.SelfProbe.record:type_name -> tapestry.wire.v1.SignedRecord
-	7,  // 51: tapestry.wire.v1.SelfProbeReply.leaves:type_name -> tapestry.wire.v1.SignedRecord
-	7,  // 52: tapestry.wire.v1.SelfProbeReply.rows:type_name -> tapestry.wire.v1.SignedRecord
-	7,  // 53: tapestry.wire.v1.Publish.pointer:type_name -> tapestry.wire.v1.SignedRecord
-	7,  // 54: tapestry.wire.v1.Publish.server:type_name -> tapestry.wire.v1.SignedRecord
-	34, // 55: tapestry.wire.v1.Publish.pulse:type_name -> tapestry.wire.v1.Pulse
-	49, // 56: tapestry.wire.v1.LocateReply.replicas:type_name -> tapestry.wire.v1.FoundReplica
-	7,  // 57: tapestry.wire.v1.FoundReplica.pointer:type_name -> tapestry.wire.v1.SignedRecord
-	7,  // 58: tapestry.wire.v1.FoundReplica.server:type_name -> tapestry.wire.v1.SignedRecord
-	7,  // 59: tapestry.wire.v1.AppMessage.origin:type_name -> tapestry.wire.v1.SignedRecord
-	60, // [60:60] is the sub-list for method output_type
-	60, // [60:60] is the sub-list for method input_type
-	60, // [60:60] is the sub-list for extension type_name
-	60, // [60:60] is the sub-list for extension extendee
-	0,  // [0:60] is the sub-list for field type_name
+	5,  // 44: tapestry.wire.v1.Routed.limit:type_name -> tapestry.wire.v1.Limit
+	6,  // 45: tapestry.wire.v1.HopNote.rule:type_name -> tapestry.wire.v1.Rule
+	8,  // 46: tapestry.wire.v1.Join.record:type_name -> tapestry.wire.v1.SignedRecord
+	43, // 47: tapestry.wire.v1.Join.lent:type_name -> tapestry.wire.v1.Loan
+	8,  // 48: tapestry.wire.v1.JoinReply.records:type_name -> tapestry.wire.v1.SignedRecord
+	43, // 49: tapestry.wire.v1.JoinReply.lent:type_name -> tapestry.wire.v1.Loan
+	8,  // 50: tapestry.wire.v1.Loan.lender:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 51: tapestry.wire.v1.SelfProbe.record:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 52: tapestry.wire.v1.SelfProbeReply.leaves:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 53: tapestry.wire.v1.SelfProbeReply.rows:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 54: tapestry.wire.v1.Publish.pointer:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 55: tapestry.wire.v1.Publish.server:type_name -> tapestry.wire.v1.SignedRecord
+	35, // 56: tapestry.wire.v1.Publish.pulse:type_name -> tapestry.wire.v1.Pulse
+	50, // 57: tapestry.wire.v1.LocateReply.replicas:type_name -> tapestry.wire.v1.FoundReplica
+	8,  // 58: tapestry.wire.v1.FoundReplica.pointer:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 59: tapestry.wire.v1.FoundReplica.server:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 60: tapestry.wire.v1.AppMessage.origin:type_name -> tapestry.wire.v1.SignedRecord
+	61, // [61:61] is the sub-list for method output_type
+	61, // [61:61] is the sub-list for method input_type
+	61, // [61:61] is the sub-list for extension type_name
+	61, // [61:61] is the sub-list for extension extendee
+	0,  // [0:61] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -4618,7 +4703,7 @@ func file_wire_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
-			NumEnums:      6,
+			NumEnums:      7,
 			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   0,

@@ -155,7 +155,18 @@ func (r *Router) lead(e env.Env, m *wire.Routed, from idspace.ID) (on *wire.Rout
 
 // Answer ends a request: one that began here is answered at once.
 func (r *Router) Answer(e env.Env, request *wire.Routed, body []byte, why wire.Refusal) {
-	reply := &wire.Routed{BodyKind: request.BodyKind, Call: request.Call, Body: body, Refusal: why, Reply: true}
+	r.conclude(e, request, &wire.Routed{Body: body, Refusal: why})
+}
+
+// Decline refuses a request because of a limit.
+func (r *Router) Decline(e env.Env, request *wire.Routed, limit wire.Limit, again time.Duration) {
+	r.conclude(e, request, &wire.Routed{
+		Refusal: wire.Refusal_REFUSAL_LIMIT, Limit: limit, RetryAfterMs: uint32(again.Milliseconds()),
+	})
+}
+
+func (r *Router) conclude(e env.Env, request, reply *wire.Routed) {
+	reply.BodyKind, reply.Call, reply.Reply = request.BodyKind, request.Call, true
 	if n, ok := r.numbers[request.Call]; ok {
 		r.Env.Line("answer #%d %s", n, r.Describe(reply))
 		r.Reply(e, n, reply, r.Env.Self)
@@ -197,6 +208,9 @@ func (r *Router) Lose(e env.Env, n int, why wire.Refusal) { r.Upcall.OnLost(e, r
 
 // Describe prints an envelope with what it carries.
 func (r *Router) Describe(m *wire.Routed) string {
+	if m.Refusal == wire.Refusal_REFUSAL_LIMIT {
+		return fmt.Sprintf("refused: limit, %v, again in %dms", env.LimitOf(m.Limit), m.RetryAfterMs)
+	}
 	if m.Refusal != wire.Refusal_REFUSAL_NONE {
 		return "refused: " + m.Refusal.Name()
 	}
