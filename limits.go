@@ -10,10 +10,11 @@ import (
 
 // Limits bound what other nodes can make this one keep, and what it publishes itself.
 // Zero is the default. What does not fit is refused with ErrLimit at its publisher, or a
-// nearer server takes the place of a farther one; Status.Store counts both.
+// nearer server takes the place of a farther one; Status.Store counts both. What one neighbor
+// brings is never more than what it leaves free: the only neighbor of a node fills half of it.
 type Limits struct {
 	Pointers        int // pointers kept for others; default 500 000
-	PointerBytes    int // bytes of their signed records; default 256 MiB
+	PointerBytes    int // bytes of their signed records, and of their servers'; default 256 MiB
 	PointersPerNode int // pointers of one server; default 100 000
 	ServersPerGUID  int // pointers to one object of one application, the nearest; default 128
 	Published       int // objects that this node publishes; default 1 000 000

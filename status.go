@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/node"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
@@ -44,6 +46,7 @@ type Status struct {
 	BytesIn     uint64 `json:"bytes_in"`
 	BytesOut    uint64 `json:"bytes_out"`
 	EventsLost  uint64 `json:"events_lost"` // they came too fast for the Tracer
+	Slowed      uint64 `json:"slowed"`      // signatures that waited to be checked because one node had sent too many
 
 	// DialsFor splits Dials by the message that was to be sent. Nobody is dialed to publish,
 	// nor to look up but for measuring servers that are offered.
@@ -59,10 +62,22 @@ type Status struct {
 // Store is what a node keeps for others, and what its Limits made of it.
 type Store struct {
 	Servers int    `json:"servers"` // whose pointers are kept
-	Bytes   int    `json:"bytes"`   // of their signed records
+	Bytes   int    `json:"bytes"`   // of their signed records, and of their servers'
 	Refused uint64 `json:"refused"` // for want of room, since the start
 	Evicted uint64 `json:"evicted"` // for a nearer server of the same object
 	Expired uint64 `json:"expired"`
+	// RefusedFor splits Refused by the limit, in the words of LimitRefusal.Limit.
+	RefusedFor map[string]uint64 `json:"refused_for"`
+}
+
+func storeOf(s pointers.Stats) Store {
+	to := Store{s.Servers, s.Bytes, s.Refused, s.Evicted, s.Expired, map[string]uint64{}}
+	for limit, times := range s.Because {
+		if times > 0 {
+			to.RefusedFor[env.LimitOf(wire.Limit(limit)).String()] = times
+		}
+	}
+	return to
 }
 
 // Place is a network coordinate (Vivaldi): two nodes are about as far apart, in
@@ -93,7 +108,7 @@ func (n *Node) Status() Status {
 	s.Known, s.Calls, s.Handlers, s.Streams = w.Known, w.Calls, w.Handlers, w.Bodies
 	s.Dials, s.DialsFailed, s.StreamDials, s.DialsFor = w.Dials, w.DialsFailed, w.BodyDials, w.DialsFor
 	s.FramesIn, s.FramesOut, s.BytesIn, s.BytesOut = w.FramesIn, w.FramesOut, w.BytesIn, w.BytesOut
-	s.EventsLost, s.LowHighWater = w.EventsLost, w.HighWater
+	s.EventsLost, s.Slowed, s.LowHighWater = w.EventsLost, w.Slowed, w.HighWater
 	s.Dropped, s.Faults, s.Limits = w.Dropped, w.Faults, w.Limits
 	s.Resume = n.kept.status()
 	select {
@@ -110,7 +125,7 @@ func coreStatus(s node.Status) Status {
 		ID: s.ID, Network: s.Network, State: s.Phase, Ready: s.Ready,
 		Links: s.Links, MaxLinks: s.LinksCap, MostLinks: s.LinksMost,
 		Levels: s.Levels, LeafSet: append([]ID{}, s.LeafSet...), Neighbors: []Neighbor{},
-		Pointers: s.Pointers, Store: Store{s.Store.Servers, s.Store.Bytes, s.Store.Refused, s.Store.Evicted, s.Store.Expired},
+		Pointers: s.Pointers, Store: storeOf(s.Store),
 		Published: s.Served, Pending: s.Pending,
 		Place: Place{HeightMs: 1e3 * s.Place.Height, Error: s.Place.Error},
 	}

@@ -51,7 +51,7 @@ func (n *Node) OpenStream(ctx context.Context, server idspace.ID, record *wire.S
 	defer cancel()
 	defer context.AfterFunc(n.life.ctx, cancel)()
 	if record != nil {
-		if err := n.records.record(ctx, record); err != nil {
+		if err := n.records.record(ctx, record, nil); err != nil {
 			return nil, fmt.Errorf("record of %s: %w", server.Short(), err)
 		}
 	}

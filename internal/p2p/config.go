@@ -66,6 +66,10 @@ type Config struct {
 	// FrameRate is how many frames per second a peer may send before it is cut off
 	// as a flood. If zero, it is 20 000.
 	FrameRate int
+	// CheckRate is how many signatures of one peer are checked per second, and as many at
+	// once after a while: of more its stream is read no further until their time comes. If zero,
+	// it is 5000.
+	CheckRate int
 	// Backoff is how long a peer that was cut off is refused. If zero, it is 10 s.
 	Backoff time.Duration
 	// QueueFrames is how many frames may wait for one peer; from half of it on
@@ -94,6 +98,7 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.Credit, 128)
 	orDefault(&c.CreditBytes, 1<<20)
 	orDefault(&c.FrameRate, 20_000)
+	orDefault(&c.CheckRate, 5000)
 	orDefault(&c.Backoff, 10*time.Second)
 	orDefault(&c.QueueFrames, 1024)
 	orDefault(&c.QueueBytes, 2<<20)
@@ -123,7 +128,7 @@ func (c Config) Validate() error {
 	}{
 		{"timeout", int64(c.Timeout)}, {"dial timeout", int64(c.DialTimeout)}, {"dials", int64(c.Dials)},
 		{"idle grace", int64(c.IdleGrace)}, {"mailbox", int64(c.Mailbox)}, {"credit", int64(c.Credit)},
-		{"credit bytes", int64(c.CreditBytes)}, {"frame rate", int64(c.FrameRate)}, {"backoff", int64(c.Backoff)},
+		{"credit bytes", int64(c.CreditBytes)}, {"frame rate", int64(c.FrameRate)}, {"check rate", int64(c.CheckRate)}, {"backoff", int64(c.Backoff)},
 		{"queue frames", int64(c.QueueFrames)}, {"queue bytes", int64(c.QueueBytes)}, {"handlers", int64(c.Handlers)},
 		{"verified", int64(c.Verified)}, {"book", int64(c.Book)},
 	}

@@ -3,6 +3,7 @@ package p2p
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2/simplelru"
@@ -24,7 +25,8 @@ const (
 
 // intake is everything that comes in: one source per peer.
 type intake struct {
-	cfg *Config
+	cfg    *Config
+	slowed atomic.Uint64 // signatures that waited because a peer had sent too many
 
 	mu      sync.Mutex
 	sources map[peer.ID]*source
@@ -36,8 +38,10 @@ type source struct {
 	peer   peer.ID
 	id     idspace.ID
 	credit *credit
-	rate   *rate.Limiter
-	bad    int // messages with a bad record; the reader's own
+	rate   *rate.Limiter  // of frames
+	checks *rate.Limiter  // of signatures
+	slowed *atomic.Uint64 // signatures that waited, of all peers
+	bad    int            // messages with a bad record; the reader's own
 
 	// intake.mu guards these.
 	streams int
@@ -70,6 +74,7 @@ func (in *intake) admit(s network.Stream) (*source, error) {
 			peer: p, id: idOf(p),
 			credit: newCredit(in.cfg.Credit, in.cfg.CreditBytes),
 			rate:   rate.NewLimiter(rate.Limit(in.cfg.FrameRate), in.cfg.FrameRate),
+			checks: rate.NewLimiter(rate.Limit(in.cfg.CheckRate), in.cfg.CheckRate), slowed: &in.slowed,
 		}
 		in.sources[p] = src
 	}
@@ -78,6 +83,16 @@ func (in *intake) admit(s network.Stream) (*source, error) {
 	}
 	src.streams++
 	return src, nil
+}
+
+// mayCheck waits until the peer may have one more signature checked. Its stream is read no further
+// meanwhile, so that nobody else's signatures wait for a processor because of it.
+func (src *source) mayCheck(ctx context.Context) error {
+	if src.checks.Allow() {
+		return nil
+	}
+	src.slowed.Add(1)
+	return src.checks.Wait(ctx)
 }
 
 // greeted makes s the peer's stream, instead of the one that it had.

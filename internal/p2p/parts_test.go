@@ -216,7 +216,7 @@ func TestARecordIsVerifiedOnceAndRemembered(t *testing.T) {
 	v, _ := newVerifier("n", 10, b)
 	key, p := testKey(1)
 	r := signedNode(key, &wire.NodeRecord{Network: "n", Peer: []byte(p)})
-	if err := v.record(t.Context(), r); err != nil {
+	if err := v.record(t.Context(), r, nil); err != nil {
 		t.Fatal(err)
 	}
 	// With every slot taken, only what is remembered passes.
@@ -225,11 +225,11 @@ func TestARecordIsVerifiedOnceAndRemembered(t *testing.T) {
 	}
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := v.record(over, r); err != nil {
+	if err := v.record(over, r, nil); err != nil {
 		t.Error("not remembered:", err)
 	}
 	r.Signature[5] ^= 1
-	if err := v.record(over, r); err == nil {
+	if err := v.record(over, r, nil); err == nil {
 		t.Error("another signature passed as the one remembered")
 	}
 	r.Signature[5] ^= 1
@@ -237,7 +237,7 @@ func TestARecordIsVerifiedOnceAndRemembered(t *testing.T) {
 		_, q := testKey(i)
 		b.learn(&wire.NodeRecord{Peer: []byte(q)})
 	}
-	if err := v.record(over, r); !errors.Is(err, context.Canceled) {
+	if err := v.record(over, r, nil); !errors.Is(err, context.Canceled) {
 		t.Error("a record that the book has forgotten is not taken up again:", err)
 	}
 }
@@ -473,7 +473,7 @@ func BenchmarkVerify(b *testing.B) {
 	b.Run("first", func(b *testing.B) {
 		for b.Loop() {
 			v, _ := newVerifier("n", 10, bk)
-			if err := v.record(b.Context(), r); err != nil {
+			if err := v.record(b.Context(), r, nil); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -481,7 +481,7 @@ func BenchmarkVerify(b *testing.B) {
 	v, _ := newVerifier("n", 10, bk)
 	b.Run("again", func(b *testing.B) {
 		for b.Loop() {
-			if err := v.record(b.Context(), r); err != nil {
+			if err := v.record(b.Context(), r, nil); err != nil {
 				b.Fatal(err)
 			}
 		}

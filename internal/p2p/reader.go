@@ -157,7 +157,7 @@ func (r *reader) introduced(hello *wire.Hello) error {
 		}
 		return nil
 	}
-	if err := r.records.record(r.ctx, hello.Record); errors.Is(err, errForeign) {
+	if err := r.records.record(r.ctx, hello.Record, r.source); errors.Is(err, errForeign) {
 		return violation(faultForeign, err)
 	} else if err != nil {
 		return violation(faultRecord, err)
@@ -191,7 +191,7 @@ func (r *reader) next() (wire.Message, int, error) {
 		if err != nil {
 			return nil, 0, violation(faultMalformed, err)
 		}
-		if err := r.records.message(r.ctx, m); err != nil {
+		if err := r.records.message(r.ctx, m, r.source); err != nil {
 			if r.ctx.Err() != nil {
 				return nil, 0, nil
 			}

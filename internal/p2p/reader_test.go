@@ -308,6 +308,44 @@ func TestAPeerThatIsAheadOfTheLoopIsReadNoFurther(t *testing.T) {
 	})
 }
 
+// Signatures cost time: who sends too many waits, and nobody else does.
+func TestSignaturesOfOnePeerAreCheckedAtABoundedRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const rate, sent = 100, 400
+		_, s := sites(t, 1, p2p.Config{CheckRate: rate})
+		flooder, other := newRaw(t, s[0]), newRaw(t, s[0])
+		flood, calm := flooder.greet(), other.greet()
+		for i := range sent {
+			flooder.write(flood, records(someRecord(i)))
+		}
+		begin := time.Now()
+		other.write(calm, records(someRecord(sent)))
+		synctest.Wait()
+		took := map[int]time.Duration{} // until so many have come
+		for len(s[0].got(wire.KindRecords)) < sent+1 && time.Since(begin) < time.Minute {
+			time.Sleep(10 * time.Millisecond)
+			took[len(s[0].got(wire.KindRecords))] = time.Since(begin)
+		}
+		at := slices.IndexFunc(s[0].got(wire.KindRecords), func(got step) bool { return got.from == idOfRaw(t, other) })
+		t.Logf("%d signatures in %v, %d of them waited; the other's came as number %d", sent, took[sent+1], s[0].Status().Slowed, at)
+		if took[sent+1] < 2*time.Second || took[sent+1] > 4*time.Second || s[0].Status().Slowed < sent-2*rate {
+			t.Errorf("%d signatures in %v at %d per second", sent, took[sent+1], rate)
+		}
+		if at < 0 || at > 2*rate {
+			t.Errorf("the other's came as number %d", at)
+		}
+	})
+}
+
+func idOfRaw(t *testing.T, r *raw) idspace.ID {
+	t.Helper()
+	id, err := idOfKey(r.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
 func TestASilentStreamIsReset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, s := sites(t, 1, p2p.Config{})

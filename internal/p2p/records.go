@@ -79,21 +79,22 @@ func newVerifier(network string, size int, b *book) (*verifier, error) {
 
 // message checks every record of m that must be checked before a machine sees m.
 // Node records that are good go into the book.
-func (v *verifier) message(ctx context.Context, m wire.Message) error {
+func (v *verifier) message(ctx context.Context, m wire.Message, by *source) error {
 	records, err := wire.Signed(m)
 	if err != nil {
 		return err
 	}
 	for _, r := range records {
-		if err := v.record(ctx, r); err != nil {
+		if err := v.record(ctx, r, by); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// record checks one node or pointer record.
-func (v *verifier) record(ctx context.Context, r *wire.SignedRecord) error {
+// record checks one node or pointer record, which a peer has sent; nil: one that this node has
+// asked for by itself.
+func (v *verifier) record(ctx context.Context, r *wire.SignedRecord, by *source) error {
 	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(r)
 	if err != nil {
 		return err
@@ -103,17 +104,22 @@ func (v *verifier) record(ctx context.Context, r *wire.SignedRecord) error {
 	if id, ok := v.good.Get(hash); ok && (id.IsZero() || v.book.knows(id)) {
 		return nil
 	}
+	if by != nil {
+		if err := by.mayCheck(ctx); err != nil {
+			return err
+		}
+	}
 	select {
 	case v.slots <- struct{}{}:
 		defer func() { <-v.slots }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	by, err := signer(raw)
+	whose, err := signer(raw)
 	if err != nil {
 		return err
 	}
-	id, err := v.subject(r, by)
+	id, err := v.subject(r, whose)
 	if err != nil {
 		return err
 	}

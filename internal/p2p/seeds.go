@@ -224,7 +224,7 @@ func (n *Node) recall(ctx context.Context) error {
 		return err
 	}
 	for _, r := range records {
-		if err := n.records.record(ctx, r); err != nil {
+		if err := n.records.record(ctx, r, nil); err != nil {
 			logger.Warnw("a remembered neighbor is forgotten", "error", err)
 			continue
 		}

@@ -36,6 +36,7 @@ type Status struct {
 	BytesOut    uint64 `json:"bytes_out"`
 	Flushes     uint64 `json:"flushes"`     // writes to streams
 	EventsLost  uint64 `json:"events_lost"` // by subscribers that were too slow
+	Slowed      uint64 `json:"slowed"`      // signatures that waited because one peer had sent too many
 
 	DialsFor map[string]uint64 `json:"dials_for"`  // Dials, by the message that was to be sent
 	Dropped  map[string]uint64 `json:"dropped"`    // messages given up, by reason
@@ -64,7 +65,7 @@ func (n *Node) Status() Status {
 		Dials: n.counts.dials.Load(), DialsFailed: n.counts.dialsFailed.Load(), BodyDials: n.counts.bodyDials.Load(),
 		FramesIn: n.counts.framesIn.Load(), FramesOut: n.counts.framesOut.Load(),
 		BytesIn: n.counts.bytesIn.Load(), BytesOut: n.counts.bytesOut.Load(),
-		Flushes: n.counts.flushes.Load(), EventsLost: n.taps.lost.Load(),
+		Flushes: n.counts.flushes.Load(), EventsLost: n.taps.lost.Load(), Slowed: n.inbound.slowed.Load(),
 		DialsFor: n.counts.dialsFor.all(),
 		Dropped:  n.counts.drops.all(), Faults: n.counts.faults.all(), Limits: n.counts.limits.all(),
 	}

@@ -122,6 +122,9 @@ func (sv *Server) Branches() []*Branch { return sv.branches }
 func (s *Store) branch(sv *Server, k branchKey) *Branch {
 	b := sv.Branch(k.peer, k.copy, k.out)
 	if b == nil {
+		if !k.out && sv.ID != s.self && !sv.LaidBy(k.peer) {
+			s.charge(k.peer, load{bytes: sv.size()})
+		}
 		b = &Branch{Server: sv, Peer: k.peer, Copy: k.copy, Out: k.out}
 		sv.branches = append(sv.branches, b)
 	}
@@ -137,20 +140,15 @@ func (s *Store) put(p *Pointer, k branchKey, salt, roots int) (l *Laid, fresh bo
 			return l, false
 		}
 	}
+	if !k.out {
+		s.counted(p, k.peer, 1, slices.Contains(p.layers(), k.peer))
+	}
 	l = &Laid{Pointer: p, Salt: salt, Roots: roots, branch: b, at: len(b.laid), hash: hashOf(p, salt, roots)}
 	b.laid = append(b.laid, l)
 	b.sum = b.sum.Plus(l.hash)
 	b.Due = b.Due || b.Out
 	p.laid = append(p.laid, l)
-	s.count(l, 1)
 	return l, true
-}
-
-// count counts a place on a branch that comes in once more, or once less.
-func (s *Store) count(l *Laid, times int) {
-	if !l.branch.Out && l.Server.ID != s.self {
-		s.theirs.laid += times
-	}
 }
 
 // TakeOff takes l off its branch. A pointer that lies on no branch that comes in is forgotten.
@@ -175,7 +173,9 @@ func (s *Store) detach(l *Laid) {
 	b.sum = b.sum.Minus(l.hash)
 	b.Due = b.Due || b.Out
 	p.laid = slices.DeleteFunc(p.laid, func(o *Laid) bool { return o == l })
-	s.count(l, -1)
+	if !b.Out {
+		s.counted(p, b.Peer, -1, slices.Contains(p.layers(), b.Peer))
+	}
 	l.branch = nil
 	switch {
 	case len(b.laid) > 0:
@@ -196,8 +196,12 @@ func (s *Store) Emptied() (emptied []*Branch) {
 // cut forgets an empty branch.
 func (s *Store) cut(b *Branch) {
 	s.deadlines.remove(b)
-	b.Server.branches = slices.DeleteFunc(b.Server.branches, func(o *Branch) bool { return o == b })
-	s.forget(b.Server)
+	sv := b.Server
+	sv.branches = slices.DeleteFunc(sv.branches, func(o *Branch) bool { return o == b })
+	if !b.Out && sv.ID != s.self && !sv.LaidBy(b.Peer) {
+		s.charge(b.Peer, load{bytes: -sv.size()})
+	}
+	s.forget(sv)
 }
 
 // Cut forgets an empty branch to a peer, which knows that it is.
@@ -211,7 +215,7 @@ func (s *Store) Cut(b *Branch) {
 // forget drops a server of which nothing is left.
 func (s *Store) forget(sv *Server) {
 	if len(sv.held) == 0 && len(sv.branches) == 0 {
-		delete(s.servers, prefix(sv.ID))
+		s.leave(sv)
 	}
 }
 

@@ -27,10 +27,19 @@ func (s *Store) Check() error {
 	if err := s.checkServers(); err != nil {
 		return err
 	}
-	bytes, theirs := 0, load{}
+	bytes, theirs, peers := 0, load{}, make(map[idspace.ID]load)
+	for _, sv := range s.servers { // unordered: a sum
+		if sv.ID != s.self {
+			bytes += sv.size()
+			theirs.bytes += sv.size()
+			for _, peer := range sv.layers() {
+				peers[peer] = peers[peer].and(load{bytes: sv.size()})
+			}
+		}
+	}
 	for i, p := range s.all {
 		bytes += p.size()
-		theirs = theirs.plus(p, s.self)
+		theirs = theirs.plus(p, s.self, peers)
 		if p.inAll != i || p.Server.held[p.inServer] != p || s.servers[prefix(p.Server.ID)] != p.Server || !p.comesIn() {
 			return fmt.Errorf("pointers: %v is misplaced", p)
 		}
@@ -41,22 +50,36 @@ func (s *Store) Check() error {
 	if theirs.pointers > s.limits.PerNode || theirs.bytes > s.limits.Bytes || theirs.laid > s.mostLaid() {
 		return fmt.Errorf("pointers: of others %+v, beyond %+v", theirs, s.limits)
 	}
+	if len(peers) != len(s.peers) {
+		return fmt.Errorf("pointers: of %d neighbors, %d counted", len(peers), len(s.peers))
+	}
+	for peer, l := range peers { // unordered: any finding will do
+		if s.brought(peer) != l {
+			return fmt.Errorf("pointers: %s has brought %+v, %+v counted", peer.Short(), l, s.brought(peer))
+		}
+	}
 	return errors.Join(s.due.check(), s.deadlines.check())
 }
 
-// plus adds what p takes, if it is another's.
-func (l load) plus(p *Pointer, self idspace.ID) load {
+func (l load) and(o load) load {
+	return load{l.pointers + o.pointers, l.bytes + o.bytes, l.laid + o.laid}
+}
+
+// plus adds what p takes, if it is another's, to those who have brought it too.
+func (l load) plus(p *Pointer, self idspace.ID, peers map[idspace.ID]load) load {
 	if p.Server.ID == self {
 		return l
 	}
-	l.pointers++
-	l.bytes += p.size()
+	for _, peer := range p.layers() {
+		peers[peer] = peers[peer].and(load{pointers: 1, bytes: p.size()})
+	}
 	for _, o := range p.laid {
 		if !o.branch.Out {
 			l.laid++
+			peers[o.branch.Peer] = peers[o.branch.Peer].and(load{laid: 1})
 		}
 	}
-	return l
+	return l.and(load{pointers: 1, bytes: p.size()})
 }
 
 // check verifies that a branch's digest is of what lies on it, and that each pointer knows.

@@ -16,6 +16,9 @@
 // the same reason; those of one that a neighbor says to be dead, who may err or lie, are doubted:
 // offered last. A token made later takes back both.
 //
+// What others can make a node keep is bounded altogether, for each server, for each object, and for
+// each neighbor, which brings no more than it leaves free (share.go).
+//
 // Invariants, which Check verifies: one pointer per object, application and server, and it lies
 // on a branch that comes in; live ones first, nearest first; none is live whose server is
 // buried; the digest of a branch is the sum of what lies on it; an empty branch goes out, and its

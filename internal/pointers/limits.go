@@ -8,7 +8,7 @@ type Limits struct {
 	PerServer int // pointers of one server; default 100 000
 	PerObject int // pointers to one object of one application; default 128
 	PerNode   int // pointers altogether; default 500 000
-	Bytes     int // bytes of their signed records altogether; default 256 MiB
+	Bytes     int // bytes of their signed records and of their servers' altogether; default 256 MiB
 	Served    int // objects that this node publishes; default 1 000 000
 }
 

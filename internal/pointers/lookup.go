@@ -197,7 +197,7 @@ func (s *Store) Expire(now mono.Time, most int) (gone []*Pointer, off []*Laid) {
 type Stats struct {
 	Pointers int // all, tombstones and hidden ones included
 	Servers  int
-	Bytes    int // of signed pointer records
+	Bytes    int // of signed records: of pointers, and of servers but this node
 	Counts
 }
 

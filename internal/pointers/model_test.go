@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/tapestry-dolr/tapestry/internal/envtest"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
@@ -75,6 +76,11 @@ func (s *slow) count(match func(*slowPointer) bool) (n int) {
 
 // theirs is what others have made this node keep.
 func (s *slow) theirs() (pointers, bytes, lies int) {
+	for server := range s.known() {
+		if server != s.self {
+			bytes += sizeOfServer(server)
+		}
+	}
 	for _, p := range s.list {
 		if p.server == s.self {
 			continue
@@ -87,6 +93,89 @@ func (s *slow) theirs() (pointers, bytes, lies int) {
 		}
 	}
 	return pointers, bytes, lies
+}
+
+// brought is what of it a neighbor has laid here.
+func (s *slow) brought(peer string) (pointers, bytes, lies int) {
+	servers := make(map[string]bool)
+	for _, p := range s.list {
+		before := lies
+		for l := range p.lies {
+			if !l.out && l.peer == peer && p.server != s.self {
+				lies++
+			}
+		}
+		if lies > before {
+			pointers, bytes, servers[p.server] = pointers+1, bytes+p.size, true
+		}
+	}
+	for server := range servers {
+		bytes += sizeOfServer(server)
+	}
+	return pointers, bytes, lies
+}
+
+// fits applies the limits to a new pointer for which something is freed: what is left of them,
+// and that nobody brings more than that.
+func (s *slow) fits(d put, freed *slowPointer) bool {
+	count, bytes, lies := s.theirs()
+	if freed != nil {
+		count, bytes, lies = count-1, bytes-freed.size, lies-1
+	}
+	left, leftBytes, leftLies := s.limits.PerNode-count, s.limits.Bytes-bytes, 4*s.limits.PerNode-lies
+	takes := d.size()
+	if !s.known()[d.server] {
+		takes += sizeOfServer(d.server)
+	}
+	if left < 1 || leftLies < 1 || takes > leftBytes {
+		return false
+	}
+	if freed != nil && freed.from(d.from) {
+		return true
+	}
+	takes = d.size()
+	if !s.comesFrom(d.server, d.from) {
+		takes += sizeOfServer(d.server)
+	}
+	has, hasBytes, hasLies := s.brought(d.from)
+	return has+1 <= left && hasBytes+takes <= leftBytes && hasLies+1 <= leftLies
+}
+
+// from reports whether a neighbor has laid p here.
+func (p *slowPointer) from(peer string) bool {
+	for l := range p.lies {
+		if !l.out && l.peer == peer {
+			return true
+		}
+	}
+	return false
+}
+
+// brings counts the servers of an object that a neighbor names.
+func (s *slow) brings(live []*slowPointer, peer string) (n int) {
+	for _, p := range live {
+		if p.from(peer) {
+			n++
+		}
+	}
+	return n
+}
+
+// yields reports whether p may give way to what a neighbor brings.
+func (s *slow) yields(live []*slowPointer, p *slowPointer, to string) bool {
+	least := len(live) + 1
+	for l := range p.lies {
+		if !l.out {
+			least = min(least, s.brings(live, l.peer))
+		}
+	}
+	mine := s.brings(live, to)
+	return least > mine || least == mine && p.from(to)
+}
+
+func sizeOfServer(name string) int {
+	r := envtest.Node(name, 1)
+	return len(r.Payload) + len(r.PublicKey) + len(r.Signature) + len(r.PayloadType)
 }
 
 func (p *slowPointer) key() pointers.Key { return keyOf(p.guid, p.app) }
@@ -236,7 +325,8 @@ func (s *slow) grows(p *slowPointer, d put) bool {
 // room applies the limits, and makes room if it may. A pointer that is held takes its place on
 // one branch more.
 func (s *slow) room(held *slowPointer, d put) bool {
-	count, bytes, lies := s.theirs()
+	_, _, lies := s.theirs()
+	_, _, mine := s.brought(d.from)
 	switch {
 	case d.server == s.self:
 		return true
@@ -247,25 +337,26 @@ func (s *slow) room(held *slowPointer, d put) bool {
 				on++
 			}
 		}
-		fits := held.lies[d.lie()] || on < wire.MaxRoots && lies < 4*s.limits.PerNode
+		fits := held.lies[d.lie()] || on < wire.MaxRoots && lies+mine < 4*s.limits.PerNode
 		return fits && s.grows(held, d)
 	case s.count(func(p *slowPointer) bool { return p.server == d.server }) >= s.limits.PerServer:
 		return false
 	case s.count(func(p *slowPointer) bool { return p.key() == d.key() }) < s.limits.PerObject:
-		return count < s.limits.PerNode && lies < 4*s.limits.PerNode && bytes+d.size() <= s.limits.Bytes
+		return s.fits(d, nil)
 	}
 	live := s.live(d.key(), -1)
 	if len(live) == 0 || d.withdrawn || s.buried[d.server] != 0 {
 		return false
 	}
-	// Where nobody says where it is, the farthest goes, but never out of the nearer half.
+	// Where nobody says where it is, the farthest goes that may, but never out of the nearer half.
+	all := slices.Clone(live)
 	slices.SortStableFunc(live, func(a, b *slowPointer) int { return cmp.Compare(a.latency, b.latency) })
 	for i := len(live); i >= (len(live)+1)/2; i-- {
 		if i == 0 || live[i-1].latency <= mono.Time(max(d.latency, 0)) {
 			return false // d is the farthest that may go
 		}
-		if farthest := live[i-1]; farthest.server != s.self {
-			if bytes-farthest.size+d.size() > s.limits.Bytes {
+		if farthest := live[i-1]; farthest.server != s.self && s.yields(all, farthest, d.from) {
+			if !s.fits(d, farthest) {
 				return false
 			}
 			s.remove(farthest)

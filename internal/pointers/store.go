@@ -18,24 +18,19 @@ type Store struct {
 	all       []*Pointer      // in no order; Pointer.inAll is the place
 	due       queue[*Pointer] // by the end of their records
 	deadlines queue[*Branch]  // of those that come in
-	bytes     int             // of the records of all
+	bytes     int             // of the records of all, and of servers but this node
 	theirs    load
-	emptied   []*Branch // see Emptied
+	peers     map[idspace.ID]*load // theirs, by who has brought it: what several have, each has
+	emptied   []*Branch            // see Emptied
 	counts    Counts
 	changes   uint64 // see Changes
 }
 
-// load is what others have made this node keep.
-type load struct {
-	pointers int
-	bytes    int // of their records
-	laid     int // places on branches that come in
-}
-
 // Counts says what happened in a Store since it began.
 type Counts struct {
-	Refused uint64 // deposits refused because of a limit
-	Evicted uint64 // pointers given up for a nearer one
+	Refused uint64                            // deposits refused because of a limit
+	Because [wire.Limit_LIMIT_PEER + 1]uint64 // of them, by which limit
+	Evicted uint64                            // pointers given up for a nearer one
 	Expired uint64
 }
 
@@ -46,6 +41,7 @@ func New(self idspace.ID, limits Limits) *Store {
 		limits:  limits.WithDefaults(),
 		objects: make(map[Key][]*Pointer),
 		servers: make(map[wire.ServerRef]*Server),
+		peers:   make(map[idspace.ID]*load),
 	}
 }
 
@@ -101,7 +97,7 @@ func (s *Store) Meet(id idspace.ID, signed *wire.SignedRecord, node *wire.NodeRe
 		sv = &Server{ID: id}
 	}
 	if sv.node == nil || node.Newer(sv.node) {
-		sv.Record, sv.node = signed, node
+		s.meet(sv, signed, node)
 	}
 	return sv
 }
@@ -156,7 +152,7 @@ func (s *Store) store(key Key, d Deposit, now mono.Time) Result {
 		s.drop(evict)
 		s.counts.Evicted++
 	}
-	s.servers[prefix(d.Server.ID)] = d.Server
+	s.enter(d.Server)
 	p.take(d)
 	s.add(p, now.Add(d.Left))
 	s.attach(p, d)
@@ -167,6 +163,7 @@ func (s *Store) store(key Key, d Deposit, now mono.Time) Result {
 // full is the result of a deposit that a limit forbids.
 func (s *Store) full(limit wire.Limit) Result {
 	s.counts.Refused++
+	s.counts.Because[limit]++
 	return Result{Kind: Full, Limit: limit}
 }
 
@@ -239,7 +236,7 @@ func (s *Store) room(p *Pointer, d Deposit) (evict *Pointer, limit wire.Limit, o
 	}
 	list := s.objects[p.Key]
 	if len(list) < s.limits.PerObject {
-		limit, ok = s.holds(p.size())
+		limit, ok = s.fits(p, d, load{})
 		return nil, limit, ok
 	}
 	i := slices.IndexFunc(list, func(o *Pointer) bool { return o.State != Live })
@@ -250,21 +247,14 @@ func (s *Store) room(p *Pointer, d Deposit) (evict *Pointer, limit wire.Limit, o
 	if d.Record.Withdrawn || !d.Server.Lives() {
 		return nil, wire.Limit_LIMIT_OBJECT, false
 	}
-	if evict = s.crowded(list[:i], p, d.Server.Coord); evict == nil {
+	if evict = s.crowded(list[:i], p, d); evict == nil {
 		return nil, wire.Limit_LIMIT_OBJECT, false
 	}
-	return evict, wire.Limit_LIMIT_BYTES, s.theirs.bytes-evict.size()+p.size() <= s.limits.Bytes
-}
-
-// holds reports whether this node has room for one pointer more, of so many bytes.
-func (s *Store) holds(size int) (limit wire.Limit, ok bool) {
-	switch {
-	case s.theirs.pointers >= s.limits.PerNode || s.theirs.laid >= s.mostLaid():
-		return wire.Limit_LIMIT_NODE, false
-	case s.theirs.bytes+size > s.limits.Bytes:
-		return wire.Limit_LIMIT_BYTES, false
+	limit, ok = s.fits(p, d, load{1, evict.size(), 1})
+	if own := slices.Contains(evict.layers(), d.From); own && limit == wire.Limit_LIMIT_PEER {
+		ok = true // it brings no more than before
 	}
-	return 0, true
+	return evict, limit, ok
 }
 
 // mostLaid is on how many places of branches the pointers of others may lie: one that is where
@@ -292,6 +282,8 @@ func (s *Store) admits(p *Pointer, d Deposit) (limit wire.Limit, ok bool) {
 		return wire.Limit_LIMIT_PEER, false
 	case s.theirs.laid >= s.mostLaid():
 		return wire.Limit_LIMIT_NODE, false
+	case s.brought(d.From).laid >= s.free().laid:
+		return wire.Limit_LIMIT_PEER, false
 	}
 	return wire.Limit_LIMIT_BYTES, s.grows(p, d)
 }
@@ -307,12 +299,10 @@ func (s *Store) weigh(p *Pointer, times int) {
 	s.bytes += times * p.size()
 	if p.Server.ID != s.self {
 		s.theirs.bytes += times * p.size()
+		for _, peer := range p.layers() {
+			s.charge(peer, load{bytes: times * p.size()})
+		}
 	}
-}
-
-// Crowded reports whether there is no room for anything new that others lay here.
-func (s *Store) Crowded() bool {
-	return s.theirs.pointers >= s.limits.PerNode || s.theirs.laid >= s.mostLaid() || s.theirs.bytes >= s.limits.Bytes
 }
 
 func (s *Store) add(p *Pointer, until mono.Time) {

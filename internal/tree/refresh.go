@@ -63,7 +63,7 @@ func (k *Keeper) refreshed(e env.Env, from idspace.ID, b wire.Branch, trusted bo
 	case b.Count == 0:
 		k.release(e, held)
 		return agrees
-	case held == nil && k.Store.Crowded():
+	case held == nil && k.Store.Crowded(from):
 		return agrees // there is no room for what is missing
 	case sv == nil:
 		return differs // its record alone would not be kept: the pointers bring it
