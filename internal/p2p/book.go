@@ -77,6 +77,9 @@ func (b *book) record(id idspace.ID) *wire.NodeRecord {
 	return e.record
 }
 
+// generation is that of a node's newest known record, 0 if there is none.
+func (b *book) generation(id idspace.ID) uint64 { return b.record(id).GetGeneration() }
+
 // addrs returns where a node may be dialed.
 func (b *book) addrs(id idspace.ID) []multiaddr.Multiaddr {
 	s, _ := b.seeds.Get(id)

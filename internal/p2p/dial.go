@@ -15,6 +15,9 @@ import (
 // connect makes sure that a link that may dial has a connection, and reports
 // whether it opened one.
 func (n *Node) connect(k *link) (dialed bool, err error) {
+	if k.anew {
+		n.dropDead(k.peer, n.book.generation(k.id))
+	}
 	if !k.dials || n.host.Network().Connectedness(k.peer) == network.Connected {
 		return false, nil
 	}

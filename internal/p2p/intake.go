@@ -46,6 +46,7 @@ type source struct {
 	// intake.mu guards these.
 	streams int
 	current network.Stream // the one that said hello last
+	life    uint64         // the peer's generation then
 	hasOurs wire.Stamp     // which of this node's records the peer said then that it has
 }
 
@@ -95,11 +96,11 @@ func (src *source) mayCheck(ctx context.Context) error {
 	return src.checks.Wait(ctx)
 }
 
-// greeted makes s the peer's stream, instead of the one that it had.
-func (in *intake) greeted(src *source, s network.Stream, hasOurs wire.Stamp) {
+// greeted makes s the peer's stream, instead of the one that it had. life is the peer's generation.
+func (in *intake) greeted(src *source, s network.Stream, life uint64, hasOurs wire.Stamp) {
 	in.mu.Lock()
 	old := src.current
-	src.current, src.hasOurs = s, hasOurs
+	src.current, src.life, src.hasOurs = s, life, hasOurs
 	in.mu.Unlock()
 	if old != nil {
 		old.ResetWithError(network.StreamSupplanted)
@@ -115,6 +116,18 @@ func (in *intake) hasOurs(p peer.ID) (has wire.Stamp) {
 		has, src.hasOurs = src.hasOurs, wire.Stamp{}
 	}
 	return has
+}
+
+// conn is the connection by which a peer said hello last, nil if that was in an earlier generation
+// or is over.
+func (in *intake) conn(p peer.ID, generation uint64) network.Conn {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	src := in.sources[p]
+	if src == nil || src.current == nil || src.life < generation || src.current.Conn().IsClosed() {
+		return nil
+	}
+	return src.current.Conn()
 }
 
 // ended takes a stream out, and reports whether it was the one in use.

@@ -37,6 +37,8 @@ type link struct {
 	dials bool          // the writer may open the connection
 	asked string        // for what, if it does: see errand
 	known wire.Stamp    // which of the peer's records this node has
+	anew  bool          // the peer was started again: connections may lead to where it was
+	life  uint64        // the generation of the peer, 0 while that is not known
 
 	// The loop alone uses these.
 	step   batch     // the frames of the present step
@@ -65,8 +67,9 @@ func (l *loop) link(to idspace.ID) (k *link, why string) {
 	return l.newLink(link{id: to, peer: p})
 }
 
-// dial returns a new link whose writer opens the connection first, to send m.
-func (l *loop) dial(to idspace.ID, m wire.Message) (k *link, why string) {
+// dial returns a new link whose writer opens the connection first, to send m. If it is to be anew,
+// connections there are may be dead.
+func (l *loop) dial(to idspace.ID, m wire.Message, anew bool) (k *link, why string) {
 	opening := 0
 	for _, k := range l.links {
 		if k.dials && k.opened == 0 {
@@ -77,7 +80,7 @@ func (l *loop) dial(to idspace.ID, m wire.Message) (k *link, why string) {
 		return nil, tooManyDials
 	}
 	p, _ := l.book.peer(to)
-	return l.newLink(link{id: to, peer: p, dials: true, asked: errand(m)})
+	return l.newLink(link{id: to, peer: p, dials: true, asked: errand(m), anew: anew})
 }
 
 // errand names what a connection is opened for: publishing and looking up never are the
@@ -97,6 +100,7 @@ func (l *loop) newLink(as link) (k *link, why string) {
 	k.queue = newQueue(l.cfg.QueueFrames, l.cfg.QueueBytes)
 	k.gone = make(chan struct{})
 	k.known = l.core.Known(k.id)
+	k.life = l.book.generation(k.id)
 	w := &writer{Node: l.Node, link: k}
 	if !l.life.start(w.run) {
 		return nil, closing

@@ -106,7 +106,7 @@ func (r *reader) run() error {
 	if err != nil || hello == nil {
 		return err
 	}
-	r.inbound.greeted(r.source, r.stream, hello.Known())
+	r.inbound.greeted(r.source, r.stream, r.book.generation(r.source.id), hello.Known())
 	for m, size := wire.Message(hello), len(r.frame); ; {
 		if !r.deliver(m, size) {
 			return nil

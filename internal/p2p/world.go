@@ -32,7 +32,10 @@ func (l *loop) Send(to idspace.ID, m wire.Message) {
 func (l *loop) SendDial(to idspace.ID, m wire.Message) {
 	k, why := l.link(to)
 	if k == nil && why == noLink {
-		k, why = l.dial(to, m)
+		k, why = l.dial(to, m, false)
+	} else if k != nil && l.outdated(k) {
+		l.remove(k)
+		k, why = l.dial(to, m, true)
 	}
 	if k == nil {
 		l.drop(why, to)

@@ -176,22 +176,27 @@ func (s *outStream) CloseWrite() error {
 	return s.Stream.CloseWrite()
 }
 
-// openStream opens a stream to a connected peer, within the host's limits. It never
-// dials, nor takes a relayed connection (design §5).
-func (n *Node) openStream(ctx context.Context, p peer.ID, proto protocol.ID) (*outStream, error) {
-	s, err := n.host.Network().NewStream(network.WithNoDial(ctx, "tapestry"), p)
+// openStream opens a stream to a connected peer, within the host's limits: by the connection over
+// which the peer speaks, if it does. It never dials, nor takes a relayed connection (design §5).
+func (n *Node) openStream(ctx context.Context, p peer.ID, proto protocol.ID) (s *outStream, err error) {
+	var raw network.Stream
+	if c := n.inbound.conn(p, n.book.generation(idOf(p))); c != nil {
+		raw, err = c.NewStream(ctx)
+	} else {
+		raw, err = n.host.Network().NewStream(network.WithNoDial(ctx, "tapestry"), p)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if err := s.SetProtocol(proto); err != nil {
-		s.ResetWithError(network.StreamResourceLimitExceeded)
+	if err := raw.SetProtocol(proto); err != nil {
+		raw.ResetWithError(network.StreamResourceLimitExceeded)
 		return nil, err
 	}
-	if err := reserve(s, streamMemory); err != nil {
-		s.ResetWithError(network.StreamResourceLimitExceeded)
+	if err := reserve(raw, streamMemory); err != nil {
+		raw.ResetWithError(network.StreamResourceLimitExceeded)
 		return nil, err
 	}
-	return &outStream{Stream: s, negotiated: multistream.NewMSSelect(s, proto)}, nil
+	return &outStream{Stream: raw, negotiated: multistream.NewMSSelect(raw, proto)}, nil
 }
 
 // reserve puts a stream, and the memory of its buffers, on the overlay's account.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
 	libp2pquic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/quicreuse"
@@ -78,9 +79,21 @@ func NewNet(t testing.TB, cfg Config) *Net {
 func (n *Net) Host(opts ...libp2p.Option) host.Host {
 	n.t.Helper()
 	i := n.reserve()
+	return n.host(i, Key(n.cfg.Seed, i), opts)
+}
+
+// Again adds a host with the key of an earlier one, which should have crashed or been closed: it
+// has been started again, at another address.
+func (n *Net) Again(earlier int, opts ...libp2p.Option) host.Host {
+	n.t.Helper()
+	return n.host(n.reserve(), Key(n.cfg.Seed, earlier), opts)
+}
+
+func (n *Net) host(i int, key crypto.PrivKey, opts []libp2p.Option) host.Host {
+	n.t.Helper()
 	addr := &net.UDPAddr{IP: simnet.IntToPublicIPv4(i), Port: port}
 	all := append([]libp2p.Option{
-		libp2p.Identity(Key(n.cfg.Seed, i)),
+		libp2p.Identity(key),
 		libp2p.ListenAddrStrings(fmt.Sprintf("/ip4/%s/udp/%d/quic-v1", addr.IP, port)),
 		libp2p.Transport(libp2pquic.NewTransport),
 		libp2p.QUICReuse(n.packets(i, addr)),
