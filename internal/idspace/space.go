@@ -92,7 +92,9 @@ func (s Space) Closer(a, b, key ID) bool {
 // H(g ‖ i) with its first digit forced to g[0] + ⌊i·radix/roots⌋, so that raced
 // paths start in different directions (design §8).
 func (s Space) Salted(g ID, i, roots int) ID {
-	key := s.Truncate(Hash(append(g[:], byte(i))))
+	var b [Size + 1]byte
+	b[copy(b[:], g[:])] = byte(i)
+	key := s.Truncate(Hash(b[:]))
 	first := (int(s.Digit(g, 0)) + i*s.Radix()/roots) % s.Radix()
 	return s.WithDigit(key, 0, Digit(first))
 }
