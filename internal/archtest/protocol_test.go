@@ -143,7 +143,7 @@ func TestProtocolLimits(t *testing.T) {
 		"MaxRecords": wire.MaxRecords, "MaxRecord": wire.MaxRecord, "MaxAddrs": wire.MaxAddrs, "MaxApp": wire.MaxApp,
 		"MaxNetwork": wire.MaxNetwork, "MaxZone": wire.MaxZone, "MaxError": wire.MaxError, "MaxExclude": wire.MaxExclude,
 		"MaxRoots": wire.MaxRoots, "MaxDead": wire.MaxDead, "MaxFound": wire.MaxFound,
-		"MaxWitnesses": wire.MaxWitnesses, "MaxNamed": wire.MaxNamed,
+		"MaxWitnesses": wire.MaxWitnesses, "MaxNamed": wire.MaxNamed, "MaxItems": wire.MaxItems,
 	} {
 		if row := fmt.Sprintf("| `%s` | %d |", name, value); !strings.Contains(text, row) {
 			t.Errorf("docs/protocol.md has no row %s", row)

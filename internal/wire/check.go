@@ -71,6 +71,8 @@ func checkCounts(packed []byte, into proto.Message) error {
 		return checkCount("notes", packed, 12, 2*MaxHops)
 	case *Deposit:
 		return checkCount("pointers", packed, 4, MaxLaid)
+	case *BatchPart:
+		return checkCount("lists", packed, 2, MaxRoots)
 	case *NodeRecord:
 		return checkCount("addresses", packed, 3, MaxAddrs)
 	}

@@ -153,6 +153,10 @@ func TestBodiesBeyondALimitAreRefusedWhole(t *testing.T) {
 		"publish to many roots":          &wire.Publish{Pointer: record, Server: record, Roots: wire.MaxRoots + 1, Pulse: pulse},
 		"publish of a salt beyond":       &wire.Publish{Pointer: record, Server: record, Roots: 2, Salt: 2, Pulse: pulse},
 		"publish without a pointer":      &wire.Publish{Server: record, Roots: 1, Pulse: pulse},
+		"part without a header":          &wire.BatchPart{},
+		"part with a heavy header":       &wire.BatchPart{Header: heavy},
+		"part of many lists":             &wire.BatchPart{Header: record, Lists: make([][]byte, wire.MaxRoots+1)},
+		"part with a long list":          &wire.BatchPart{Header: record, Lists: [][]byte{make([]byte, wire.MaxFrame)}},
 		"publish without a server":       &wire.Publish{Pointer: record, Roots: 1, Pulse: pulse},
 		"publish without a pulse":        &wire.Publish{Pointer: record, Server: record, Roots: 1},
 		"publish of half a token":        &wire.Publish{Pointer: record, Server: record, Roots: 1, Pulse: &wire.Pulse{Token: id20[:19]}},
@@ -209,7 +213,7 @@ func TestEveryBodyHasAGenerator(t *testing.T) {
 			t.Errorf("%s draws a %s", name, got)
 		}
 	}
-	if len(bodies) != 10 || len(messages) != len(wire.Kinds()) {
+	if len(bodies) != 11 || len(messages) != len(wire.Kinds()) {
 		t.Errorf("%d bodies, %d messages", len(bodies), len(messages))
 	}
 	for k, m := range messages {

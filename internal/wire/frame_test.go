@@ -267,6 +267,7 @@ func TestDecodeAllocatesNoMoreThanASmallMultipleOfItsInput(t *testing.T) {
 		"unknown fields":   {empties(99), decode(wire.KindAck)},
 		"join reply":       {empties(1), func(b []byte) { _, _ = wire.Unpack(b, new(wire.JoinReply)) }},
 		"locate reply":     {empties(1), func(b []byte) { _, _ = wire.Unpack(b, new(wire.LocateReply)) }},
+		"lists":            {empties(2), func(b []byte) { _, _ = wire.Unpack(b, new(wire.BatchPart)) }},
 		"node's addresses": {empties(3), func(b []byte) { _, _ = (&wire.SignedRecord{PayloadType: []byte(wire.NodeKind), Payload: b}).Node() }},
 		"references":       {pack(&wire.Row{Refs: make([]byte, wire.MaxFrame-64)}), decode(wire.KindRow)},
 		"announced only":   {binary.AppendUvarint(nil, wire.MaxFrame), func(b []byte) { _, _ = wire.ReadFrame(bufio.NewReader(bytes.NewReader(b)), nil) }},

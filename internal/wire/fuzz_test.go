@@ -124,6 +124,7 @@ func FuzzJoinReply(f *testing.F)      { fuzzBody(f, "JoinReply") }
 func FuzzSelfProbe(f *testing.F)      { fuzzBody(f, "SelfProbe") }
 func FuzzSelfProbeReply(f *testing.F) { fuzzBody(f, "SelfProbeReply") }
 func FuzzPublish(f *testing.F)        { fuzzBody(f, "Publish") }
+func FuzzBatchPart(f *testing.F)      { fuzzBody(f, "BatchPart") }
 func FuzzPublishReply(f *testing.F)   { fuzzBody(f, "PublishReply") }
 func FuzzLocate(f *testing.F)         { fuzzBody(f, "Locate") }
 func FuzzLocateReply(f *testing.F)    { fuzzBody(f, "LocateReply") }
@@ -154,6 +155,10 @@ func FuzzRecordNode(f *testing.F) {
 
 func FuzzRecordPointer(f *testing.F) {
 	fuzzRecord(f, wire.PointerKind, func(seed int) proto.Message { return anyPointer.Example(seed) })
+}
+
+func FuzzRecordBatch(f *testing.F) {
+	fuzzRecord(f, wire.BatchKind, func(seed int) proto.Message { return anyBatch.Example(seed) })
 }
 
 func FuzzRecordOrigin(f *testing.F) {

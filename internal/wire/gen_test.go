@@ -54,13 +54,15 @@ var anyRecord = rapid.Custom(func(t *rapid.T) *wire.SignedRecord {
 		PublicKey: bytesUpTo(40).Draw(t, "key"),
 		Signature: bytesUpTo(64).Draw(t, "signature"),
 	}
-	switch rapid.IntRange(0, 3).Draw(t, "type") {
+	switch rapid.IntRange(0, 4).Draw(t, "type") {
 	case 0:
 		r.PayloadType, r.Payload = []byte(wire.NodeKind), pack(anyNode.Draw(t, "node"))
 	case 1:
 		r.PayloadType, r.Payload = []byte(wire.PointerKind), pack(anyPointer.Draw(t, "pointer"))
 	case 2:
 		r.PayloadType, r.Payload = []byte(wire.OriginKind), pack(anyOrigin.Draw(t, "origin"))
+	case 3:
+		r.PayloadType, r.Payload = []byte(wire.BatchKind), pack(anyBatch.Draw(t, "batch"))
 	default:
 		r.PayloadType, r.Payload = bytesUpTo(20).Draw(t, "of another type"), bytesUpTo(100).Draw(t, "payload")
 	}
@@ -89,6 +91,20 @@ var anyPointer = rapid.Custom(func(t *rapid.T) *wire.PointerRecord {
 		Counter:    rapid.Uint64().Draw(t, "counter"),
 		Withdrawn:  rapid.Bool().Draw(t, "withdrawn"),
 		LifeS:      rapid.Uint32().Draw(t, "life"),
+	}
+})
+
+var anyBatch = rapid.Custom(func(t *rapid.T) *wire.BatchRecord {
+	return &wire.BatchRecord{
+		Network:    text(wire.MaxNetwork).Draw(t, "network"),
+		App:        text(wire.MaxApp).Draw(t, "app"),
+		Server:     anyID.Draw(t, "server"),
+		Generation: rapid.Uint64().Draw(t, "generation"),
+		Counter:    rapid.Uint64().Draw(t, "counter"),
+		Withdrawn:  rapid.Bool().Draw(t, "withdrawn"),
+		LifeS:      rapid.Uint32().Draw(t, "life"),
+		Count:      rapid.Uint32Min(1).Draw(t, "count"),
+		Roots:      bytesOf(20*rapid.IntRange(1, wire.MaxRoots).Draw(t, "salts")).Draw(t, "roots"),
 	}
 })
 
@@ -343,6 +359,9 @@ var bodies = map[string]*rapid.Generator[wire.Body]{
 			Salt: rapid.Uint32Max(roots-1).Draw(t, "salt"), LeftS: rapid.Uint32().Draw(t, "left"),
 			Pulse: anyPulse.Draw(t, "pulse"),
 		}
+	}),
+	"BatchPart": rapid.Custom(func(t *rapid.T) wire.Body {
+		return &wire.BatchPart{Header: anyRecord.Draw(t, "header"), Lists: rapid.SliceOfN(bytesUpTo(200), 0, wire.MaxRoots).Draw(t, "lists")}
 	}),
 	"SelfProbe": rapid.Custom(func(t *rapid.T) wire.Body {
 		return &wire.SelfProbe{Record: anyRecord.Draw(t, "record")}

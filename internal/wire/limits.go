@@ -18,9 +18,10 @@ const (
 	MaxRoots   = 16        // salts of an object
 	MaxFound   = 16        // replicas in one answer
 
-	MaxBranches = 2048 // branches in one message, or names of such
-	MaxPrints   = 8192 // prints of pointers in one message
-	MaxLaid     = 256  // pointers in one deposit
+	MaxBranches = 2048  // branches in one message, or names of such
+	MaxPrints   = 8192  // prints of pointers in one message
+	MaxLaid     = 256   // pointers in one deposit
+	MaxItems    = 12288 // objects and hashes in one list of a batch; so many fit into a frame
 
 	MaxWitnesses = 3 // nodes that a question about a hole visits
 	MaxNamed     = 4 // nodes in the answer to it

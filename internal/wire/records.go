@@ -16,6 +16,7 @@ type RecordKind string
 const (
 	NodeKind    RecordKind = "/tapestry/node"
 	PointerKind RecordKind = "/tapestry/pointer"
+	BatchKind   RecordKind = "/tapestry/batch"
 	OriginKind  RecordKind = "/tapestry/origin"
 )
 

@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
@@ -21,12 +22,14 @@ var openers = map[wire.RecordKind]func(*wire.SignedRecord) (proto.Message, error
 	wire.NodeKind:    func(r *wire.SignedRecord) (proto.Message, error) { return r.Node() },
 	wire.PointerKind: func(r *wire.SignedRecord) (proto.Message, error) { return r.Pointer() },
 	wire.OriginKind:  func(r *wire.SignedRecord) (proto.Message, error) { return r.Origin() },
+	wire.BatchKind:   func(r *wire.SignedRecord) (proto.Message, error) { return r.Batch() },
 }
 
 func TestRecordsOpenAsTheirKindAlone(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		for kind, m := range map[wire.RecordKind]proto.Message{
 			wire.NodeKind: anyNode.Draw(t, "node"), wire.PointerKind: anyPointer.Draw(t, "pointer"), wire.OriginKind: anyOrigin.Draw(t, "origin"),
+			wire.BatchKind: anyBatch.Draw(t, "batch"),
 		} {
 			for as, open := range openers {
 				got, err := open(signed(kind, m))
@@ -54,6 +57,14 @@ func TestMalformedRecordsDoNotOpen(t *testing.T) {
 		"pointer without a server":    signed(wire.PointerKind, &wire.PointerRecord{Guid: id20}),
 		"pointer of a long app":       signed(wire.PointerKind, &wire.PointerRecord{Guid: id20, Server: id20, App: long}),
 		"pointer of a long network":   signed(wire.PointerKind, &wire.PointerRecord{Guid: id20, Server: id20, Network: long}),
+		"batch without a server":      signed(wire.BatchKind, &wire.BatchRecord{Count: 1, Roots: id20}),
+		"batch of a long app":         signed(wire.BatchKind, &wire.BatchRecord{Server: id20, Count: 1, Roots: id20, App: long}),
+		"batch of a long network":     signed(wire.BatchKind, &wire.BatchRecord{Server: id20, Count: 1, Roots: id20, Network: long}),
+		"batch of nothing":            signed(wire.BatchKind, &wire.BatchRecord{Server: id20, Roots: id20}),
+		"batch without a root":        signed(wire.BatchKind, &wire.BatchRecord{Server: id20, Count: 1}),
+		"batch with half a root":      signed(wire.BatchKind, &wire.BatchRecord{Server: id20, Count: 1, Roots: make([]byte, 30)}),
+		"batch with many roots":       signed(wire.BatchKind, &wire.BatchRecord{Server: id20, Count: 1, Roots: make([]byte, 20*wire.MaxRoots+20)}),
+		"batch that is no record":     {PayloadType: []byte(wire.BatchKind), Payload: []byte{0xff}},
 		"origin without a key":        signed(wire.OriginKind, &wire.MessageRecord{}),
 		"origin of a long app":        signed(wire.OriginKind, &wire.MessageRecord{Key: id20, App: long}),
 		"node that is no record":      {PayloadType: []byte(wire.NodeKind), Payload: []byte{0xff}},
@@ -94,6 +105,55 @@ func TestNewerIsByGenerationThenVersion(t *testing.T) {
 				t.Errorf("record %d newer than %d: %v", i, j, a.Newer(b))
 			}
 		}
+	}
+}
+
+// What is held under a header goes on under one that says the same, later, and under no other.
+func TestAHeaderIsRenewedByALaterOneOfTheSame(t *testing.T) {
+	old := &wire.BatchRecord{
+		Network: "main", App: "files", Server: id20, Generation: 3, Counter: 5, LifeS: 60, Count: 2, Roots: make([]byte, 40),
+	}
+	for name, c := range map[string]struct {
+		change func(*wire.BatchRecord)
+		same   bool // roots
+		want   bool
+	}{
+		"a higher counter":                     {func(r *wire.BatchRecord) { r.Counter++ }, true, true},
+		"a higher counter, another life":       {func(r *wire.BatchRecord) { r.Counter++; r.LifeS = 900 }, true, true},
+		"a higher generation, a lower counter": {func(r *wire.BatchRecord) { r.Generation++; r.Counter = 0 }, true, true},
+		"the same":                             {func(*wire.BatchRecord) {}, true, false},
+		"a lower counter":                      {func(r *wire.BatchRecord) { r.Counter-- }, true, false},
+		"a lower generation":                   {func(r *wire.BatchRecord) { r.Generation--; r.Counter++ }, true, false},
+		"of another network":                   {func(r *wire.BatchRecord) { r.Counter++; r.Network = "other" }, true, false},
+		"of another app":                       {func(r *wire.BatchRecord) { r.Counter++; r.App = "mail" }, true, false},
+		"of another server":                    {func(r *wire.BatchRecord) { r.Counter++; r.Server = bytes.Repeat([]byte{1}, 20) }, true, false},
+		"of more objects":                      {func(r *wire.BatchRecord) { r.Counter++; r.Count++ }, false, false},
+		"of fewer salts":                       {func(r *wire.BatchRecord) { r.Counter++; r.Roots = id20 }, false, false},
+		"of another root":                      {func(r *wire.BatchRecord) { r.Counter++; r.Roots[39] ^= 1 }, false, false},
+		"that takes back":                      {func(r *wire.BatchRecord) { r.Counter++; r.Withdrawn = true }, true, false},
+	} {
+		r := proto.Clone(old).(*wire.BatchRecord)
+		c.change(r)
+		if r.SameRoots(old) != c.same || r.Renews(old) != c.want {
+			t.Errorf("%s: the same roots %v, renews %v", name, r.SameRoots(old), r.Renews(old))
+		}
+		if r.Withdrawn && old.Renews(r) {
+			t.Errorf("%s: renewed by one that does not", name)
+		}
+	}
+	takenBack := proto.Clone(old).(*wire.BatchRecord)
+	takenBack.Withdrawn = true
+	later := proto.Clone(old).(*wire.BatchRecord)
+	if later.Counter++; later.Renews(takenBack) {
+		t.Error("what was taken back is renewed")
+	}
+}
+
+func TestTheRootsOfAHeaderGoBySalt(t *testing.T) {
+	one, two := bytes.Repeat([]byte{1}, 20), bytes.Repeat([]byte{2}, 20)
+	r := &wire.BatchRecord{Roots: slices.Concat(one, two)}
+	if r.Salts() != 2 || r.Root(0) != [20]byte(one) || r.Root(1) != [20]byte(two) {
+		t.Errorf("%d salts: %x, %x", r.Salts(), r.Root(0), r.Root(1))
 	}
 }
 

@@ -1151,6 +1151,170 @@ func (x *PointerRecord) GetLifeS() uint32 {
 	return 0
 }
 
+// BatchRecord says that a server holds many objects, or no longer does; signed by the server. It
+// is the header of a batch.
+type BatchRecord struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Network    string                 `protobuf:"bytes,1,opt,name=network,proto3" json:"network,omitempty"`
+	App        string                 `protobuf:"bytes,2,opt,name=app,proto3" json:"app,omitempty"`
+	Server     []byte                 `protobuf:"bytes,3,opt,name=server,proto3" json:"server,omitempty"`
+	Generation uint64                 `protobuf:"varint,4,opt,name=generation,proto3" json:"generation,omitempty"`
+	Counter    uint64                 `protobuf:"varint,5,opt,name=counter,proto3" json:"counter,omitempty"`
+	Withdrawn  bool                   `protobuf:"varint,6,opt,name=withdrawn,proto3" json:"withdrawn,omitempty"`
+	LifeS      uint32                 `protobuf:"varint,7,opt,name=life_s,json=lifeS,proto3" json:"life_s,omitempty"`
+	Count      uint32                 `protobuf:"varint,8,opt,name=count,proto3" json:"count,omitempty"`
+	// The root hash of the trie of each salt, 20 bytes each.
+	Roots         []byte `protobuf:"bytes,9,opt,name=roots,proto3" json:"roots,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchRecord) Reset() {
+	*x = BatchRecord{}
+	mi := &file_wire_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchRecord) ProtoMessage() {}
+
+func (x *BatchRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchRecord.ProtoReflect.Descriptor instead.
+func (*BatchRecord) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *BatchRecord) GetNetwork() string {
+	if x != nil {
+		return x.Network
+	}
+	return ""
+}
+
+func (x *BatchRecord) GetApp() string {
+	if x != nil {
+		return x.App
+	}
+	return ""
+}
+
+func (x *BatchRecord) GetServer() []byte {
+	if x != nil {
+		return x.Server
+	}
+	return nil
+}
+
+func (x *BatchRecord) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *BatchRecord) GetCounter() uint64 {
+	if x != nil {
+		return x.Counter
+	}
+	return 0
+}
+
+func (x *BatchRecord) GetWithdrawn() bool {
+	if x != nil {
+		return x.Withdrawn
+	}
+	return false
+}
+
+func (x *BatchRecord) GetLifeS() uint32 {
+	if x != nil {
+		return x.LifeS
+	}
+	return 0
+}
+
+func (x *BatchRecord) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *BatchRecord) GetRoots() []byte {
+	if x != nil {
+		return x.Roots
+	}
+	return nil
+}
+
+// BatchPart is some objects of a batch, with the proof that they are in it.
+type BatchPart struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Header        *SignedRecord          `protobuf:"bytes,1,opt,name=header,proto3" json:"header,omitempty"`
+	Lists         [][]byte               `protobuf:"bytes,2,rep,name=lists,proto3" json:"lists,omitempty"` // one for each salt, empty where there is nothing
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchPart) Reset() {
+	*x = BatchPart{}
+	mi := &file_wire_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchPart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchPart) ProtoMessage() {}
+
+func (x *BatchPart) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchPart.ProtoReflect.Descriptor instead.
+func (*BatchPart) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *BatchPart) GetHeader() *SignedRecord {
+	if x != nil {
+		return x.Header
+	}
+	return nil
+}
+
+func (x *BatchPart) GetLists() [][]byte {
+	if x != nil {
+		return x.Lists
+	}
+	return nil
+}
+
 // MessageRecord binds an application message to its origin; signed by the origin when it asks for it.
 type MessageRecord struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1165,7 +1329,7 @@ type MessageRecord struct {
 
 func (x *MessageRecord) Reset() {
 	*x = MessageRecord{}
-	mi := &file_wire_proto_msgTypes[4]
+	mi := &file_wire_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1177,7 +1341,7 @@ func (x *MessageRecord) String() string {
 func (*MessageRecord) ProtoMessage() {}
 
 func (x *MessageRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[4]
+	mi := &file_wire_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1190,7 +1354,7 @@ func (x *MessageRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageRecord.ProtoReflect.Descriptor instead.
 func (*MessageRecord) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{4}
+	return file_wire_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *MessageRecord) GetNetwork() string {
@@ -1243,7 +1407,7 @@ type Hello struct {
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_wire_proto_msgTypes[5]
+	mi := &file_wire_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1255,7 +1419,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[5]
+	mi := &file_wire_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1268,7 +1432,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{5}
+	return file_wire_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Hello) GetVersion() uint32 {
@@ -1328,7 +1492,7 @@ type Beacon struct {
 
 func (x *Beacon) Reset() {
 	*x = Beacon{}
-	mi := &file_wire_proto_msgTypes[6]
+	mi := &file_wire_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1340,7 +1504,7 @@ func (x *Beacon) String() string {
 func (*Beacon) ProtoMessage() {}
 
 func (x *Beacon) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[6]
+	mi := &file_wire_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1353,7 +1517,7 @@ func (x *Beacon) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Beacon.ProtoReflect.Descriptor instead.
 func (*Beacon) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{6}
+	return file_wire_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Beacon) GetSeq() uint64 {
@@ -1404,7 +1568,7 @@ type BeaconAck struct {
 
 func (x *BeaconAck) Reset() {
 	*x = BeaconAck{}
-	mi := &file_wire_proto_msgTypes[7]
+	mi := &file_wire_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1416,7 +1580,7 @@ func (x *BeaconAck) String() string {
 func (*BeaconAck) ProtoMessage() {}
 
 func (x *BeaconAck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[7]
+	mi := &file_wire_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1429,7 +1593,7 @@ func (x *BeaconAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeaconAck.ProtoReflect.Descriptor instead.
 func (*BeaconAck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{7}
+	return file_wire_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *BeaconAck) GetSeq() uint64 {
@@ -1468,7 +1632,7 @@ type Unlink struct {
 
 func (x *Unlink) Reset() {
 	*x = Unlink{}
-	mi := &file_wire_proto_msgTypes[8]
+	mi := &file_wire_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1480,7 +1644,7 @@ func (x *Unlink) String() string {
 func (*Unlink) ProtoMessage() {}
 
 func (x *Unlink) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[8]
+	mi := &file_wire_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1493,7 +1657,7 @@ func (x *Unlink) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unlink.ProtoReflect.Descriptor instead.
 func (*Unlink) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{8}
+	return file_wire_proto_rawDescGZIP(), []int{10}
 }
 
 type Leave struct {
@@ -1505,7 +1669,7 @@ type Leave struct {
 
 func (x *Leave) Reset() {
 	*x = Leave{}
-	mi := &file_wire_proto_msgTypes[9]
+	mi := &file_wire_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1517,7 +1681,7 @@ func (x *Leave) String() string {
 func (*Leave) ProtoMessage() {}
 
 func (x *Leave) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[9]
+	mi := &file_wire_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1530,7 +1694,7 @@ func (x *Leave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leave.ProtoReflect.Descriptor instead.
 func (*Leave) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{9}
+	return file_wire_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Leave) GetRefs() []byte {
@@ -1561,7 +1725,7 @@ type LeafSet struct {
 
 func (x *LeafSet) Reset() {
 	*x = LeafSet{}
-	mi := &file_wire_proto_msgTypes[10]
+	mi := &file_wire_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1573,7 +1737,7 @@ func (x *LeafSet) String() string {
 func (*LeafSet) ProtoMessage() {}
 
 func (x *LeafSet) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[10]
+	mi := &file_wire_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1586,7 +1750,7 @@ func (x *LeafSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeafSet.ProtoReflect.Descriptor instead.
 func (*LeafSet) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{10}
+	return file_wire_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *LeafSet) GetRefs() []byte {
@@ -1661,7 +1825,7 @@ type Row struct {
 
 func (x *Row) Reset() {
 	*x = Row{}
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1673,7 +1837,7 @@ func (x *Row) String() string {
 func (*Row) ProtoMessage() {}
 
 func (x *Row) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1686,7 +1850,7 @@ func (x *Row) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Row.ProtoReflect.Descriptor instead.
 func (*Row) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{11}
+	return file_wire_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Row) GetLevel() uint32 {
@@ -1747,7 +1911,7 @@ type RecordRequest struct {
 
 func (x *RecordRequest) Reset() {
 	*x = RecordRequest{}
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1759,7 +1923,7 @@ func (x *RecordRequest) String() string {
 func (*RecordRequest) ProtoMessage() {}
 
 func (x *RecordRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1772,7 +1936,7 @@ func (x *RecordRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordRequest.ProtoReflect.Descriptor instead.
 func (*RecordRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{12}
+	return file_wire_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RecordRequest) GetRefs() []byte {
@@ -1793,7 +1957,7 @@ type Records struct {
 
 func (x *Records) Reset() {
 	*x = Records{}
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1805,7 +1969,7 @@ func (x *Records) String() string {
 func (*Records) ProtoMessage() {}
 
 func (x *Records) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1818,7 +1982,7 @@ func (x *Records) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Records.ProtoReflect.Descriptor instead.
 func (*Records) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{13}
+	return file_wire_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Records) GetRecords() []*SignedRecord {
@@ -1853,7 +2017,7 @@ type Multicast struct {
 
 func (x *Multicast) Reset() {
 	*x = Multicast{}
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1865,7 +2029,7 @@ func (x *Multicast) String() string {
 func (*Multicast) ProtoMessage() {}
 
 func (x *Multicast) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1878,7 +2042,7 @@ func (x *Multicast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Multicast.ProtoReflect.Descriptor instead.
 func (*Multicast) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{14}
+	return file_wire_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Multicast) GetCall() uint64 {
@@ -1949,7 +2113,7 @@ type Insertion struct {
 
 func (x *Insertion) Reset() {
 	*x = Insertion{}
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1961,7 +2125,7 @@ func (x *Insertion) String() string {
 func (*Insertion) ProtoMessage() {}
 
 func (x *Insertion) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1974,7 +2138,7 @@ func (x *Insertion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Insertion.ProtoReflect.Descriptor instead.
 func (*Insertion) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{15}
+	return file_wire_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Insertion) GetRecord() *SignedRecord {
@@ -2004,7 +2168,7 @@ type Announcement struct {
 
 func (x *Announcement) Reset() {
 	*x = Announcement{}
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2016,7 +2180,7 @@ func (x *Announcement) String() string {
 func (*Announcement) ProtoMessage() {}
 
 func (x *Announcement) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2029,7 +2193,7 @@ func (x *Announcement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Announcement.ProtoReflect.Descriptor instead.
 func (*Announcement) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{16}
+	return file_wire_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Announcement) GetApp() string {
@@ -2075,7 +2239,7 @@ type MulticastAck struct {
 
 func (x *MulticastAck) Reset() {
 	*x = MulticastAck{}
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2087,7 +2251,7 @@ func (x *MulticastAck) String() string {
 func (*MulticastAck) ProtoMessage() {}
 
 func (x *MulticastAck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2100,7 +2264,7 @@ func (x *MulticastAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MulticastAck.ProtoReflect.Descriptor instead.
 func (*MulticastAck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{17}
+	return file_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *MulticastAck) GetCall() uint64 {
@@ -2157,7 +2321,7 @@ type Inserted struct {
 
 func (x *Inserted) Reset() {
 	*x = Inserted{}
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2169,7 +2333,7 @@ func (x *Inserted) String() string {
 func (*Inserted) ProtoMessage() {}
 
 func (x *Inserted) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2182,7 +2346,7 @@ func (x *Inserted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Inserted.ProtoReflect.Descriptor instead.
 func (*Inserted) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{18}
+	return file_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Inserted) GetGeneration() uint64 {
@@ -2217,7 +2381,7 @@ type Strangers struct {
 
 func (x *Strangers) Reset() {
 	*x = Strangers{}
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2229,7 +2393,7 @@ func (x *Strangers) String() string {
 func (*Strangers) ProtoMessage() {}
 
 func (x *Strangers) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2242,7 +2406,7 @@ func (x *Strangers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Strangers.ProtoReflect.Descriptor instead.
 func (*Strangers) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{19}
+	return file_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Strangers) GetLeftMs() uint32 {
@@ -2268,7 +2432,7 @@ type Witness struct {
 
 func (x *Witness) Reset() {
 	*x = Witness{}
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2280,7 +2444,7 @@ func (x *Witness) String() string {
 func (*Witness) ProtoMessage() {}
 
 func (x *Witness) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2293,7 +2457,7 @@ func (x *Witness) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Witness.ProtoReflect.Descriptor instead.
 func (*Witness) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{20}
+	return file_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Witness) GetCall() uint64 {
@@ -2344,7 +2508,7 @@ type WitnessReply struct {
 
 func (x *WitnessReply) Reset() {
 	*x = WitnessReply{}
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2356,7 +2520,7 @@ func (x *WitnessReply) String() string {
 func (*WitnessReply) ProtoMessage() {}
 
 func (x *WitnessReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2369,7 +2533,7 @@ func (x *WitnessReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WitnessReply.ProtoReflect.Descriptor instead.
 func (*WitnessReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{21}
+	return file_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WitnessReply) GetCall() uint64 {
@@ -2404,7 +2568,7 @@ type IndirectProbe struct {
 
 func (x *IndirectProbe) Reset() {
 	*x = IndirectProbe{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2416,7 +2580,7 @@ func (x *IndirectProbe) String() string {
 func (*IndirectProbe) ProtoMessage() {}
 
 func (x *IndirectProbe) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2429,7 +2593,7 @@ func (x *IndirectProbe) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndirectProbe.ProtoReflect.Descriptor instead.
 func (*IndirectProbe) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *IndirectProbe) GetSeq() uint64 {
@@ -2456,7 +2620,7 @@ type IndirectAck struct {
 
 func (x *IndirectAck) Reset() {
 	*x = IndirectAck{}
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2468,7 +2632,7 @@ func (x *IndirectAck) String() string {
 func (*IndirectAck) ProtoMessage() {}
 
 func (x *IndirectAck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2481,7 +2645,7 @@ func (x *IndirectAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndirectAck.ProtoReflect.Descriptor instead.
 func (*IndirectAck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23}
+	return file_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *IndirectAck) GetSeq() uint64 {
@@ -2515,7 +2679,7 @@ type Refresh struct {
 
 func (x *Refresh) Reset() {
 	*x = Refresh{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2527,7 +2691,7 @@ func (x *Refresh) String() string {
 func (*Refresh) ProtoMessage() {}
 
 func (x *Refresh) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2540,7 +2704,7 @@ func (x *Refresh) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refresh.ProtoReflect.Descriptor instead.
 func (*Refresh) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Refresh) GetSeq() uint64 {
@@ -2584,7 +2748,7 @@ type RefreshReply struct {
 
 func (x *RefreshReply) Reset() {
 	*x = RefreshReply{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2596,7 +2760,7 @@ func (x *RefreshReply) String() string {
 func (*RefreshReply) ProtoMessage() {}
 
 func (x *RefreshReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2609,7 +2773,7 @@ func (x *RefreshReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefreshReply.ProtoReflect.Descriptor instead.
 func (*RefreshReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RefreshReply) GetSeq() uint64 {
@@ -2648,7 +2812,7 @@ type Listing struct {
 
 func (x *Listing) Reset() {
 	*x = Listing{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2660,7 +2824,7 @@ func (x *Listing) String() string {
 func (*Listing) ProtoMessage() {}
 
 func (x *Listing) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2673,7 +2837,7 @@ func (x *Listing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Listing.ProtoReflect.Descriptor instead.
 func (*Listing) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Listing) GetServer() []byte {
@@ -2730,7 +2894,7 @@ type Wanted struct {
 
 func (x *Wanted) Reset() {
 	*x = Wanted{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2742,7 +2906,7 @@ func (x *Wanted) String() string {
 func (*Wanted) ProtoMessage() {}
 
 func (x *Wanted) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2755,7 +2919,7 @@ func (x *Wanted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Wanted.ProtoReflect.Descriptor instead.
 func (*Wanted) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Wanted) GetServer() []byte {
@@ -2794,7 +2958,7 @@ type Pulse struct {
 
 func (x *Pulse) Reset() {
 	*x = Pulse{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2806,7 +2970,7 @@ func (x *Pulse) String() string {
 func (*Pulse) ProtoMessage() {}
 
 func (x *Pulse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2819,7 +2983,7 @@ func (x *Pulse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pulse.ProtoReflect.Descriptor instead.
 func (*Pulse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Pulse) GetIndex() uint32 {
@@ -2863,7 +3027,7 @@ type Deposit struct {
 
 func (x *Deposit) Reset() {
 	*x = Deposit{}
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2875,7 +3039,7 @@ func (x *Deposit) String() string {
 func (*Deposit) ProtoMessage() {}
 
 func (x *Deposit) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2888,7 +3052,7 @@ func (x *Deposit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deposit.ProtoReflect.Descriptor instead.
 func (*Deposit) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{29}
+	return file_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Deposit) GetServer() *SignedRecord {
@@ -2934,7 +3098,7 @@ type Laid struct {
 
 func (x *Laid) Reset() {
 	*x = Laid{}
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2946,7 +3110,7 @@ func (x *Laid) String() string {
 func (*Laid) ProtoMessage() {}
 
 func (x *Laid) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2959,7 +3123,7 @@ func (x *Laid) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Laid.ProtoReflect.Descriptor instead.
 func (*Laid) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{30}
+	return file_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Laid) GetPointer() *SignedRecord {
@@ -3031,7 +3195,7 @@ type Routed struct {
 
 func (x *Routed) Reset() {
 	*x = Routed{}
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3043,7 +3207,7 @@ func (x *Routed) String() string {
 func (*Routed) ProtoMessage() {}
 
 func (x *Routed) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3056,7 +3220,7 @@ func (x *Routed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Routed.ProtoReflect.Descriptor instead.
 func (*Routed) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{31}
+	return file_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Routed) GetCall() uint64 {
@@ -3209,7 +3373,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3221,7 +3385,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3234,7 +3398,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{32}
+	return file_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Ack) GetTx() uint64 {
@@ -3266,7 +3430,7 @@ type HopNote struct {
 
 func (x *HopNote) Reset() {
 	*x = HopNote{}
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3278,7 +3442,7 @@ func (x *HopNote) String() string {
 func (*HopNote) ProtoMessage() {}
 
 func (x *HopNote) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3291,7 +3455,7 @@ func (x *HopNote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HopNote.ProtoReflect.Descriptor instead.
 func (*HopNote) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{33}
+	return file_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *HopNote) GetNode() []byte {
@@ -3354,7 +3518,7 @@ type Join struct {
 
 func (x *Join) Reset() {
 	*x = Join{}
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3366,7 +3530,7 @@ func (x *Join) String() string {
 func (*Join) ProtoMessage() {}
 
 func (x *Join) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3379,7 +3543,7 @@ func (x *Join) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Join.ProtoReflect.Descriptor instead.
 func (*Join) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{34}
+	return file_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Join) GetRecord() *SignedRecord {
@@ -3406,7 +3570,7 @@ type JoinReply struct {
 
 func (x *JoinReply) Reset() {
 	*x = JoinReply{}
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3418,7 +3582,7 @@ func (x *JoinReply) String() string {
 func (*JoinReply) ProtoMessage() {}
 
 func (x *JoinReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3431,7 +3595,7 @@ func (x *JoinReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinReply.ProtoReflect.Descriptor instead.
 func (*JoinReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{35}
+	return file_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *JoinReply) GetRecords() []*SignedRecord {
@@ -3459,7 +3623,7 @@ type Loan struct {
 
 func (x *Loan) Reset() {
 	*x = Loan{}
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3471,7 +3635,7 @@ func (x *Loan) String() string {
 func (*Loan) ProtoMessage() {}
 
 func (x *Loan) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3484,7 +3648,7 @@ func (x *Loan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loan.ProtoReflect.Descriptor instead.
 func (*Loan) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{36}
+	return file_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Loan) GetLender() *SignedRecord {
@@ -3511,7 +3675,7 @@ type SelfProbe struct {
 
 func (x *SelfProbe) Reset() {
 	*x = SelfProbe{}
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3523,7 +3687,7 @@ func (x *SelfProbe) String() string {
 func (*SelfProbe) ProtoMessage() {}
 
 func (x *SelfProbe) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3536,7 +3700,7 @@ func (x *SelfProbe) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelfProbe.ProtoReflect.Descriptor instead.
 func (*SelfProbe) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{37}
+	return file_wire_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *SelfProbe) GetRecord() *SignedRecord {
@@ -3558,7 +3722,7 @@ type SelfProbeReply struct {
 
 func (x *SelfProbeReply) Reset() {
 	*x = SelfProbeReply{}
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3570,7 +3734,7 @@ func (x *SelfProbeReply) String() string {
 func (*SelfProbeReply) ProtoMessage() {}
 
 func (x *SelfProbeReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3583,7 +3747,7 @@ func (x *SelfProbeReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelfProbeReply.ProtoReflect.Descriptor instead.
 func (*SelfProbeReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{38}
+	return file_wire_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *SelfProbeReply) GetLeaves() []*SignedRecord {
@@ -3615,7 +3779,7 @@ type Publish struct {
 
 func (x *Publish) Reset() {
 	*x = Publish{}
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3627,7 +3791,7 @@ func (x *Publish) String() string {
 func (*Publish) ProtoMessage() {}
 
 func (x *Publish) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3640,7 +3804,7 @@ func (x *Publish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publish.ProtoReflect.Descriptor instead.
 func (*Publish) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{39}
+	return file_wire_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Publish) GetPointer() *SignedRecord {
@@ -3695,7 +3859,7 @@ type PublishReply struct {
 
 func (x *PublishReply) Reset() {
 	*x = PublishReply{}
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3707,7 +3871,7 @@ func (x *PublishReply) String() string {
 func (*PublishReply) ProtoMessage() {}
 
 func (x *PublishReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3720,7 +3884,7 @@ func (x *PublishReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishReply.ProtoReflect.Descriptor instead.
 func (*PublishReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{40}
+	return file_wire_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *PublishReply) GetHeldGeneration() uint64 {
@@ -3759,7 +3923,7 @@ type Locate struct {
 
 func (x *Locate) Reset() {
 	*x = Locate{}
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3771,7 +3935,7 @@ func (x *Locate) String() string {
 func (*Locate) ProtoMessage() {}
 
 func (x *Locate) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3784,7 +3948,7 @@ func (x *Locate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Locate.ProtoReflect.Descriptor instead.
 func (*Locate) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{41}
+	return file_wire_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Locate) GetGuid() []byte {
@@ -3859,7 +4023,7 @@ type LocateReply struct {
 
 func (x *LocateReply) Reset() {
 	*x = LocateReply{}
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3871,7 +4035,7 @@ func (x *LocateReply) String() string {
 func (*LocateReply) ProtoMessage() {}
 
 func (x *LocateReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3884,7 +4048,7 @@ func (x *LocateReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocateReply.ProtoReflect.Descriptor instead.
 func (*LocateReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{42}
+	return file_wire_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *LocateReply) GetReplicas() []*FoundReplica {
@@ -3910,7 +4074,7 @@ type FoundReplica struct {
 
 func (x *FoundReplica) Reset() {
 	*x = FoundReplica{}
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3922,7 +4086,7 @@ func (x *FoundReplica) String() string {
 func (*FoundReplica) ProtoMessage() {}
 
 func (x *FoundReplica) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3935,7 +4099,7 @@ func (x *FoundReplica) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FoundReplica.ProtoReflect.Descriptor instead.
 func (*FoundReplica) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{43}
+	return file_wire_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *FoundReplica) GetPointer() *SignedRecord {
@@ -3991,7 +4155,7 @@ type AppMessage struct {
 
 func (x *AppMessage) Reset() {
 	*x = AppMessage{}
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4003,7 +4167,7 @@ func (x *AppMessage) String() string {
 func (*AppMessage) ProtoMessage() {}
 
 func (x *AppMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4016,7 +4180,7 @@ func (x *AppMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppMessage.ProtoReflect.Descriptor instead.
 func (*AppMessage) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{44}
+	return file_wire_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *AppMessage) GetApp() string {
@@ -4078,7 +4242,7 @@ type AppReply struct {
 
 func (x *AppReply) Reset() {
 	*x = AppReply{}
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4090,7 +4254,7 @@ func (x *AppReply) String() string {
 func (*AppReply) ProtoMessage() {}
 
 func (x *AppReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4103,7 +4267,7 @@ func (x *AppReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppReply.ProtoReflect.Descriptor instead.
 func (*AppReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{45}
+	return file_wire_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *AppReply) GetPayload() []byte {
@@ -4131,7 +4295,7 @@ type StreamHello struct {
 
 func (x *StreamHello) Reset() {
 	*x = StreamHello{}
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4143,7 +4307,7 @@ func (x *StreamHello) String() string {
 func (*StreamHello) ProtoMessage() {}
 
 func (x *StreamHello) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4156,7 +4320,7 @@ func (x *StreamHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamHello.ProtoReflect.Descriptor instead.
 func (*StreamHello) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{46}
+	return file_wire_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *StreamHello) GetApp() string {
@@ -4234,7 +4398,22 @@ const file_wire_proto_rawDesc = "" +
 	"generation\x12\x18\n" +
 	"\acounter\x18\x06 \x01(\x04R\acounter\x12\x1c\n" +
 	"\twithdrawn\x18\a \x01(\bR\twithdrawn\x12\x15\n" +
-	"\x06life_s\x18\b \x01(\rR\x05lifeS\"\x84\x01\n" +
+	"\x06life_s\x18\b \x01(\rR\x05lifeS\"\xec\x01\n" +
+	"\vBatchRecord\x12\x18\n" +
+	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x10\n" +
+	"\x03app\x18\x02 \x01(\tR\x03app\x12\x16\n" +
+	"\x06server\x18\x03 \x01(\fR\x06server\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x04 \x01(\x04R\n" +
+	"generation\x12\x18\n" +
+	"\acounter\x18\x05 \x01(\x04R\acounter\x12\x1c\n" +
+	"\twithdrawn\x18\x06 \x01(\bR\twithdrawn\x12\x15\n" +
+	"\x06life_s\x18\a \x01(\rR\x05lifeS\x12\x14\n" +
+	"\x05count\x18\b \x01(\rR\x05count\x12\x14\n" +
+	"\x05roots\x18\t \x01(\fR\x05roots\"Y\n" +
+	"\tBatchPart\x126\n" +
+	"\x06header\x18\x01 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06header\x12\x14\n" +
+	"\x05lists\x18\x02 \x03(\fR\x05lists\"\x84\x01\n" +
 	"\rMessageRecord\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x12\n" +
 	"\x04call\x18\x02 \x01(\x06R\x04call\x12\x10\n" +
@@ -4541,7 +4720,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
 var file_wire_proto_goTypes = []any{
 	(Use)(0),               // 0: tapestry.wire.v1.Use
 	(Finding)(0),           // 1: tapestry.wire.v1.Finding
@@ -4554,117 +4733,120 @@ var file_wire_proto_goTypes = []any{
 	(*SignedRecord)(nil),   // 8: tapestry.wire.v1.SignedRecord
 	(*NodeRecord)(nil),     // 9: tapestry.wire.v1.NodeRecord
 	(*PointerRecord)(nil),  // 10: tapestry.wire.v1.PointerRecord
-	(*MessageRecord)(nil),  // 11: tapestry.wire.v1.MessageRecord
-	(*Hello)(nil),          // 12: tapestry.wire.v1.Hello
-	(*Beacon)(nil),         // 13: tapestry.wire.v1.Beacon
-	(*BeaconAck)(nil),      // 14: tapestry.wire.v1.BeaconAck
-	(*Unlink)(nil),         // 15: tapestry.wire.v1.Unlink
-	(*Leave)(nil),          // 16: tapestry.wire.v1.Leave
-	(*LeafSet)(nil),        // 17: tapestry.wire.v1.LeafSet
-	(*Row)(nil),            // 18: tapestry.wire.v1.Row
-	(*RecordRequest)(nil),  // 19: tapestry.wire.v1.RecordRequest
-	(*Records)(nil),        // 20: tapestry.wire.v1.Records
-	(*Multicast)(nil),      // 21: tapestry.wire.v1.Multicast
-	(*Insertion)(nil),      // 22: tapestry.wire.v1.Insertion
-	(*Announcement)(nil),   // 23: tapestry.wire.v1.Announcement
-	(*MulticastAck)(nil),   // 24: tapestry.wire.v1.MulticastAck
-	(*Inserted)(nil),       // 25: tapestry.wire.v1.Inserted
-	(*Strangers)(nil),      // 26: tapestry.wire.v1.Strangers
-	(*Witness)(nil),        // 27: tapestry.wire.v1.Witness
-	(*WitnessReply)(nil),   // 28: tapestry.wire.v1.WitnessReply
-	(*IndirectProbe)(nil),  // 29: tapestry.wire.v1.IndirectProbe
-	(*IndirectAck)(nil),    // 30: tapestry.wire.v1.IndirectAck
-	(*Refresh)(nil),        // 31: tapestry.wire.v1.Refresh
-	(*RefreshReply)(nil),   // 32: tapestry.wire.v1.RefreshReply
-	(*Listing)(nil),        // 33: tapestry.wire.v1.Listing
-	(*Wanted)(nil),         // 34: tapestry.wire.v1.Wanted
-	(*Pulse)(nil),          // 35: tapestry.wire.v1.Pulse
-	(*Deposit)(nil),        // 36: tapestry.wire.v1.Deposit
-	(*Laid)(nil),           // 37: tapestry.wire.v1.Laid
-	(*Routed)(nil),         // 38: tapestry.wire.v1.Routed
-	(*Ack)(nil),            // 39: tapestry.wire.v1.Ack
-	(*HopNote)(nil),        // 40: tapestry.wire.v1.HopNote
-	(*Join)(nil),           // 41: tapestry.wire.v1.Join
-	(*JoinReply)(nil),      // 42: tapestry.wire.v1.JoinReply
-	(*Loan)(nil),           // 43: tapestry.wire.v1.Loan
-	(*SelfProbe)(nil),      // 44: tapestry.wire.v1.SelfProbe
-	(*SelfProbeReply)(nil), // 45: tapestry.wire.v1.SelfProbeReply
-	(*Publish)(nil),        // 46: tapestry.wire.v1.Publish
-	(*PublishReply)(nil),   // 47: tapestry.wire.v1.PublishReply
-	(*Locate)(nil),         // 48: tapestry.wire.v1.Locate
-	(*LocateReply)(nil),    // 49: tapestry.wire.v1.LocateReply
-	(*FoundReplica)(nil),   // 50: tapestry.wire.v1.FoundReplica
-	(*AppMessage)(nil),     // 51: tapestry.wire.v1.AppMessage
-	(*AppReply)(nil),       // 52: tapestry.wire.v1.AppReply
-	(*StreamHello)(nil),    // 53: tapestry.wire.v1.StreamHello
+	(*BatchRecord)(nil),    // 11: tapestry.wire.v1.BatchRecord
+	(*BatchPart)(nil),      // 12: tapestry.wire.v1.BatchPart
+	(*MessageRecord)(nil),  // 13: tapestry.wire.v1.MessageRecord
+	(*Hello)(nil),          // 14: tapestry.wire.v1.Hello
+	(*Beacon)(nil),         // 15: tapestry.wire.v1.Beacon
+	(*BeaconAck)(nil),      // 16: tapestry.wire.v1.BeaconAck
+	(*Unlink)(nil),         // 17: tapestry.wire.v1.Unlink
+	(*Leave)(nil),          // 18: tapestry.wire.v1.Leave
+	(*LeafSet)(nil),        // 19: tapestry.wire.v1.LeafSet
+	(*Row)(nil),            // 20: tapestry.wire.v1.Row
+	(*RecordRequest)(nil),  // 21: tapestry.wire.v1.RecordRequest
+	(*Records)(nil),        // 22: tapestry.wire.v1.Records
+	(*Multicast)(nil),      // 23: tapestry.wire.v1.Multicast
+	(*Insertion)(nil),      // 24: tapestry.wire.v1.Insertion
+	(*Announcement)(nil),   // 25: tapestry.wire.v1.Announcement
+	(*MulticastAck)(nil),   // 26: tapestry.wire.v1.MulticastAck
+	(*Inserted)(nil),       // 27: tapestry.wire.v1.Inserted
+	(*Strangers)(nil),      // 28: tapestry.wire.v1.Strangers
+	(*Witness)(nil),        // 29: tapestry.wire.v1.Witness
+	(*WitnessReply)(nil),   // 30: tapestry.wire.v1.WitnessReply
+	(*IndirectProbe)(nil),  // 31: tapestry.wire.v1.IndirectProbe
+	(*IndirectAck)(nil),    // 32: tapestry.wire.v1.IndirectAck
+	(*Refresh)(nil),        // 33: tapestry.wire.v1.Refresh
+	(*RefreshReply)(nil),   // 34: tapestry.wire.v1.RefreshReply
+	(*Listing)(nil),        // 35: tapestry.wire.v1.Listing
+	(*Wanted)(nil),         // 36: tapestry.wire.v1.Wanted
+	(*Pulse)(nil),          // 37: tapestry.wire.v1.Pulse
+	(*Deposit)(nil),        // 38: tapestry.wire.v1.Deposit
+	(*Laid)(nil),           // 39: tapestry.wire.v1.Laid
+	(*Routed)(nil),         // 40: tapestry.wire.v1.Routed
+	(*Ack)(nil),            // 41: tapestry.wire.v1.Ack
+	(*HopNote)(nil),        // 42: tapestry.wire.v1.HopNote
+	(*Join)(nil),           // 43: tapestry.wire.v1.Join
+	(*JoinReply)(nil),      // 44: tapestry.wire.v1.JoinReply
+	(*Loan)(nil),           // 45: tapestry.wire.v1.Loan
+	(*SelfProbe)(nil),      // 46: tapestry.wire.v1.SelfProbe
+	(*SelfProbeReply)(nil), // 47: tapestry.wire.v1.SelfProbeReply
+	(*Publish)(nil),        // 48: tapestry.wire.v1.Publish
+	(*PublishReply)(nil),   // 49: tapestry.wire.v1.PublishReply
+	(*Locate)(nil),         // 50: tapestry.wire.v1.Locate
+	(*LocateReply)(nil),    // 51: tapestry.wire.v1.LocateReply
+	(*FoundReplica)(nil),   // 52: tapestry.wire.v1.FoundReplica
+	(*AppMessage)(nil),     // 53: tapestry.wire.v1.AppMessage
+	(*AppReply)(nil),       // 54: tapestry.wire.v1.AppReply
+	(*StreamHello)(nil),    // 55: tapestry.wire.v1.StreamHello
 }
 var file_wire_proto_depIdxs = []int32{
-	12, // 0: tapestry.wire.v1.Frame.hello:type_name -> tapestry.wire.v1.Hello
-	13, // 1: tapestry.wire.v1.Frame.beacon:type_name -> tapestry.wire.v1.Beacon
-	14, // 2: tapestry.wire.v1.Frame.beacon_ack:type_name -> tapestry.wire.v1.BeaconAck
-	15, // 3: tapestry.wire.v1.Frame.unlink:type_name -> tapestry.wire.v1.Unlink
-	16, // 4: tapestry.wire.v1.Frame.leave:type_name -> tapestry.wire.v1.Leave
-	17, // 5: tapestry.wire.v1.Frame.leaf_set:type_name -> tapestry.wire.v1.LeafSet
-	18, // 6: tapestry.wire.v1.Frame.row:type_name -> tapestry.wire.v1.Row
-	19, // 7: tapestry.wire.v1.Frame.record_request:type_name -> tapestry.wire.v1.RecordRequest
-	20, // 8: tapestry.wire.v1.Frame.records:type_name -> tapestry.wire.v1.Records
-	38, // 9: tapestry.wire.v1.Frame.routed:type_name -> tapestry.wire.v1.Routed
-	39, // 10: tapestry.wire.v1.Frame.ack:type_name -> tapestry.wire.v1.Ack
-	21, // 11: tapestry.wire.v1.Frame.multicast:type_name -> tapestry.wire.v1.Multicast
-	24, // 12: tapestry.wire.v1.Frame.multicast_ack:type_name -> tapestry.wire.v1.MulticastAck
-	25, // 13: tapestry.wire.v1.Frame.inserted:type_name -> tapestry.wire.v1.Inserted
-	26, // 14: tapestry.wire.v1.Frame.strangers:type_name -> tapestry.wire.v1.Strangers
-	27, // 15: tapestry.wire.v1.Frame.witness:type_name -> tapestry.wire.v1.Witness
-	28, // 16: tapestry.wire.v1.Frame.witness_reply:type_name -> tapestry.wire.v1.WitnessReply
-	29, // 17: tapestry.wire.v1.Frame.indirect_probe:type_name -> tapestry.wire.v1.IndirectProbe
-	30, // 18: tapestry.wire.v1.Frame.indirect_ack:type_name -> tapestry.wire.v1.IndirectAck
-	31, // 19: tapestry.wire.v1.Frame.refresh:type_name -> tapestry.wire.v1.Refresh
-	32, // 20: tapestry.wire.v1.Frame.refresh_reply:type_name -> tapestry.wire.v1.RefreshReply
-	33, // 21: tapestry.wire.v1.Frame.listing:type_name -> tapestry.wire.v1.Listing
-	34, // 22: tapestry.wire.v1.Frame.wanted:type_name -> tapestry.wire.v1.Wanted
-	36, // 23: tapestry.wire.v1.Frame.deposit:type_name -> tapestry.wire.v1.Deposit
-	8,  // 24: tapestry.wire.v1.Hello.record:type_name -> tapestry.wire.v1.SignedRecord
-	0,  // 25: tapestry.wire.v1.Beacon.use:type_name -> tapestry.wire.v1.Use
-	8,  // 26: tapestry.wire.v1.Records.records:type_name -> tapestry.wire.v1.SignedRecord
-	22, // 27: tapestry.wire.v1.Multicast.insertion:type_name -> tapestry.wire.v1.Insertion
-	23, // 28: tapestry.wire.v1.Multicast.announcement:type_name -> tapestry.wire.v1.Announcement
-	8,  // 29: tapestry.wire.v1.Insertion.record:type_name -> tapestry.wire.v1.SignedRecord
-	8,  // 30: tapestry.wire.v1.Announcement.origin:type_name -> tapestry.wire.v1.SignedRecord
-	8,  // 31: tapestry.wire.v1.WitnessReply.named:type_name -> tapestry.wire.v1.SignedRecord
-	1,  // 32: tapestry.wire.v1.IndirectAck.finding:type_name -> tapestry.wire.v1.Finding
-	2,  // 33: tapestry.wire.v1.Listing.copy:type_name -> tapestry.wire.v1.Copy
-	35, // 34: tapestry.wire.v1.Listing.pulse:type_name -> tapestry.wire.v1.Pulse
-	2,  // 35: tapestry.wire.v1.Wanted.copy:type_name -> tapestry.wire.v1.Copy
-	8,  // 36: tapestry.wire.v1.Deposit.server:type_name -> tapestry.wire.v1.SignedRecord
-	2,  // 37: tapestry.wire.v1.Deposit.copy:type_name -> tapestry.wire.v1.Copy
-	35, // 38: tapestry.wire.v1.Deposit.pulse:type_name -> tapestry.wire.v1.Pulse
-	37, // 39: tapestry.wire.v1.Deposit.laid:type_name -> tapestry.wire.v1.Laid
-	8,  // 40: tapestry.wire.v1.Laid.pointer:type_name -> tapestry.wire.v1.SignedRecord
-	3,  // 41: tapestry.wire.v1.Routed.body_kind:type_name -> tapestry.wire.v1.BodyKind
-	40, // 42: tapestry.wire.v1.Routed.notes:type_name -> tapestry.wire.v1.HopNote
-	4,  // 43: tapestry.wire.v1.Routed.refusal:type_name -> tapestry.wire.v1.Refusal
-	5,  // 44: tapestry.wire.v1.Routed.limit:type_name -> tapestry.wire.v1.Limit
-	6,  // 45: tapestry.wire.v1.HopNote.rule:type_name -> tapestry.wire.v1.Rule
-	8,  // 46: tapestry.wire.v1.Join.record:type_name -> tapestry.wire.v1.SignedRecord
-	43, // 47: tapestry.wire.v1.Join.lent:type_name -> tapestry.wire.v1.Loan
-	8,  // 48: tapestry.wire.v1.JoinReply.records:type_name -> tapestry.wire.v1.SignedRecord
-	43, // 49: tapestry.wire.v1.JoinReply.lent:type_name -> tapestry.wire.v1.Loan
-	8,  // 50: tapestry.wire.v1.Loan.lender:type_name -> tapestry.wire.v1.SignedRecord
-	8,  // 51: tapestry.wire.v1.SelfProbe.record:type_name -> tapestry.wire.v1.SignedRecord
-	8,  // 52: tapestry.wire.v1.SelfProbeReply.leaves:type_name -> tapestry.wire.v1.SignedRecord
-	8,  // 53: tapestry.wire.v1.SelfProbeReply.rows:type_name -> tapestry.wire.v1.SignedRecord
-	8,  // 54: tapestry.wire.v1.Publish.pointer:type_name -> tapestry.wire.v1.SignedRecord
-	8,  // 55: tapestry.wire.v1.Publish.server:type_name -> tapestry.wire.v1.SignedRecord
-	35, // 56: tapestry.wire.v1.Publish.pulse:type_name -> tapestry.wire.v1.Pulse
-	50, // 57: tapestry.wire.v1.LocateReply.replicas:type_name -> tapestry.wire.v1.FoundReplica
-	8,  // 58: tapestry.wire.v1.FoundReplica.pointer:type_name -> tapestry.wire.v1.SignedRecord
-	8,  // 59: tapestry.wire.v1.FoundReplica.server:type_name -> tapestry.wire.v1.SignedRecord
-	8,  // 60: tapestry.wire.v1.AppMessage.origin:type_name -> tapestry.wire.v1.SignedRecord
-	61, // [61:61] is the sub-list for method output_type
-	61, // [61:61] is the sub-list for method input_type
-	61, // [61:61] is the sub-list for extension type_name
-	61, // [61:61] is the sub-list for extension extendee
-	0,  // [0:61] is the sub-list for field type_name
+	14, // 0: tapestry.wire.v1.Frame.hello:type_name -> tapestry.wire.v1.Hello
+	15, // 1: tapestry.wire.v1.Frame.beacon:type_name -> tapestry.wire.v1.Beacon
+	16, // 2: tapestry.wire.v1.Frame.beacon_ack:type_name -> tapestry.wire.v1.BeaconAck
+	17, // 3: tapestry.wire.v1.Frame.unlink:type_name -> tapestry.wire.v1.Unlink
+	18, // 4: tapestry.wire.v1.Frame.leave:type_name -> tapestry.wire.v1.Leave
+	19, // 5: tapestry.wire.v1.Frame.leaf_set:type_name -> tapestry.wire.v1.LeafSet
+	20, // 6: tapestry.wire.v1.Frame.row:type_name -> tapestry.wire.v1.Row
+	21, // 7: tapestry.wire.v1.Frame.record_request:type_name -> tapestry.wire.v1.RecordRequest
+	22, // 8: tapestry.wire.v1.Frame.records:type_name -> tapestry.wire.v1.Records
+	40, // 9: tapestry.wire.v1.Frame.routed:type_name -> tapestry.wire.v1.Routed
+	41, // 10: tapestry.wire.v1.Frame.ack:type_name -> tapestry.wire.v1.Ack
+	23, // 11: tapestry.wire.v1.Frame.multicast:type_name -> tapestry.wire.v1.Multicast
+	26, // 12: tapestry.wire.v1.Frame.multicast_ack:type_name -> tapestry.wire.v1.MulticastAck
+	27, // 13: tapestry.wire.v1.Frame.inserted:type_name -> tapestry.wire.v1.Inserted
+	28, // 14: tapestry.wire.v1.Frame.strangers:type_name -> tapestry.wire.v1.Strangers
+	29, // 15: tapestry.wire.v1.Frame.witness:type_name -> tapestry.wire.v1.Witness
+	30, // 16: tapestry.wire.v1.Frame.witness_reply:type_name -> tapestry.wire.v1.WitnessReply
+	31, // 17: tapestry.wire.v1.Frame.indirect_probe:type_name -> tapestry.wire.v1.IndirectProbe
+	32, // 18: tapestry.wire.v1.Frame.indirect_ack:type_name -> tapestry.wire.v1.IndirectAck
+	33, // 19: tapestry.wire.v1.Frame.refresh:type_name -> tapestry.wire.v1.Refresh
+	34, // 20: tapestry.wire.v1.Frame.refresh_reply:type_name -> tapestry.wire.v1.RefreshReply
+	35, // 21: tapestry.wire.v1.Frame.listing:type_name -> tapestry.wire.v1.Listing
+	36, // 22: tapestry.wire.v1.Frame.wanted:type_name -> tapestry.wire.v1.Wanted
+	38, // 23: tapestry.wire.v1.Frame.deposit:type_name -> tapestry.wire.v1.Deposit
+	8,  // 24: tapestry.wire.v1.BatchPart.header:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 25: tapestry.wire.v1.Hello.record:type_name -> tapestry.wire.v1.SignedRecord
+	0,  // 26: tapestry.wire.v1.Beacon.use:type_name -> tapestry.wire.v1.Use
+	8,  // 27: tapestry.wire.v1.Records.records:type_name -> tapestry.wire.v1.SignedRecord
+	24, // 28: tapestry.wire.v1.Multicast.insertion:type_name -> tapestry.wire.v1.Insertion
+	25, // 29: tapestry.wire.v1.Multicast.announcement:type_name -> tapestry.wire.v1.Announcement
+	8,  // 30: tapestry.wire.v1.Insertion.record:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 31: tapestry.wire.v1.Announcement.origin:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 32: tapestry.wire.v1.WitnessReply.named:type_name -> tapestry.wire.v1.SignedRecord
+	1,  // 33: tapestry.wire.v1.IndirectAck.finding:type_name -> tapestry.wire.v1.Finding
+	2,  // 34: tapestry.wire.v1.Listing.copy:type_name -> tapestry.wire.v1.Copy
+	37, // 35: tapestry.wire.v1.Listing.pulse:type_name -> tapestry.wire.v1.Pulse
+	2,  // 36: tapestry.wire.v1.Wanted.copy:type_name -> tapestry.wire.v1.Copy
+	8,  // 37: tapestry.wire.v1.Deposit.server:type_name -> tapestry.wire.v1.SignedRecord
+	2,  // 38: tapestry.wire.v1.Deposit.copy:type_name -> tapestry.wire.v1.Copy
+	37, // 39: tapestry.wire.v1.Deposit.pulse:type_name -> tapestry.wire.v1.Pulse
+	39, // 40: tapestry.wire.v1.Deposit.laid:type_name -> tapestry.wire.v1.Laid
+	8,  // 41: tapestry.wire.v1.Laid.pointer:type_name -> tapestry.wire.v1.SignedRecord
+	3,  // 42: tapestry.wire.v1.Routed.body_kind:type_name -> tapestry.wire.v1.BodyKind
+	42, // 43: tapestry.wire.v1.Routed.notes:type_name -> tapestry.wire.v1.HopNote
+	4,  // 44: tapestry.wire.v1.Routed.refusal:type_name -> tapestry.wire.v1.Refusal
+	5,  // 45: tapestry.wire.v1.Routed.limit:type_name -> tapestry.wire.v1.Limit
+	6,  // 46: tapestry.wire.v1.HopNote.rule:type_name -> tapestry.wire.v1.Rule
+	8,  // 47: tapestry.wire.v1.Join.record:type_name -> tapestry.wire.v1.SignedRecord
+	45, // 48: tapestry.wire.v1.Join.lent:type_name -> tapestry.wire.v1.Loan
+	8,  // 49: tapestry.wire.v1.JoinReply.records:type_name -> tapestry.wire.v1.SignedRecord
+	45, // 50: tapestry.wire.v1.JoinReply.lent:type_name -> tapestry.wire.v1.Loan
+	8,  // 51: tapestry.wire.v1.Loan.lender:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 52: tapestry.wire.v1.SelfProbe.record:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 53: tapestry.wire.v1.SelfProbeReply.leaves:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 54: tapestry.wire.v1.SelfProbeReply.rows:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 55: tapestry.wire.v1.Publish.pointer:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 56: tapestry.wire.v1.Publish.server:type_name -> tapestry.wire.v1.SignedRecord
+	37, // 57: tapestry.wire.v1.Publish.pulse:type_name -> tapestry.wire.v1.Pulse
+	52, // 58: tapestry.wire.v1.LocateReply.replicas:type_name -> tapestry.wire.v1.FoundReplica
+	8,  // 59: tapestry.wire.v1.FoundReplica.pointer:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 60: tapestry.wire.v1.FoundReplica.server:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 61: tapestry.wire.v1.AppMessage.origin:type_name -> tapestry.wire.v1.SignedRecord
+	62, // [62:62] is the sub-list for method output_type
+	62, // [62:62] is the sub-list for method input_type
+	62, // [62:62] is the sub-list for extension type_name
+	62, // [62:62] is the sub-list for extension extendee
+	0,  // [0:62] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -4704,7 +4886,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   47,
+			NumMessages:   49,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
