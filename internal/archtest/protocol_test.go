@@ -17,6 +17,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/record"
 	"github.com/multiformats/go-multihash"
 	"github.com/tapestry-dolr/tapestry/heartbeat"
+	"github.com/tapestry-dolr/tapestry/internal/batch"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/links"
 	"github.com/tapestry-dolr/tapestry/internal/membership"
@@ -260,7 +261,40 @@ func vectors(t *testing.T) string {
 	say("what is signed", signedBytes(signed))
 	say("signature", signed.Signature)
 	say("SignedRecord", whole)
+
+	section("§4.7 a batch of that server: application files, objects H(\"a\") to H(\"e\"), two roots, counter 7, one hour")
+	batches(t, say, key, id)
 	return strings.TrimPrefix(b.String(), "\n")
+}
+
+func batches(t *testing.T, say func(string, any), key crypto.PrivKey, server idspace.ID) {
+	var guids []idspace.ID
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		guids = append(guids, idspace.Hash([]byte(name)))
+	}
+	whole, err := batch.Build(idspace.Hex, guids, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, err := proto.Marshal(&wire.BatchRecord{
+		Network: "main", App: "files", Server: server[:], Generation: 1795219200, Counter: 7, LifeS: 3600,
+		Count: whole.Count(), Roots: whole.Roots(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := &wire.SignedRecord{PayloadType: []byte(wire.BatchKind), Payload: payload}
+	if signed.Signature, err = key.Sign(signedBytes(signed)); err != nil {
+		t.Fatal(err)
+	}
+	say("payload", payload)
+	say("signature", signed.Signature)
+	for salt, list := range whole.Lists() {
+		say(fmt.Sprintf("root of salt %d", salt), whole.Roots()[20*salt:20*salt+20])
+		say(fmt.Sprintf("list of salt %d", salt), list)
+	}
+	cut := whole.Cut(func(l batch.Leaf) bool { return l.Salt == 0 && (l.GUID == guids[0] || l.GUID == guids[2]) })
+	say("list of salt 0, a and c", cut.Lists()[0])
 }
 
 func frames(t *testing.T, say func(string, any), id, guid idspace.ID) {
