@@ -265,6 +265,78 @@ func TestPiecesFitAFrame(t *testing.T) {
 	}
 }
 
+func TestARunProvesEachOfItsObjects(t *testing.T) {
+	check := func(t interface{ Fatalf(string, ...any) }, part *batch.Part) {
+		for salt, run := range part.Runs() {
+			switch list := part.Lists()[salt]; {
+			case run == nil && list == nil:
+				continue
+			case run == nil || !bytes.Equal(list, run.List()):
+				t.Fatalf("salt %d: another list", salt)
+			}
+			var leaves []batch.Leaf
+			for l := range part.Leaves() {
+				if l.Salt == salt {
+					leaves = append(leaves, l)
+				}
+			}
+			for i := range run.Len() {
+				guid, ok := run.GUID(i)
+				if !ok {
+					continue
+				}
+				if len(leaves) == 0 || leaves[0].GUID != guid {
+					t.Fatalf("salt %d: item %d is %v", salt, i, guid)
+				}
+				if want := part.Cut(func(l batch.Leaf) bool { return l == leaves[0] }).Lists()[salt]; !bytes.Equal(run.Prove(i), want) {
+					t.Fatalf("salt %d: item %d is proven by %x, want %x", salt, i, run.Prove(i), want)
+				}
+				leaves = leaves[1:]
+			}
+			if len(leaves) > 0 {
+				t.Fatalf("salt %d: no %v", salt, leaves)
+			}
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		w := anyWorld(t)
+		part := w.whole.Cut(w.anyChoice(t, w.whole).keep)
+		if part.Len() > 0 {
+			check(t, part)
+		}
+	})
+	whole := built(t, 500, 1) // with subtrees whose hashes are kept
+	check(t, whole)
+	n := 0
+	check(t, whole.Cut(func(batch.Leaf) bool { n++; return n%7 < 3 }))
+}
+
+func TestARunTakesWhatItSays(t *testing.T) {
+	for _, n := range []int{1, 20, 300} {
+		var runs []*batch.Run
+		said := 0
+		whole := built(t, n, 1)
+		before := heap()
+		for range 20_000 / n {
+			run := whole.Runs()[0]
+			runs = append(runs, run)
+			said += run.Bytes()
+		}
+		if took := int(heap() - before); took < said*8/10 || took > said*12/10+16*len(runs) {
+			t.Errorf("%d runs of %d: %d bytes, they say %d", len(runs), n, took, said)
+		}
+		runtime.KeepAlive(runs)
+		runtime.KeepAlive(whole)
+	}
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
 // Whoever changes a list on its way, or what the header says of it, proves nothing: every list that
 // opens is the cut of the signed batch that keeps what it says.
 func TestOnlyCutsOfTheBatchOpen(t *testing.T) {

@@ -112,6 +112,22 @@ func BenchmarkOne(b *testing.B) {
 	})
 }
 
+// BenchmarkProve is what an answer costs a node that keeps 600, or all, of ten thousand objects.
+func BenchmarkProve(b *testing.B) {
+	whole := built(b, benched, 1)
+	for name, part := range map[string]*batch.Part{"600": whole.Split(16, byDigit(0))[3], "10000": whole} {
+		run := part.Runs()[0]
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if _, ok := run.GUID(i % run.Len()); ok {
+					run.Prove(i % run.Len())
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkLists(b *testing.B) {
 	p := built(b, benched, 1)
 	b.ReportAllocs()

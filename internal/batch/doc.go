@@ -17,6 +17,10 @@
 //	parts := p.Split(hops, func(l batch.Leaf) int { return … })       // one for each next hop
 //	lists := parts[i].Lists()                                         // to be sent with the header
 //	p, err = batch.Open(space, rec, lists)                            // at the hop; then Split again
+//	runs := p.Runs()                                                  // what the hop keeps
+//
+// What a node keeps of a part are Runs, one for each salt: the lists as they travel, in which it finds
+// its objects by their place, and from which it proves one of them to whoever asks.
 //
 // A list is written in one way only, so that a part may be compared by its bytes. A batch never
 // changes: more objects are another batch, and an object is taken back by a tombstone of a higher
@@ -29,8 +33,8 @@
 // because a tree over GUIDs would cost several hashes for each key that went its own way.
 //
 // Invariants: whatever is a Part proves itself, there is no other way to come by one; a cut of a
-// cut is the cut made at once; what Open does costs time and memory in proportion to the bytes
-// that it is given.
+// cut is the cut made at once; Open costs time and memory in proportion to the bytes that it is
+// given.
 //
 // Layer 1: imports idspace and wire; for whoever publishes, verifies, keeps or forwards.
 package batch

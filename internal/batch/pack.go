@@ -23,7 +23,12 @@ func (l list) pack() []byte {
 	if len(l) == 0 {
 		return nil
 	}
-	b := binary.AppendUvarint(nil, uint64(len(l)))
+	return l.appendTo(make([]byte, 0, l.packedSize()))
+}
+
+// appendTo packs l at the end of b.
+func (l list) appendTo(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(l)))
 	kinds := len(b)
 	b = append(b, make([]byte, kindBytes(len(l)))...)
 	for i := range l {
@@ -44,6 +49,17 @@ func (l list) pack() []byte {
 		}
 	}
 	return b
+}
+
+// packedSize is how many bytes l takes, or one more.
+func (l list) packedSize() int {
+	size := 2 + kindBytes(len(l)) + len(l)*idspace.Size
+	for i := 1; i < len(l); i++ {
+		if !l[i-1].leaf || !l[i].leaf {
+			size++
+		}
+	}
+	return size
 }
 
 func kindBytes(items int) int { return (items + 7) / 8 }

@@ -16,6 +16,7 @@ import (
 // Part is some objects of a batch, under some of their salts, and the proof that they are in it.
 // It is not changed once made.
 type Part struct {
+	key   keying
 	count uint32
 	roots []byte
 	lists []list // by salt; nil where the part has nothing
@@ -44,7 +45,7 @@ func build(key keying, guids []idspace.ID, roots int) (*Part, error) {
 	if len(guids) == 0 || roots < 1 || roots > wire.MaxRoots {
 		return nil, fmt.Errorf("batch of %d objects with %d roots", len(guids), roots)
 	}
-	p := &Part{count: uint32(len(guids)), lists: make([]list, roots)}
+	p := &Part{key: key, count: uint32(len(guids)), lists: make([]list, roots)}
 	for salt := range p.lists {
 		l, err := grow(func(guid idspace.ID) idspace.ID { return key(salt, guid) }, guids)
 		if err != nil {
@@ -100,7 +101,7 @@ func open(key keying, header *wire.BatchRecord, lists [][]byte) (*Part, error) {
 	if len(lists) != header.Salts() {
 		return nil, fmt.Errorf("%d lists for %d salts", len(lists), header.Salts())
 	}
-	p := &Part{count: header.Count, roots: header.Roots, lists: make([]list, len(lists))}
+	p := &Part{key: key, count: header.Count, roots: header.Roots, lists: make([]list, len(lists))}
 	some := false
 	for salt, packed := range lists {
 		if len(packed) == 0 {
@@ -163,7 +164,7 @@ func (p *Part) Cut(keep func(Leaf) bool) *Part {
 func (p *Part) Split(parts int, of func(Leaf) int) []*Part {
 	split := make([]*Part, parts)
 	for i := range split {
-		split[i] = &Part{count: p.count, roots: p.roots, lists: make([]list, len(p.lists))}
+		split[i] = &Part{key: p.key, count: p.count, roots: p.roots, lists: make([]list, len(p.lists))}
 	}
 	for salt, l := range p.lists {
 		group := make([]int, len(l))

@@ -82,7 +82,11 @@ type toll struct {
 }
 
 // hop is what it costs that far from the server.
-type hop struct{ leaves, over int } // over: beside identifiers
+type hop struct {
+	leaves int
+	over   int // bytes beside identifiers
+	kept   int // bytes of runs
+}
 
 // travel sends a part to the roots of all that is in it, each node checking what it gets.
 func (p *plane) travel(t testing.TB, node int, part *batch.Part, signed *wire.SignedRecord, far int, sum *toll) {
@@ -113,6 +117,11 @@ func (p *plane) travel(t testing.TB, node int, part *batch.Part, signed *wire.Si
 		got, err := batch.Open(idspace.Hex, rec, m.Lists)
 		if err != nil {
 			t.Fatal(err)
+		}
+		for _, run := range got.Runs() {
+			if run != nil {
+				sum.hops[far].kept += run.Bytes()
+			}
 		}
 		p.travel(t, hops[i], got, signed, far+1, sum)
 	}
@@ -162,12 +171,14 @@ func TestWhatABatchCostsOnItsWay(t *testing.T) {
 			Network: "main", Guid: server[:], App: "files", Server: server[:], Generation: 1795219200, Counter: 1000, LifeS: 3600,
 		})
 		alone := float64(sum.steps) / laid * float64(proto.Size(single))
-		over := ""
+		over, kept, all := "", "", 0
 		for _, h := range sum.hops {
 			over += fmt.Sprintf(" %.1f", float64(h.over)/float64(h.leaves))
+			kept += fmt.Sprintf(" %.1f", float64(h.kept)/float64(h.leaves))
+			all += h.kept
 		}
-		t.Logf("batches of %5d, per object and root over %.2f hops: %5.1f bytes (signed one by one %.0f), %.4f messages; per leaf at each hop, beside its identifier:%s",
-			c.objects, float64(sum.steps)/laid, bytes, alone, messages, over)
+		t.Logf("batches of %5d, per object and root over %.2f hops: %5.1f bytes (signed one by one %.0f), %.4f messages; per leaf at each hop:%s beside its identifier; kept:%s, on average %.1f",
+			c.objects, float64(sum.steps)/laid, bytes, alone, messages, over, kept, float64(all)/float64(sum.steps))
 		if bytes > c.bytes || messages > c.messages {
 			t.Errorf("batches of %d: %.1f bytes and %.4f messages per object and root, at most %v and %v wanted", c.objects, bytes, messages, c.bytes, c.messages)
 		}
