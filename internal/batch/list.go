@@ -8,8 +8,8 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 )
 
-// Hash is that of a leaf or an inner node of a trie.
-type Hash [idspace.Size]byte
+// hash is that of a leaf or an inner node of a trie.
+type hash [idspace.Size]byte
 
 // list is a trie, or what was left of one, with its leaves and cut-off subtrees in the order of
 // keys. Its inner nodes are the gaps between neighbors, so that it needs no pointers.
@@ -22,8 +22,8 @@ type list []item
 type item struct {
 	guid  idspace.ID // of an object
 	key   idspace.ID // of an object
-	hash  Hash       // of the leaf, or the subtree
-	node  Hash       // of the inner node that joins it to the item before
+	hash  hash       // of the leaf, or the subtree
+	node  hash       // of the inner node that joins it to the item before
 	joint uint8      // the bit of that node
 	leaf  bool       // it is an object
 }
@@ -43,18 +43,18 @@ func fork(before, after idspace.ID) (joint uint8, ok bool) {
 
 func bit(key idspace.ID, n uint8) byte { return key[n>>3] >> (7 - n&7) & 1 }
 
-func hashLeaf(key idspace.ID) Hash {
+func hashLeaf(key idspace.ID) hash {
 	var b [1 + idspace.Size]byte
 	copy(b[1:], key[:])
-	return Hash(idspace.Hash(b[:]))
+	return hash(idspace.Hash(b[:]))
 }
 
-func hashNode(joint uint8, left, right Hash) Hash {
+func hashNode(joint uint8, left, right hash) hash {
 	var b [2 + 2*idspace.Size]byte
 	b[0], b[1] = 1, joint
 	copy(b[2:], left[:])
 	copy(b[2+idspace.Size:], right[:])
-	return Hash(idspace.Hash(b[:]))
+	return hash(idspace.Hash(b[:]))
 }
 
 // climb goes up the trie: it names every inner node after those below it, by the first items of
@@ -78,13 +78,13 @@ func (l list) climb(join func(left, right int)) {
 
 // subtree is what is known of one while it grows.
 type subtree struct {
-	hash  Hash
+	hash  hash
 	some  int32 // an object in it, negative if it has none: all of them agree in the bits above joint
 	joint uint8 // the bit of its top node; width if it is a single item
 }
 
 // fold hashes the trie, checks that it is one, and returns its root.
-func (l list) fold() (root Hash, err error) {
+func (l list) fold() (root hash, err error) {
 	from := make([]subtree, len(l)) // that begins with an item
 	for i := range l {
 		if from[i] = (subtree{l[i].hash, -1, width}); l[i].leaf {

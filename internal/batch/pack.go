@@ -118,7 +118,7 @@ func (l list) readItems(rest []byte, key func(guid idspace.ID) idspace.ID) error
 	for i := range l {
 		next := rest[i*idspace.Size:]
 		if !l[i].leaf {
-			l[i].hash = Hash(next)
+			l[i].hash = hash(next)
 		} else {
 			l[i].guid = idspace.ID(next)
 			l[i].key = key(l[i].guid)

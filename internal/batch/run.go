@@ -32,7 +32,7 @@ func (s span) compare(o span) int { return cmp.Or(cmp.Compare(s.lo, o.lo), cmp.C
 type top struct {
 	span
 	node int32 // it stands before that item
-	hash Hash
+	hash hash
 }
 
 // coarse is from how many items on the hash of a subtree is kept. Fewer are hashed anew for a
@@ -128,7 +128,7 @@ func (r *Run) top(s span) top {
 // stump is a subtree as its hash.
 func (r *Run) stump(s span) item { return item{hash: r.hash(s), joint: r.joint(s.lo)} }
 
-func (r *Run) hash(s span) Hash {
+func (r *Run) hash(s span) hash {
 	if s.len() >= coarse {
 		return r.top(s).hash
 	}
@@ -144,7 +144,7 @@ func (r *Run) hash(s span) Hash {
 func (r *Run) item(i int32) item {
 	guid, ok := r.GUID(int(i))
 	if !ok {
-		return item{hash: Hash(guid), joint: r.joint(i)}
+		return item{hash: hash(guid), joint: r.joint(i)}
 	}
 	return item{leaf: true, guid: guid, key: r.key(int(r.salt), guid), joint: r.joint(i)}
 }

@@ -82,15 +82,15 @@ func (s *splitter) cuts(own []set) []list {
 	for i, it := range s.list {
 		own[i].each(func(cut int) { cuts[cut] = append(cuts[cut], it) })
 		for n := s.begin[i]; n >= 0; n = s.stumps[n].next {
-			hash := item{hash: s.hash(i, s.stumps[n]), node: it.node, joint: it.joint}
-			s.stumps[n].cuts.each(func(cut int) { cuts[cut] = append(cuts[cut], hash) })
+			felled := item{hash: s.hash(i, s.stumps[n]), node: it.node, joint: it.joint}
+			s.stumps[n].cuts.each(func(cut int) { cuts[cut] = append(cuts[cut], felled) })
 		}
 	}
 	return cuts
 }
 
 // hash is that of a stump which begins with an item.
-func (s *splitter) hash(first int, of stump) Hash {
+func (s *splitter) hash(first int, of stump) hash {
 	if int(of.top) == first {
 		return s.list[first].hash
 	}
