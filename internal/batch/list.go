@@ -94,13 +94,16 @@ func (l list) fold() (root hash, err error) {
 	}
 	l.climb(func(left, right int) {
 		joint, a, b := l[right].joint, &from[left], &from[right]
-		if err == nil {
-			err = l.joins(joint, a, b)
+		if err != nil {
+			return
+		}
+		if err = l.joins(joint, a, b); err != nil {
+			return
 		}
 		l[right].node = hashNode(joint, a.hash, b.hash)
 		*a = subtree{l[right].node, max(a.some, b.some), joint}
 	})
-	if from[0].some < 0 {
+	if err == nil && from[0].some < 0 {
 		err = errors.New("no object")
 	}
 	return from[0].hash, err
@@ -125,15 +128,14 @@ func (l list) joins(joint uint8, left, right *subtree) error {
 
 // proves folds the list and compares it with what a header says of the whole trie.
 func (l list) proves(root [idspace.Size]byte, count uint32) error {
-	switch got, err := l.fold(); {
-	case err != nil:
-		return err
-	case got != root:
-		return errors.New("another root")
-	case uint64(len(l)) > uint64(count) || l.whole() && uint64(len(l)) < uint64(count):
-		return fmt.Errorf("%d items of a batch of %d", len(l), count)
+	if n := uint64(len(l)); n > uint64(count) || n < uint64(count) && l.whole() {
+		return fmt.Errorf("%d items of a batch of %d", n, count)
 	}
-	return nil
+	got, err := l.fold()
+	if err == nil && got != root {
+		err = errors.New("another root")
+	}
+	return err
 }
 
 // whole reports whether nothing has been cut off.
