@@ -69,6 +69,7 @@ func demoTable(w io.Writer, r demo.Report) {
 	row(w, "objects", fmt.Sprintf("%d, %s, each on %s", r.Objects, size(r.Bytes), count(r.Replicas, "server")))
 	row(w, "fetched", fmt.Sprintf("%d, verified %d", r.Fetched, r.Verified))
 	row(w, "from the nearest", fmt.Sprintf("%.1f %%", 100*r.NearestRatio))
+	row(w, "message and back", fmt.Sprintf("%.2f times the round trip to the nearest, 9 of 10 within %.2f", r.Stretch.P50, r.Stretch.P90))
 	row(w, "hops, mean", fmt.Sprintf("%.2f", r.HopsMean))
 	row(w, "killed", fmt.Sprintf("%s; %s with a living server", count(r.Killed, "node"), count(r.Surviving, "object")))
 	row(w, "fetched again", fmt.Sprintf("%d, verified %d", r.AfterKill.Fetched, r.AfterKill.Verified))

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/cmd/tapestry/content"
@@ -45,9 +46,10 @@ type Report struct {
 	Objects      int     `json:"objects"`
 	Fetched      int     `json:"fetched"`       // objects whose bytes came
 	Verified     int     `json:"verified"`      // those of them with the right hash
-	NearestRatio float64 `json:"nearest_ratio"` // share that the nearest server served, see nearest
-	AfterKill    Phase   `json:"after_kill"`    // the same once a third of the nodes has died
-	HopsMean     float64 `json:"hops_mean"`     // overlay links that a message crossed to its server
+	NearestRatio float64 `json:"nearest_ratio"` // share that the nearest server served, see measure
+	Stretch      Stretch `json:"stretch"`
+	AfterKill    Phase   `json:"after_kill"` // the same once a third of the nodes has died
+	HopsMean     float64 `json:"hops_mean"`  // overlay links that a message crossed to its server
 	WallS        float64 `json:"wall_s"`
 
 	Replicas  int      `json:"-"`
@@ -55,6 +57,13 @@ type Report struct {
 	Killed    int      `json:"-"` // nodes
 	Surviving int      `json:"-"` // objects that had a living server after the kill
 	Failures  []string `json:"-"`
+}
+
+// Stretch is how long a message to an object took there and back, divided by the round-trip time to
+// its nearest server: half and nine tenths of the messages took no more.
+type Stretch struct {
+	P50 float64 `json:"p50"`
+	P90 float64 `json:"p90"`
 }
 
 // Phase counts the fetches of one phase.
@@ -107,13 +116,15 @@ func (s *show) run(ctx context.Context, items []content.Item) Report {
 
 	before := s.fetch(ctx, "fetching", objects)
 	r.Fetched, r.Verified, r.HopsMean = before.fetched, before.verified, before.hopsMean()
-	r.NearestRatio = s.nearest(ctx, before.trips)
+	quiet := s.measure(ctx, before.trips)
+	r.NearestRatio = quiet.nearest
+	r.Stretch = Stretch{P50: quantile(quiet.stretch, 0.5), P90: quantile(quiet.stretch, 0.9)}
 
 	r.Killed = s.kill(s.cfg.Nodes / 3)
 	surviving := s.living(objects)
 	r.Surviving = len(surviving)
 	after := s.fetch(ctx, "fetching again", surviving)
 	r.AfterKill = Phase{after.fetched, after.verified}
-	r.Failures = append(append(r.Failures, before.failures...), after.failures...)
+	r.Failures = slices.Concat(r.Failures, before.failures, quiet.failures, after.failures)
 	return r
 }

@@ -43,6 +43,9 @@ func TestEveryFileArrivesBeforeAndAfterTheKill(t *testing.T) {
 	if r.HopsMean < 1 || r.HopsMean > 4 || r.NearestRatio <= 0 || r.NearestRatio > 1 {
 		t.Errorf("hops %v, nearest %v", r.HopsMean, r.NearestRatio)
 	}
+	if s := r.Stretch; s.P50 < 0.5 || s.P90 < s.P50 {
+		t.Errorf("stretch %+v", s)
+	}
 	if len(stages) != 6 || stages["fetching"] != 22 {
 		t.Errorf("stages %v", stages)
 	}
@@ -57,7 +60,7 @@ func TestTheReportHasExactlyTheKeysPromised(t *testing.T) {
 	if err := json.Unmarshal(b, &keys); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"after_kill", "fetched", "hops_mean", "nearest_ratio", "nodes", "objects", "verified", "wall_s"}
+	want := []string{"after_kill", "fetched", "hops_mean", "nearest_ratio", "nodes", "objects", "stretch", "verified", "wall_s"}
 	if got := slices.Sorted(maps.Keys(keys)); !slices.Equal(got, want) {
 		t.Errorf("keys %v, want %v", got, want)
 	}

@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peerstore"
@@ -73,38 +74,83 @@ const (
 	tieTime  = time.Millisecond
 )
 
-// nearest is the share of trips that were served by the server with the smallest
-// round-trip time from the client, or by one that is as near as that: within a fifth
-// or a millisecond of it. The times are the best of three libp2p pings, taken after
-// the fetches so that they do not wait for them.
-func (s *show) nearest(ctx context.Context, trips []trip) float64 {
-	if len(trips) == 0 {
-		return 0
-	}
+// measured is what the overlay did of what was possible.
+type measured struct {
+	nearest  float64   // share of the trips that the nearest server served
+	stretch  []float64 // of messages: how long one took there and back, by the nearest server's round trip
+	failures []string
+}
+
+// measure compares trips with the round-trip times to all servers, the best of three libp2p pings,
+// and then sends a message to some of their objects, one after another: all of it is done after
+// the fetches, so that nothing waits for them. A trip was to the nearest server if that has the
+// smallest time from the client, or one that is as near as that: within a fifth or a millisecond of it.
+func (s *show) measure(ctx context.Context, trips []trip) (m measured) {
+	best := make([]time.Duration, len(trips)) // to the nearest server
 	near := 0
 	s.done = 0
-	each(trips, func(t trip) {
-		best, served := time.Duration(-1), time.Duration(-1)
-		for _, m := range t.object.servers {
-			rtt, ok := roundTrip(ctx, t.client, m)
+	each(places(trips), func(i int) {
+		t, served := trips[i], time.Duration(-1)
+		for _, server := range t.object.servers {
+			rtt, ok := roundTrip(ctx, t.client, server)
 			if !ok {
 				continue
 			}
-			if best < 0 || rtt < best {
-				best = rtt
+			if best[i] == 0 || rtt < best[i] {
+				best[i] = rtt
 			}
-			if m.node.ID() == t.from {
+			if server.node.ID() == t.from {
 				served = rtt
 			}
 		}
 		s.advance("measuring", 1, len(trips))
-		if served >= 0 && served <= max(time.Duration(tieShare*float64(best)), best+tieTime) {
+		if served >= 0 && served <= max(time.Duration(tieShare*float64(best[i])), best[i]+tieTime) {
 			s.mu.Lock()
 			near++
 			s.mu.Unlock()
 		}
 	})
-	return float64(near) / float64(len(trips))
+	m.nearest = float64(near) / float64(max(1, len(trips)))
+	for i, t := range trips[:min(len(trips), maxMessages)] {
+		took, err := t.message(ctx)
+		switch {
+		case err != nil:
+			m.failures = append(m.failures, fmt.Sprintf("message to %s: %v", t.object.item.Name, err))
+		case best[i] > 0:
+			m.stretch = append(m.stretch, float64(took)/float64(best[i]))
+		}
+	}
+	slices.Sort(m.stretch)
+	return m
+}
+
+// places are the indexes of trips.
+func places(trips []trip) []int {
+	all := make([]int, len(trips))
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// maxMessages is how many messages are sent to measure how long they take.
+const maxMessages = 200
+
+// message sends the object of a trip a message that does no harm twice, and waits for its reply.
+func (t trip) message(ctx context.Context) (took time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	began := time.Now()
+	_, err = t.client.node.RouteToObject(ctx, t.object.item.GUID, content.App, []byte("how far?"), tapestry.Raced())
+	return time.Since(began), err
+}
+
+// quantile is what the share q of sorted does not exceed, 0 of nothing.
+func quantile(sorted []float64, q float64) float64 {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[int(q*float64(len(sorted)-1))]
 }
 
 // roundTrip is the best of three pings between two hosts.
