@@ -29,7 +29,7 @@ func TestACrashedServerIsForgotten(t *testing.T) {
 	t.Parallel()
 	for seed := range runs(2) {
 		c := small(300)
-		c.Seed, c.Fast, c.LookupEvery, c.PublishEvery, c.LocateEvery = seed, true, 0, 0, 10*time.Millisecond
+		c.Seed, c.Fast, c.LookupEvery, c.PublishEvery, c.LocateEvery = seed, true, 0, 0, 7500*time.Microsecond
 		c.Objects, c.Duration = 15, 110*time.Second
 		r, err := prepare(c)
 		if err != nil {
@@ -50,7 +50,7 @@ func TestACrashedServerIsForgotten(t *testing.T) {
 		if g.answers == 0 || ratio(g.late, s.asks) > lateToday || g.first > namedToday || g.named > namedToday {
 			t.Errorf("%+v", g)
 		}
-		if ratio(s.living, s.asks) < livingToday || s.asks < 5000 {
+		if ratio(s.living, s.asks) < livingToday || s.asks < 7000 {
 			t.Errorf("%d of %d answers name a server that lives", s.living, s.asks)
 		}
 	}
