@@ -89,7 +89,7 @@ func TestHistoriesHold(t *testing.T) {
 		sum.Absent += counts.Absent
 	}
 	t.Logf("%+v", sum)
-	if n := int(runs(9)); sum.Happened < 200*n || sum.Found < 1000*n || sum.Absent < 5 {
+	if n := int(runs(9)); 9*sum.Happened < 2000*n || 9*sum.Found < 10000*n || 9*sum.Absent < 75*n { // of nine seeds
 		t.Errorf("too little to be judged by: %+v", sum)
 	}
 }
