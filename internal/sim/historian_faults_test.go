@@ -23,6 +23,10 @@ func TestTheHistoryCatchesFaults(t *testing.T) {
 		arrange func(*run)
 		absent  bool // what has to be found is a wrong absence
 	}{
+		{"a root says absent as soon as it is one", promoted(1), func(r *run) {
+			r.world.Hooks.Alter = neverUnsure
+			r.world.After(2*time.Second, func() { killHolders(r) })
+		}, true},
 		{"holders say that they hold nothing", contested(1), func(r *run) { r.world.Hooks.Alter = denyAll }, true},
 		{"a tombstone is passed on as a pointer", contested(1), func(r *run) { r.world.Hooks.Alter = raise }, false},
 		{"deaths are believed on hearsay", contested(1), buryEverybody, true},
@@ -42,6 +46,15 @@ func TestTheHistoryCatchesFaults(t *testing.T) {
 			t.Logf("%d of %d findings", n, len(wrong))
 		})
 	}
+}
+
+// neverUnsure makes a root that does not know yet deny.
+func neverUnsure(_, _ *world.Host, m wire.Message) wire.Message {
+	reply, ok := m.(*wire.Routed)
+	if !ok || !reply.Reply || reply.Refusal != wire.Refusal_REFUSAL_UNSURE {
+		return m
+	}
+	return denial(reply)
 }
 
 // denyAll makes of each answer that names a server the vote that there is none.

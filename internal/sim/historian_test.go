@@ -106,6 +106,14 @@ func TestHistoriesHoldWhenHalfAreKilled(t *testing.T) {
 	}
 }
 
+// killHolders crashes the roots of all salted keys of every object and then, twice, who are the
+// roots now: these are the heirs, who hold copies.
+func killHolders(r *run) {
+	for range 3 {
+		killRoots(r)
+	}
+}
+
 // killRoots crashes the roots of all salted keys of every object, but for its servers.
 func killRoots(r *run) {
 	for _, o := range r.objects {
@@ -129,14 +137,16 @@ func promoted(seed uint64) Config {
 	return c
 }
 
-// TestAPromotedRootDoesNotDenyWhatItDoesNotKnowYet: all roots of an object crash at once, and
-// everybody asks.
+// TestAPromotedRootDoesNotDenyWhatItDoesNotKnowYet: all roots of an object crash at once, alone or
+// with their heirs, and everybody asks.
 func TestAPromotedRootDoesNotDenyWhatItDoesNotKnowYet(t *testing.T) {
 	t.Parallel()
 	for seed := range runs(3) {
-		c := promoted(seed)
-		counts, wrong := told(t, c, func(r *run) { r.world.After(2*time.Second, func() { killRoots(r) }) })
-		demandHistory(t, c, wrong)
-		t.Logf("%+v", counts)
+		for _, kill := range []func(*run){killRoots, killHolders} {
+			c := promoted(seed)
+			counts, wrong := told(t, c, func(r *run) { r.world.After(2*time.Second, func() { kill(r) }) })
+			demandHistory(t, c, wrong)
+			t.Logf("%+v", counts)
+		}
 	}
 }
