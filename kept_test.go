@@ -79,7 +79,7 @@ func around(t *testing.T, count int, d *disk, opts ...tapestry.Option) (hosts []
 		seeds := tapestry.WithSeeds(tapestry.SeedList{*host.InfoFromHost(hosts[0])})
 		others = append(others, founder(t, h, append(slices.Clone(opts), seeds)...))
 	}
-	time.Sleep(settle)
+	time.Sleep(settle) // bubble: that of the test
 	return hosts, first, others
 }
 
@@ -95,7 +95,7 @@ func resumed(t *testing.T, n *tapestry.Node) (tapestry.Resume, time.Duration) {
 	t.Helper()
 	begin := time.Now()
 	for n.Status().Resume.Left > 0 && time.Since(begin) < 10*time.Minute {
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond) // bubble: that of the test
 	}
 	return n.Status().Resume, time.Since(begin)
 }

@@ -48,7 +48,7 @@ func world(t *testing.T, count int, opts ...tapestry.Option) []*tapestry.Node {
 		seeds = []peer.AddrInfo{*host.InfoFromHost(h)}
 		nodes = append(nodes, n)
 	}
-	time.Sleep(settle)
+	time.Sleep(settle) // bubble: that of the test
 	return nodes
 }
 

@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -58,8 +59,8 @@ func badError(text string) bool {
 	return capital.MatchString(text) || strings.Contains(text, "failed to") || strings.HasSuffix(text, ".") || strings.HasSuffix(text, "\n")
 }
 
-// tests: no sleep outside a bubble of virtual time, and no test that is skipped,
-// unless it is for want of measured data.
+// tests: no sleep outside a bubble of virtual time, where a function says so that is called
+// from one, and no test that is skipped, unless it is for want of measured data.
 func tests(t *Tree) (found []Finding) {
 	for _, d := range t.Folders {
 		for _, f := range d.Files {
@@ -73,14 +74,16 @@ func tests(t *Tree) (found []Finding) {
 
 func (t *Tree) sleepsAndSkips(f *File) (found []Finding) {
 	names := f.names()
-	_, bubbles := names["synctest"]
+	var bubbles []ast.Node
 	ast.Inspect(f.File, func(n ast.Node) bool {
 		call, ok := n.(*ast.CallExpr)
 		if !ok {
 			return true
 		}
-		if imported, name := calledFrom(names, call.Fun); imported == "time" && name == "Sleep" &&
-			!bubbles && !t.marked(f, call, "bubble") {
+		switch imported, name := calledFrom(names, call.Fun); {
+		case imported == "testing/synctest" && name == "Test":
+			bubbles = append(bubbles, call)
+		case imported == "time" && name == "Sleep" && !inside(bubbles, call) && !t.marked(f, call, "bubble"):
 			found = append(found, t.find(f, call, "time.Sleep outside a bubble"))
 		}
 		if skips(call) {
@@ -89,6 +92,10 @@ func (t *Tree) sleepsAndSkips(f *File) (found []Finding) {
 		return true
 	})
 	return found
+}
+
+func inside(places []ast.Node, n ast.Node) bool {
+	return slices.ContainsFunc(places, func(p ast.Node) bool { return p.Pos() <= n.Pos() && n.End() <= p.End() })
 }
 
 func skips(call *ast.CallExpr) bool {

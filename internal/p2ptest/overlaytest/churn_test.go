@@ -237,7 +237,7 @@ func TestManyHostsJoinAtOnce(t *testing.T) {
 // run lets hosts come and go, while members look for what others serve.
 func (c *churn) run() {
 	survives := math.Exp2(-churnTick.Seconds() / churnMedian.Seconds())
-	for begin := time.Now(); time.Since(begin) < churnTime; time.Sleep(churnTick) {
+	for begin := time.Now(); time.Since(begin) < churnTime; time.Sleep(churnTick) { // bubble: that of the test
 		for place := range c.places {
 			if c.rng.Float64() > survives {
 				c.crash(place)
