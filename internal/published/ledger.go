@@ -177,16 +177,14 @@ func (t *Turn) Publish(ctx context.Context) error {
 	if err != nil || was == Published {
 		return err
 	}
-	if err := t.set(ctx, was, Published); err != nil {
-		// What was only half written must not come back. If that cannot be seen to now, the
-		// datastore is past it anyway, and err says so.
-		_ = t.Forget(ctx)
-		return err
+	failed := t.set(ctx, was, Published)
+	if failed != nil && t.Forget(ctx) == nil {
+		return failed // and what was half written does not come back
 	}
 	t.ledger.mu.Lock()
 	defer t.ledger.mu.Unlock()
-	t.ledger.tentative[t.key] = true
-	return nil
+	t.ledger.tentative[t.key] = true // if it could not be forgotten now, who gives it up tries again
+	return failed
 }
 
 // Withdraw records that the object was withdrawn, if it was recorded as published.

@@ -308,6 +308,7 @@ type broken struct {
 	datastore.Batching
 	err     atomic.Pointer[error]
 	commits atomic.Int64
+	half    atomic.Bool   // the next one that fails has an effect nevertheless
 	slow    chan struct{} // a commit takes one of it, if not nil
 }
 
@@ -327,6 +328,9 @@ func (b *brokenBatch) Commit(ctx context.Context) error {
 		<-b.of.slow
 	}
 	if err := b.of.err.Load(); err != nil {
+		if b.of.half.Swap(false) {
+			return errors.Join(*err, b.Batch.Commit(ctx))
+		}
 		return *err
 	}
 	return b.Batch.Commit(ctx)
@@ -357,6 +361,28 @@ func TestAFailedWriteChangesNothing(t *testing.T) {
 	do(t, l, key(2), (*Turn).Publish)
 	if got := load(t, s); len(got) != 2 {
 		t.Errorf("with room again: %v", got)
+	}
+}
+
+// A record that was written though that failed, and could not be taken back, stays tentative: whoever
+// gives the publish up forgets it.
+func TestWhatCouldNotBeTakenBackIsForgottenLater(t *testing.T) {
+	s := &broken{Batching: datastore.NewMapDatastore()}
+	l := open(t, s)
+	full := errors.New("no space left on device")
+	s.err.Store(&full)
+	s.half.Store(true)
+	turn := l.Turn(key(1))
+	defer turn.End()
+	if err := turn.Publish(t.Context()); !errors.Is(err, full) || !turn.Tentative() {
+		t.Errorf("%v, tentative %v", err, turn.Tentative())
+	}
+	if got := load(t, s); got[key(1)] != Published {
+		t.Errorf("before it is given up: %v", got)
+	}
+	s.err.Store(nil)
+	if err := turn.Forget(t.Context()); err != nil || turn.Tentative() || len(load(t, s)) > 0 {
+		t.Errorf("%v, tentative %v, %v", err, turn.Tentative(), load(t, s))
 	}
 }
 
