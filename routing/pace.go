@@ -5,22 +5,22 @@ import (
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/window"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
-// pace says how many requests of this node's applications may be under way at once: as many as come
-// through, as TCP finds that out [4]. What the links cannot carry is turned away where it begins,
-// before it has cost a byte: once it is under way, every hop that it has come would be in vain.
+// pace says how many requests of this node's applications may be under way at once. What the links
+// cannot carry is turned away where it begins, before it has cost a byte: once it is under way, every
+// hop that it has come would be in vain.
 //
 // What makes the window smaller is the word of a hop that it is busy, and that this node's own
 // uplink is behind. That an answer takes long says nothing: a handler may take its time.
 //
-// Invariants: 1 <= window <= mostWindow; line has all of open, in the order in which it left; nothing
-// open is older than flight when it is counted.
+// Invariants: line has all of open, in the order in which it left; nothing open is older than flight
+// when it is counted.
 type pace struct {
-	window float64
-	steady bool                // somebody was busy: the window grows with answers, by one per window of them
-	shrunk mono.Time           // when that was last, 0: never
+	window window.Window       // once somebody was busy it grows with answers, not with what first hops take
+	shrunk mono.Time           // when somebody was busy last, 0: never
 	used   mono.Time           // when at least half of it was under way last, 0: never
 	open   map[uint64]struct{} // what is under way, by call
 	line   []remembered        // that, and what was answered since the first of it left
@@ -48,7 +48,9 @@ const (
 	admitEvery = 50 * time.Millisecond
 )
 
-func newPace() pace { return pace{window: firstWindow, open: make(map[uint64]struct{})} }
+func newPace() pace {
+	return pace{window: window.New(firstWindow, mostWindow), open: make(map[uint64]struct{})}
+}
 
 // paced reports whether requests of this kind are those of applications. Maintenance has paces of
 // its own.
@@ -58,18 +60,18 @@ func paced(k wire.BodyKind) bool {
 
 // room reports whether another request may leave.
 func (p *pace) room(now mono.Time) bool {
-	if p.steady && now.Sub(p.shrunk) > forgiven {
-		p.steady, p.window = false, max(p.window, firstWindow)
+	if p.window.Steady() && now.Sub(p.shrunk) > forgiven {
+		p.window.Anew(firstWindow)
 	}
 	p.expire(now)
-	return len(p.open) < int(p.window)
+	return p.window.Room(len(p.open)) > 0
 }
 
 // began notes that a request leaves.
 func (p *pace) began(call uint64, now mono.Time) {
 	p.open[call] = struct{}{}
 	p.line = append(p.line, remembered{call, now})
-	if 2*len(p.open) >= int(p.window) {
+	if p.window.Room(2*len(p.open)) == 0 {
 		p.used = now
 	}
 }
@@ -88,7 +90,7 @@ func (p *pace) expire(now mono.Time) {
 
 // came notes that a request was answered, however late. While nobody is busy the window has grown before.
 func (p *pace) came(call uint64, now mono.Time) {
-	if p.steady {
+	if p.window.Steady() {
 		p.grow(now)
 	}
 	delete(p.open, call)
@@ -97,20 +99,16 @@ func (p *pace) came(call uint64, now mono.Time) {
 // grow makes room for one more, if there was not much more than was used.
 func (p *pace) grow(now mono.Time) {
 	if p.used != 0 && now.Sub(p.used) < flight { // else it says nothing of how much comes through
-		if p.steady {
-			p.window += 1 / p.window
-		} else {
-			p.window++
-		}
-		p.window = min(p.window, mostWindow)
+		p.window.Came(1)
 	}
 }
 
 // busy notes that there is too much under way, once for what was under way together.
 func (p *pace) busy(now mono.Time) {
 	if p.shrunk == 0 || now.Sub(p.shrunk) >= flight/2 {
-		used := float64(max(2*len(p.open), leastBusy))
-		p.window, p.steady, p.shrunk = max(shrink*min(p.window, used), 1), true, now
+		p.window.Limit(max(2*len(p.open), leastBusy))
+		p.window.Cut(shrink)
+		p.shrunk = now
 	}
 }
 
@@ -129,7 +127,7 @@ func (r *Router) concluded(e env.Env, m *wire.Routed, why wire.Refusal) {
 // taken notes that the first hop has a request that began here. While nobody is busy that is as good as an
 // answer, for which a handler may take its time.
 func (r *Router) taken(e env.Env, t *transit) {
-	if t.from == r.tables.Self && t.in != nil && paced(t.msg.BodyKind) && !r.pace.steady {
+	if t.from == r.tables.Self && t.in != nil && paced(t.msg.BodyKind) && !r.pace.window.Steady() {
 		r.pace.grow(e.Now())
 		r.admit(e)
 	}

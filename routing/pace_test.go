@@ -15,7 +15,7 @@ func TestAsMuchBeginsAsComesThrough(t *testing.T) {
 	begin := func(n int) {
 		for range n {
 			if !p.room(now) {
-				t.Fatalf("no room for another one, %d are under way, window %v", len(p.open), p.window)
+				t.Fatalf("no room for another one, %d are under way, window %v", len(p.open), p.window.Size())
 			}
 			p.began(uint64(len(p.line)), now)
 		}
@@ -28,24 +28,24 @@ func TestAsMuchBeginsAsComesThrough(t *testing.T) {
 		p.grow(now) // the first hop has it
 		p.came(call, now)
 	}
-	if p.window != 2*firstWindow {
-		t.Errorf("after a round trip the window is %v", p.window)
+	if p.window.Size() != 2*firstWindow {
+		t.Errorf("after a round trip the window is %v", p.window.Size())
 	}
 	now = now.Add(time.Second)
 	p.busy(now)
 	p.busy(now.Add(100 * time.Millisecond))
-	if p.window != shrink*leastBusy {
-		t.Errorf("when nobody but one was busy the window is %v, want %v", p.window, shrink*leastBusy)
+	if p.window.Size() != shrink*leastBusy {
+		t.Errorf("when nobody but one was busy the window is %v, want %v", p.window.Size(), shrink*leastBusy)
 	}
-	before := p.window
+	before := p.window.Size()
 	p.began(1000, now)
 	p.came(1000, now)
-	if p.window != before+1/before {
-		t.Errorf("after one more answer it is %v", p.window)
+	if p.window.Size() != before+1/before {
+		t.Errorf("after one more answer it is %v", p.window.Size())
 	}
 	p.came(1001, now.Add(flight))
-	if p.window != before+1/before {
-		t.Errorf("after an answer while less than half was under way it is %v", p.window)
+	if p.window.Size() != before+1/before {
+		t.Errorf("after an answer while less than half was under way it is %v", p.window.Size())
 	}
 }
 
@@ -59,8 +59,8 @@ func TestWhatIsNotAnsweredIsNotUnderWayForEver(t *testing.T) {
 	if now = now.Add(flight); !p.room(now) || len(p.open)+len(p.line) != 0 {
 		t.Errorf("%v after: %d under way, %d in line", flight, len(p.open), len(p.line))
 	}
-	if now = now.Add(forgiven); !p.room(now) || p.steady || p.window < firstWindow {
-		t.Errorf("%v after: window %v", forgiven, p.window)
+	if now = now.Add(forgiven); !p.room(now) || p.window.Steady() || p.window.Size() < firstWindow {
+		t.Errorf("%v after: window %v", forgiven, p.window.Size())
 	}
 }
 
@@ -82,9 +82,9 @@ func TestThePaceKeepsItsInvariants(t *testing.T) {
 				now = now.Add(time.Duration(rapid.Int64Range(1, int64(2*flight)).Draw(t, "ns")))
 			},
 			"": func(t *rapid.T) {
-				room, most := p.room(now), max(int(p.window), len(p.open))
-				if p.window < 1 || p.window > mostWindow || len(p.line) < len(p.open) || room && len(p.open) >= most {
-					t.Fatalf("window %v, %d under way, %d in line, room %v", p.window, len(p.open), len(p.line), room)
+				room, most := p.room(now), max(int(p.window.Size()), len(p.open))
+				if p.window.Size() < 1 || p.window.Size() > mostWindow || len(p.line) < len(p.open) || room && len(p.open) >= most {
+					t.Fatalf("window %v, %d under way, %d in line, room %v", p.window.Size(), len(p.open), len(p.line), room)
 				}
 				for _, o := range p.line {
 					if _, open := p.open[o.id]; open && now.Sub(o.since) >= flight {

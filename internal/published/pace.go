@@ -1,11 +1,11 @@
 package published
 
-// pace says how many objects may be laid at once: what came through shows how many do, as in
-// TCP [4]. It begins low and grows slowly: many nodes may have been started together.
-//
-// Invariant: 1 <= window <= maxWindow.
+import "github.com/tapestry-dolr/tapestry/internal/window"
+
+// pace says how many objects may be laid at once. It begins low and grows slowly: many nodes
+// may have been started together.
 type pace struct {
-	window float64
+	window window.Window
 	next   uint64 // number of the next to be laid
 	blamed uint64 // failures of those numbered below have been answered for
 }
@@ -15,10 +15,14 @@ const (
 	maxWindow   = 32
 )
 
-func newPace() pace { return pace{window: firstWindow} }
+func newPace() pace {
+	p := pace{window: window.New(firstWindow, maxWindow)}
+	p.window.Settle()
+	return p
+}
 
 // room reports whether one more may be laid beside open others.
-func (p *pace) room(open int) bool { return open < int(p.window) }
+func (p *pace) room(open int) bool { return p.window.Room(open) > 0 }
 
 // begin numbers one that is laid now.
 func (p *pace) begin() uint64 {
@@ -26,8 +30,8 @@ func (p *pace) begin() uint64 {
 	return p.next - 1
 }
 
-// placed notes that one came through: the window grows by one per round.
-func (p *pace) placed() { p.window = min(p.window+1/p.window, maxWindow) }
+// placed notes that one came through.
+func (p *pace) placed() { p.window.Came(1) }
 
 // failed notes that one did not, and reports whether that is news: those that were laid
 // beside one that failed are not blamed again.
@@ -35,6 +39,7 @@ func (p *pace) failed(number uint64) bool {
 	if number < p.blamed {
 		return false
 	}
-	p.window, p.blamed = max(p.window/2, 1), p.next
+	p.window.Cut(0.5)
+	p.blamed = p.next
 	return true
 }

@@ -60,7 +60,7 @@ const step = 10 * time.Millisecond
 
 // New returns a Keeper; cfg must be valid.
 func New(cfg Config, deps Deps) *Keeper {
-	return &Keeper{cfg: cfg.withDefaults(), Deps: deps, pace: pace{window: firstWindow}}
+	return &Keeper{cfg: cfg.withDefaults(), Deps: deps, pace: newPace()}
 }
 
 // OnTimer is called with a timer that this machine set.
