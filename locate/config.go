@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/setting"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
@@ -42,12 +43,7 @@ func (c Config) Validate() error {
 	case d.Acks < 1 || d.Acks > d.Roots:
 		return fmt.Errorf("locate: Acks is %d, want 1 to Roots = %d", d.Acks, d.Roots)
 	}
-	for _, f := range d.fields() {
-		if f.count != nil && *f.count <= 0 || f.span != nil && *f.span <= 0 {
-			return fmt.Errorf("locate: %s must be positive", f.name)
-		}
-	}
-	return nil
+	return setting.Check("locate", d.settings())
 }
 
 func (c Config) withDefaults() Config {
@@ -57,34 +53,20 @@ func (c Config) withDefaults() Config {
 	if c.Acks == 0 {
 		c.Acks = min(3, c.Roots)
 	}
-	for _, f := range c.fields() {
-		switch {
-		case f.count != nil && *f.count == 0:
-			*f.count = int(f.def)
-		case f.span != nil && *f.span == 0:
-			*f.span = time.Duration(f.def)
-		}
-	}
+	setting.Fill(c.settings())
 	return c
 }
 
-type field struct {
-	name  string
-	count *int
-	span  *time.Duration
-	def   int64
-}
-
-func (c *Config) fields() []field {
-	return []field{
-		{"Near", nil, &c.Near, int64(10 * time.Millisecond)},
-		{"Gather", nil, &c.Gather, int64(70 * time.Millisecond)},
-		{"Measure", &c.Measure, nil, 3},
-		{"Probe", nil, &c.Probe, int64(time.Second)},
-		{"Retry", nil, &c.Retry, int64(1500 * time.Millisecond)},
-		{"Tries", &c.Tries, nil, 3},
-		{"GiveUp", nil, &c.GiveUp, int64(10 * time.Second)},
-		{"Asks", &c.Asks, nil, 1024},
+func (c *Config) settings() []setting.Setting {
+	return []setting.Setting{
+		setting.Of("Near", &c.Near, 10*time.Millisecond),
+		setting.Of("Gather", &c.Gather, 70*time.Millisecond),
+		setting.Of("Measure", &c.Measure, 3),
+		setting.Of("Probe", &c.Probe, time.Second),
+		setting.Of("Retry", &c.Retry, 1500*time.Millisecond),
+		setting.Of("Tries", &c.Tries, 3),
+		setting.Of("GiveUp", &c.GiveUp, 10*time.Second),
+		setting.Of("Asks", &c.Asks, 1024),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
+	"github.com/tapestry-dolr/tapestry/internal/setting"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
@@ -50,15 +51,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("publish: Acks is %d, want 1 to Roots = %d", d.Acks, d.Roots)
 	case d.Life < d.Period || d.Life%time.Second != 0:
 		return fmt.Errorf("publish: Life is %v, want whole seconds, at least Period = %v", d.Life, d.Period)
-	case d.Portion < 1:
-		return fmt.Errorf("publish: Portion is %d", d.Portion)
 	}
-	for _, f := range d.durations() {
-		if *f.value <= 0 {
-			return fmt.Errorf("publish: %s is %v, must be positive", f.name, *f.value)
-		}
-	}
-	return nil
+	return setting.Check("publish", d.settings())
 }
 
 func (c Config) withDefaults() Config {
@@ -68,29 +62,17 @@ func (c Config) withDefaults() Config {
 	if c.Acks == 0 {
 		c.Acks = min(3, c.Roots)
 	}
-	if c.Portion == 0 {
-		c.Portion = 256
-	}
-	for _, f := range c.durations() {
-		if *f.value == 0 {
-			*f.value = f.def
-		}
-	}
+	setting.Fill(c.settings())
 	return c
 }
 
-type durationField struct {
-	name  string
-	value *time.Duration
-	def   time.Duration
-}
-
-func (c *Config) durations() []durationField {
-	return []durationField{
-		{"Period", &c.Period, 30 * time.Minute},
-		{"Life", &c.Life, time.Hour},
-		{"Retry", &c.Retry, 1500 * time.Millisecond},
-		{"GiveUp", &c.GiveUp, 10 * time.Second},
-		{"Leave", &c.Leave, 2 * time.Second},
+func (c *Config) settings() []setting.Setting {
+	return []setting.Setting{
+		setting.Of("Period", &c.Period, 30*time.Minute),
+		setting.Of("Life", &c.Life, time.Hour),
+		setting.Of("Retry", &c.Retry, 1500*time.Millisecond),
+		setting.Of("GiveUp", &c.GiveUp, 10*time.Second),
+		setting.Of("Leave", &c.Leave, 2*time.Second),
+		setting.Of("Portion", &c.Portion, 256),
 	}
 }

@@ -2,7 +2,6 @@ package routing
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/links"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/setting"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 	"github.com/tapestry-dolr/tapestry/surrogate"
 )
@@ -38,37 +38,23 @@ type Config struct {
 
 // WithDefaults returns c with zero fields filled in.
 func (c Config) WithDefaults() Config {
-	if c.Pending == 0 {
-		c.Pending = 8192
-	}
-	if c.Calls == 0 {
-		c.Calls = 8192
-	}
-	if c.Dial == 0 {
-		c.Dial = 3 * time.Second
-	}
-	if c.Life == 0 {
-		c.Life = 10 * time.Second
-	}
-	if c.Park == 0 {
-		c.Park = 200 * time.Millisecond
-	}
-	if c.Settle == 0 {
-		c.Settle = 10 * time.Millisecond
-	}
-	if c.Pass == 0 {
-		c.Pass = 1500 * time.Millisecond
-	}
+	setting.Fill(c.settings())
 	return c
 }
 
-// Validate names the field that makes no sense.
-func (c Config) Validate() error {
-	if c.Pending < 1 || c.Calls < 1 || c.Dial <= 0 || c.Life <= 0 || c.Park <= 0 || c.Settle <= 0 || c.Pass <= 0 {
-		return fmt.Errorf("routing: Pending %d, Calls %d, Dial %v, Life %v, Park %v, Settle %v, Pass %v: want positive",
-			c.Pending, c.Calls, c.Dial, c.Life, c.Park, c.Settle, c.Pass)
+// Validate names the first field that makes no sense.
+func (c Config) Validate() error { return setting.Check("routing", c.settings()) }
+
+func (c *Config) settings() []setting.Setting {
+	return []setting.Setting{
+		setting.Of("Pending", &c.Pending, 8192),
+		setting.Of("Calls", &c.Calls, 8192),
+		setting.Of("Dial", &c.Dial, 3*time.Second),
+		setting.Of("Life", &c.Life, 10*time.Second),
+		setting.Of("Park", &c.Park, 200*time.Millisecond),
+		setting.Of("Settle", &c.Settle, 10*time.Millisecond),
+		setting.Of("Pass", &c.Pass, 1500*time.Millisecond),
 	}
-	return nil
 }
 
 // The timers of this room.

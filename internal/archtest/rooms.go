@@ -38,6 +38,7 @@ var rooms = []Room{
 	{Path: "internal/idspace", Layer: 0},
 	{Path: "internal/mono", Layer: 0},
 	{Path: "internal/window", Layer: 0},
+	{Path: "internal/setting", Layer: 0},
 	{Path: "internal/lease", Layer: 1},
 	{Path: "internal/wire", Layer: 1},
 	{Path: "internal/batch", Layer: 1},

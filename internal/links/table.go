@@ -8,6 +8,7 @@ import (
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/setting"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
@@ -28,33 +29,32 @@ type Config struct {
 
 // WithDefaults returns c with zero fields filled in.
 func (c Config) WithDefaults() Config {
-	if c.Cap == 0 {
-		c.Cap = 160
-	}
-	for _, d := range []struct {
-		field *time.Duration
-		value time.Duration
-	}{
-		{&c.FirstTimeout, 500 * time.Millisecond},
-		{&c.GuessMin, 300 * time.Millisecond}, {&c.GuessMax, time.Second}, {&c.Slack, 10 * time.Millisecond},
-		{&c.MinTimeout, 100 * time.Millisecond}, {&c.MaxTimeout, 5 * time.Second},
-	} {
-		if *d.field == 0 {
-			*d.field = d.value
-		}
-	}
+	setting.Fill(c.settings())
 	return c
+}
+
+func (c *Config) settings() []setting.Setting {
+	return []setting.Setting{
+		setting.Of("Cap", &c.Cap, 160),
+		setting.Of("FirstTimeout", &c.FirstTimeout, 500*time.Millisecond),
+		setting.Of("GuessMin", &c.GuessMin, 300*time.Millisecond),
+		setting.Of("GuessMax", &c.GuessMax, time.Second),
+		setting.Of("Slack", &c.Slack, 10*time.Millisecond),
+		setting.Of("MinTimeout", &c.MinTimeout, 100*time.Millisecond),
+		setting.Of("MaxTimeout", &c.MaxTimeout, 5*time.Second),
+	}
 }
 
 // Validate names the field that makes no sense.
 func (c Config) Validate() error {
+	if err := setting.Check("links", c.settings()); err != nil {
+		return err
+	}
 	switch {
 	case c.Cap < 8:
 		return fmt.Errorf("links: Cap is %d, want at least 8", c.Cap)
-	case c.FirstTimeout <= 0 || c.Slack < 0 || c.MinTimeout <= 0:
-		return fmt.Errorf("links: FirstTimeout %v, Slack %v, MinTimeout %v: want positive", c.FirstTimeout, c.Slack, c.MinTimeout)
-	case c.GuessMin <= 0 || c.GuessMax < c.GuessMin:
-		return fmt.Errorf("links: GuessMin %v, GuessMax %v: want positive and in order", c.GuessMin, c.GuessMax)
+	case c.GuessMax < c.GuessMin:
+		return fmt.Errorf("links: GuessMax %v is below GuessMin %v", c.GuessMax, c.GuessMin)
 	case c.MaxTimeout < c.MinTimeout:
 		return fmt.Errorf("links: MaxTimeout %v is below MinTimeout %v", c.MaxTimeout, c.MinTimeout)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/setting"
 )
 
 // Config says who carries messages, and how many. Zero counts mean the default.
@@ -40,56 +41,29 @@ func (c Config) Validate() error {
 		return fmt.Errorf("messages: Self is not set")
 	case c.Network == "":
 		return fmt.Errorf("messages: Network is not set")
-	case d.Near <= 0:
-		return fmt.Errorf("messages: Near is %v, must be positive", d.Near)
-	case d.GiveUp <= 0:
-		return fmt.Errorf("messages: GiveUp is %v, must be positive", d.GiveUp)
-	case d.MaxLife <= 0:
-		return fmt.Errorf("messages: MaxLife is %v, must be positive", d.MaxLife)
 	}
-	for _, f := range d.counts() {
-		if *f.value <= 0 {
-			return fmt.Errorf("messages: %s is %d, must be positive", f.name, *f.value)
-		}
-	}
-	return nil
+	return setting.Check("messages", d.settings())
 }
 
 func (c Config) withDefaults() Config {
-	for _, f := range c.counts() {
-		if *f.value == 0 {
-			*f.value = f.def
-		}
-	}
+	setting.Fill(c.settings())
 	if c.PerPeer == 0 {
 		c.PerPeer = max(1, c.Inbound/4)
-	}
-	if c.Near == 0 {
-		c.Near = 10 * time.Millisecond
-	}
-	if c.GiveUp == 0 {
-		c.GiveUp = 10 * time.Second
-	}
-	if c.MaxLife == 0 {
-		c.MaxLife = 2 * time.Minute
 	}
 	return c
 }
 
-type countField struct {
-	name  string
-	value *int
-	def   int
-}
-
-func (c *Config) counts() []countField {
-	return []countField{
-		{"Sends", &c.Sends, 1024},
-		{"Inbound", &c.Inbound, 1024},
-		{"PerPeer", &c.PerPeer, 0}, // depends on Inbound
-		{"Replicas", &c.Replicas, 4},
-		{"Rounds", &c.Rounds, 3},
-		{"Roots", &c.Roots, 4},
-		{"Taken", &c.Taken, 8192},
+func (c *Config) settings() []setting.Setting {
+	return []setting.Setting{
+		setting.Of("Sends", &c.Sends, 1024),
+		setting.Of("Inbound", &c.Inbound, 1024),
+		setting.Of("PerPeer", &c.PerPeer, 0), // depends on Inbound
+		setting.Of("Replicas", &c.Replicas, 4),
+		setting.Of("Rounds", &c.Rounds, 3),
+		setting.Of("Roots", &c.Roots, 4),
+		setting.Of("Taken", &c.Taken, 8192),
+		setting.Of("Near", &c.Near, 10*time.Millisecond),
+		setting.Of("GiveUp", &c.GiveUp, 10*time.Second),
+		setting.Of("MaxLife", &c.MaxLife, 2*time.Minute),
 	}
 }

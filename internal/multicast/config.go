@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/setting"
 )
 
 // Config bounds what a Caster keeps.
@@ -26,32 +27,24 @@ type Config struct {
 
 // WithDefaults returns c with zero fields filled in.
 func (c Config) WithDefaults() Config {
-	for _, d := range []struct {
-		field *time.Duration
-		value time.Duration
-	}{{&c.Life, 10 * time.Second}, {&c.Poll, time.Second}, {&c.Again, 200 * time.Millisecond}} {
-		if *d.field == 0 {
-			*d.field = d.value
-		}
-	}
-	if c.Calls == 0 {
-		c.Calls = 1024
-	}
-	if c.PerPeer == 0 {
-		c.PerPeer = 64
-	}
+	setting.Fill(c.settings())
 	return c
 }
 
 // Validate names the field that makes no sense.
 func (c Config) Validate() error {
-	switch {
-	case c.Self.IsZero() || c.Network == "":
+	if c.Self.IsZero() || c.Network == "" {
 		return fmt.Errorf("multicast: Self %v, Network %q: both are required", c.Self, c.Network)
-	case c.Life <= 0 || c.Poll <= 0 || c.Again <= 0:
-		return fmt.Errorf("multicast: Life %v, Poll %v, Again %v: want positive", c.Life, c.Poll, c.Again)
-	case c.Calls < 1 || c.PerPeer < 1:
-		return fmt.Errorf("multicast: Calls %d, PerPeer %d: want at least 1", c.Calls, c.PerPeer)
 	}
-	return nil
+	return setting.Check("multicast", c.settings())
+}
+
+func (c *Config) settings() []setting.Setting {
+	return []setting.Setting{
+		setting.Of("Life", &c.Life, 10*time.Second),
+		setting.Of("Poll", &c.Poll, time.Second),
+		setting.Of("Again", &c.Again, 200*time.Millisecond),
+		setting.Of("Calls", &c.Calls, 1024),
+		setting.Of("PerPeer", &c.PerPeer, 64),
+	}
 }

@@ -1,6 +1,6 @@
 package pointers
 
-import "fmt"
+import "github.com/tapestry-dolr/tapestry/internal/setting"
 
 // Limits bound what others can make this node keep (design §8). What the node
 // publishes itself counts only against Served. Zero means the default.
@@ -14,36 +14,22 @@ type Limits struct {
 
 // Validate names the first field that makes no sense.
 func (l Limits) Validate() error {
-	for _, f := range l.fields() {
-		if *f.value < 0 {
-			return fmt.Errorf("pointers: %s is %d, must not be negative", f.name, *f.value)
-		}
-	}
-	return nil
+	d := l.WithDefaults()
+	return setting.Check("pointers", d.settings())
 }
 
 // WithDefaults returns l with every zero replaced by its default.
 func (l Limits) WithDefaults() Limits {
-	for _, f := range l.fields() {
-		if *f.value == 0 {
-			*f.value = f.def
-		}
-	}
+	setting.Fill(l.settings())
 	return l
 }
 
-type limitField struct {
-	name  string
-	value *int
-	def   int
-}
-
-func (l *Limits) fields() []limitField {
-	return []limitField{
-		{"PerServer", &l.PerServer, 100_000},
-		{"PerObject", &l.PerObject, 128},
-		{"PerNode", &l.PerNode, 500_000},
-		{"Bytes", &l.Bytes, 256 << 20},
-		{"Served", &l.Served, 1_000_000},
+func (l *Limits) settings() []setting.Setting {
+	return []setting.Setting{
+		setting.Of("PerServer", &l.PerServer, 100_000),
+		setting.Of("PerObject", &l.PerObject, 128),
+		setting.Of("PerNode", &l.PerNode, 500_000),
+		setting.Of("Bytes", &l.Bytes, 256<<20),
+		setting.Of("Served", &l.Served, 1_000_000),
 	}
 }

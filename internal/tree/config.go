@@ -6,6 +6,7 @@ import (
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/lease"
+	"github.com/tapestry-dolr/tapestry/internal/setting"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
@@ -44,47 +45,28 @@ func (c Config) Validate() error {
 	case c.Network == "" || len(c.Network) > wire.MaxNetwork:
 		return fmt.Errorf("tree: Network has %d bytes, want 1 to %d", len(c.Network), wire.MaxNetwork)
 	}
-	for _, f := range d.fields() {
-		if f.count != nil && *f.count <= 0 || f.span != nil && *f.span <= 0 {
-			return fmt.Errorf("tree: %s must be positive", f.name)
-		}
-	}
-	return nil
+	return setting.Check("tree", d.settings())
 }
 
 func (c Config) withDefaults() Config {
-	for _, f := range c.fields() {
-		switch {
-		case f.count != nil && *f.count == 0:
-			*f.count = int(f.def)
-		case f.span != nil && *f.span == 0:
-			*f.span = time.Duration(f.def)
-		}
-	}
+	setting.Fill(c.settings())
 	return c
 }
 
-type field struct {
-	name  string
-	count *int
-	span  *time.Duration
-	def   int64
-}
-
-func (c *Config) fields() []field {
-	return []field{
-		{"Heirs", &c.Heirs, nil, 2},
-		{"Backups", &c.Backups, nil, 1},
-		{"Near", nil, &c.Near, int64(10 * time.Millisecond)},
-		{"MaxLife", nil, &c.MaxLife, int64(2 * time.Hour)},
-		{"Silence", nil, &c.Silence, int64(6 * time.Second)},
-		{"Linger", nil, &c.Linger, int64(10 * time.Second)},
-		{"Settle", nil, &c.Settle, int64(20 * time.Millisecond)},
-		{"Gather", nil, &c.Gather, int64(time.Second)},
-		{"Retry", nil, &c.Retry, int64(1500 * time.Millisecond)},
-		{"Tries", &c.Tries, nil, 4},
-		{"GiveUp", nil, &c.GiveUp, int64(10 * time.Second)},
-		{"Portion", &c.Portion, nil, 256},
-		{"Window", &c.Window, nil, 256},
+func (c *Config) settings() []setting.Setting {
+	return []setting.Setting{
+		setting.Of("Heirs", &c.Heirs, 2),
+		setting.Of("Backups", &c.Backups, 1),
+		setting.Of("Near", &c.Near, 10*time.Millisecond),
+		setting.Of("MaxLife", &c.MaxLife, 2*time.Hour),
+		setting.Of("Silence", &c.Silence, 6*time.Second),
+		setting.Of("Linger", &c.Linger, 10*time.Second),
+		setting.Of("Settle", &c.Settle, 20*time.Millisecond),
+		setting.Of("Gather", &c.Gather, time.Second),
+		setting.Of("Retry", &c.Retry, 1500*time.Millisecond),
+		setting.Of("Tries", &c.Tries, 4),
+		setting.Of("GiveUp", &c.GiveUp, 10*time.Second),
+		setting.Of("Portion", &c.Portion, 256),
+		setting.Of("Window", &c.Window, 256),
 	}
 }

@@ -10,7 +10,7 @@
 //
 // Invariant: 1 <= size <= most.
 //
-// Layer 0: imports nothing.
+// Layer 0: imports no other room.
 package window
 
 // Window is how much may be under way.

@@ -3,6 +3,8 @@ package witness
 import (
 	"fmt"
 	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/setting"
 )
 
 // Config bounds what an Asker asks and keeps.
@@ -31,34 +33,30 @@ type Config struct {
 
 // WithDefaults returns c with zero fields filled in.
 func (c Config) WithDefaults() Config {
-	for _, d := range []struct {
-		field *time.Duration
-		value time.Duration
-	}{
-		{&c.Patience, 750 * time.Millisecond}, {&c.Judging, 5 * time.Second}, {&c.Again, time.Second}, {&c.Relayed, 5 * time.Second},
-		{&c.Empty, 30 * time.Second}, {&c.Longest, 8 * time.Minute},
-	} {
-		if *d.field == 0 {
-			*d.field = d.value
-		}
-	}
-	if c.Witnesses == 0 {
-		c.Witnesses = 2
-	}
-	if c.Holes == 0 {
-		c.Holes = 512
-	}
+	setting.Fill(c.settings())
 	return c
 }
 
 // Validate names the field that makes no sense.
 func (c Config) Validate() error {
-	switch {
-	case c.Patience <= 0 || c.Judging <= 0 || c.Again <= 0 || c.Relayed <= 0 || c.Empty <= 0 || c.Longest < c.Empty:
-		return fmt.Errorf("witness: Patience %v, Judging %v, Again %v, Relayed %v, Empty %v, Longest %v: want positive, Longest at least Empty",
-			c.Patience, c.Judging, c.Again, c.Relayed, c.Empty, c.Longest)
-	case c.Witnesses < 1 || c.Holes < 1:
-		return fmt.Errorf("witness: Witnesses %d, Holes %d: want at least 1", c.Witnesses, c.Holes)
+	if err := setting.Check("witness", c.settings()); err != nil {
+		return err
+	}
+	if c.Longest < c.Empty {
+		return fmt.Errorf("witness: Longest is %v, want at least Empty, %v", c.Longest, c.Empty)
 	}
 	return nil
+}
+
+func (c *Config) settings() []setting.Setting {
+	return []setting.Setting{
+		setting.Of("Patience", &c.Patience, 750*time.Millisecond),
+		setting.Of("Witnesses", &c.Witnesses, 2),
+		setting.Of("Judging", &c.Judging, 5*time.Second),
+		setting.Of("Again", &c.Again, time.Second),
+		setting.Of("Relayed", &c.Relayed, 5*time.Second),
+		setting.Of("Empty", &c.Empty, 30*time.Second),
+		setting.Of("Longest", &c.Longest, 8*time.Minute),
+		setting.Of("Holes", &c.Holes, 512),
+	}
 }
