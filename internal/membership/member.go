@@ -28,6 +28,7 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/links"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/setting"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 	"github.com/tapestry-dolr/tapestry/routing"
 	"github.com/tapestry-dolr/tapestry/surrogate"
@@ -81,48 +82,37 @@ type Config struct {
 // WithDefaults returns c with zero fields filled in.
 func (c Config) WithDefaults() Config {
 	c = c.reactiveDefaults()
-	for _, d := range []struct {
-		field *time.Duration
-		value time.Duration
-	}{
-		{&c.LeafPeriod, 4 * time.Second}, {&c.RowPeriod, 10 * time.Second}, {&c.EagerFor, 30 * time.Second},
-		{&c.JoinTimeout, 3 * time.Second}, {&c.Refused, 15 * time.Second}, {&c.Forgotten, time.Minute},
-		{&c.Sample, 20 * time.Second}, {&c.Resample, 10 * time.Minute}, {&c.LeaveTimeout, 4 * time.Second},
-	} {
-		if *d.field == 0 {
-			*d.field = d.value
-		}
-	}
-	for _, n := range []struct {
-		field *int
-		value int
-	}{{&c.Eager, 8}, {&c.Stretch, 3}, {&c.Probes, 16}, {&c.Known, 512}, {&c.JoinRounds, 10}, {&c.Insertions, 64}, {&c.Improve, 3}} {
-		if *n.field == 0 {
-			*n.field = n.value
-		}
-	}
-	c.Partition = c.Partition.withDefaults()
+	setting.Fill(c.settings())
 	return c
 }
 
 // Validate names the field that makes no sense.
 func (c Config) Validate() error {
-	if c.LeafPeriod <= 0 || c.RowPeriod <= 0 || c.EagerFor < 0 || c.JoinTimeout <= 0 || c.LeaveTimeout <= 0 {
-		return fmt.Errorf("membership: LeafPeriod %v, RowPeriod %v, EagerFor %v, JoinTimeout %v, LeaveTimeout %v: want positive",
-			c.LeafPeriod, c.RowPeriod, c.EagerFor, c.JoinTimeout, c.LeaveTimeout)
-	}
-	if c.Refused <= 0 || c.Forgotten <= 0 || c.Sample <= 0 || c.Resample <= 0 {
-		return fmt.Errorf("membership: Refused %v, Forgotten %v, Sample %v, Resample %v: want positive",
-			c.Refused, c.Forgotten, c.Sample, c.Resample)
-	}
-	if min(c.Stretch, c.Eager, c.Probes, c.Known, c.JoinRounds, c.Insertions, c.Improve) < 1 {
-		return fmt.Errorf("membership: Stretch %d, Eager %d, Probes %d, Known %d, JoinRounds %d, Insertions %d, Improve %d: want at least 1",
-			c.Stretch, c.Eager, c.Probes, c.Known, c.JoinRounds, c.Insertions, c.Improve)
-	}
 	if c.Recovery > Reactive {
 		return fmt.Errorf("membership: Recovery %d: want Periodic or Reactive", c.Recovery)
 	}
-	return c.Partition.validate()
+	return setting.Check("membership", c.settings())
+}
+
+func (c *Config) settings() []setting.Setting {
+	return append([]setting.Setting{
+		setting.Of("LeafPeriod", &c.LeafPeriod, 4*time.Second),
+		setting.Of("RowPeriod", &c.RowPeriod, 10*time.Second),
+		setting.Of("Stretch", &c.Stretch, 3),
+		setting.Of("Eager", &c.Eager, 8),
+		setting.Of("EagerFor", &c.EagerFor, 30*time.Second),
+		setting.Of("Probes", &c.Probes, 16),
+		setting.Of("Known", &c.Known, 512),
+		setting.Of("JoinTimeout", &c.JoinTimeout, 3*time.Second),
+		setting.Of("JoinRounds", &c.JoinRounds, 10),
+		setting.Of("Refused", &c.Refused, 15*time.Second),
+		setting.Of("Forgotten", &c.Forgotten, time.Minute),
+		setting.Of("Sample", &c.Sample, 20*time.Second),
+		setting.Of("Resample", &c.Resample, 10*time.Minute),
+		setting.Of("Improve", &c.Improve, 3),
+		setting.Of("Insertions", &c.Insertions, 64),
+		setting.Of("LeaveTimeout", &c.LeaveTimeout, 4*time.Second),
+	}, c.Partition.settings()...)
 }
 
 // The timers of this room.

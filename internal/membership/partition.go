@@ -1,13 +1,13 @@
 package membership
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/setting"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 	"github.com/tapestry-dolr/tapestry/routing"
 )
@@ -36,34 +36,17 @@ type PartitionConfig struct {
 	Doubt time.Duration
 }
 
-func (c PartitionConfig) withDefaults() PartitionConfig {
-	for _, d := range []struct {
-		field *time.Duration
-		value time.Duration
-	}{
-		{&c.Period, time.Minute}, {&c.Eager, 5 * time.Second}, {&c.EagerFor, time.Minute},
-		{&c.LostFor, 90 * time.Minute}, {&c.Buried, time.Minute}, {&c.Alone, time.Minute},
-		{&c.Doubt, 10 * time.Second},
-	} {
-		if *d.field == 0 {
-			*d.field = d.value
-		}
+func (c *PartitionConfig) settings() []setting.Setting {
+	return []setting.Setting{
+		setting.Of("Partition.Period", &c.Period, time.Minute),
+		setting.Of("Partition.Eager", &c.Eager, 5*time.Second),
+		setting.Of("Partition.EagerFor", &c.EagerFor, time.Minute),
+		setting.Of("Partition.Lost", &c.Lost, 20),
+		setting.Of("Partition.LostFor", &c.LostFor, 90*time.Minute),
+		setting.Of("Partition.Buried", &c.Buried, time.Minute),
+		setting.Of("Partition.Alone", &c.Alone, time.Minute),
+		setting.Of("Partition.Doubt", &c.Doubt, 10*time.Second),
 	}
-	if c.Lost == 0 {
-		c.Lost = 20
-	}
-	return c
-}
-
-func (c PartitionConfig) validate() error {
-	if c.Period <= 0 || c.Eager <= 0 || c.EagerFor < 0 || c.Lost < 1 || c.LostFor <= 0 {
-		return fmt.Errorf("membership: Partition.Period %v, Eager %v, EagerFor %v, Lost %d, LostFor %v: want positive",
-			c.Period, c.Eager, c.EagerFor, c.Lost, c.LostFor)
-	}
-	if c.Buried <= 0 || c.Alone <= 0 || c.Doubt <= 0 {
-		return fmt.Errorf("membership: Partition.Buried %v, Alone %v, Doubt %v: want positive", c.Buried, c.Alone, c.Doubt)
-	}
-	return nil
 }
 
 // partition is the part of a member that looks for those who are out of sight: gossip
