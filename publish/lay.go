@@ -23,8 +23,9 @@ type lay struct {
 	until     mono.Time // no further attempts after
 	roots     []root    // per salt
 	acks      int
-	refused   int // roots that a limit forbids to keep it
-	raised    int // how often a higher sequence was met
+	refused   int  // roots that a limit forbids to keep it
+	raised    int  // how often a higher sequence was met
+	heeded    bool // a withdrawal of which those know who hold copies that this node has laid beside its paths
 	farewell  bool
 	jobs      []*job
 }
@@ -158,6 +159,9 @@ func (p *Publisher) salted(key pointers.Key, salt, roots int) []byte {
 func (p *Publisher) settle(e env.Env, l *lay) {
 	all := l.acks+l.refused == len(l.roots)
 	enough, hopeless := l.acks >= p.cfg.Acks, len(l.roots)-l.refused < p.cfg.Acks
+	if all && l.withdrawn && !l.heeded && !l.farewell && !p.heed(e, l) {
+		return
+	}
 	if all {
 		p.forget(l)
 		p.parted(e, l)
@@ -174,6 +178,12 @@ func (p *Publisher) settle(e env.Env, l *lay) {
 			p.end(e, j, env.Limit)
 		}
 	}
+}
+
+// heed reports whether those know of a withdrawal who hold copies that this node has laid itself.
+func (p *Publisher) heed(e env.Env, l *lay) bool {
+	mine := p.Store.Find(l.key, p.cfg.Self)
+	return mine == nil || p.Tree.Settled(e, mine)
 }
 
 // hurry gives the roots that have not acknowledged a withdrawal one more retry's time:

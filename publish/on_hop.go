@@ -2,6 +2,7 @@ package publish
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
@@ -35,6 +36,8 @@ func (p *Publisher) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verd
 		p.Router.Answer(e, r, nil, wire.Refusal_REFUSAL_INVALID)
 	case result.Kind == pointers.Full:
 		p.Router.Decline(e, r, result.Limit, p.roomIn(e))
+	case result.Pointer.State == pointers.Withdrawn && len(p.held) < maxHeld && !p.Tree.Settled(e, result.Pointer):
+		p.held = append(p.held, withdrawal{r, result.Pointer})
 	default:
 		p.acknowledge(e, r, result.Pointer.Sequence)
 	}
@@ -49,6 +52,36 @@ func (p *Publisher) roomIn(e env.Env) time.Duration {
 		wait = min(max(at.Sub(e.Now()), time.Second), wait)
 	}
 	return wait + p.random(e, wait/2)
+}
+
+// withdrawal is one at its root here while others hold copies that have not heard of it: a lookup may
+// come by one of them before it comes here.
+type withdrawal struct {
+	request *wire.Routed
+	pointer *pointers.Pointer
+}
+
+// maxHeld bounds how many wait at once; more are acknowledged as they come.
+const maxHeld = 1024
+
+// OnSettled acknowledges a withdrawal that all know of, and ends this node's own.
+func (p *Publisher) OnSettled(e env.Env, m *env.Settled) {
+	key := pointers.Key{GUID: m.GUID, App: m.App}
+	var known []withdrawal
+	p.held = slices.DeleteFunc(p.held, func(w withdrawal) bool {
+		is := w.pointer.Key == key && w.pointer.Server.ID == m.Server
+		if is {
+			known = append(known, w)
+		}
+		return is
+	})
+	for _, w := range known {
+		p.acknowledge(e, w.request, w.pointer.Sequence)
+	}
+	if l := p.lays[key]; l != nil && m.Server == p.cfg.Self {
+		l.heeded = true
+		p.settle(e, l)
+	}
 }
 
 func (p *Publisher) acknowledge(e env.Env, r *wire.Routed, held pointers.Sequence) {

@@ -22,6 +22,7 @@ type Router interface {
 type Tree interface {
 	Arrive(e env.Env, a tree.Arrival) (pointers.Result, error)
 	Pulse(now mono.Time) *wire.Pulse
+	Settled(e env.Env, p *pointers.Pointer) bool
 }
 
 // Deps are the rooms below that a Publisher uses.
@@ -42,6 +43,7 @@ type Publisher struct {
 	jobs     map[env.Call]*job
 	attempts map[env.Call]attempt // what may still be acknowledged
 	retries  []retry              // when to look at an attempt again; in order of due
+	held     []withdrawal         // that came to their root here, and are acknowledged when all who hold copies know
 
 	leaving *farewell
 	left    bool // everything was withdrawn; until this node is a member again

@@ -36,6 +36,8 @@ const roots = 4
 //	hop KEY=NODE …                                 where next hops lead; keys are OBJECT#SALT or all
 //	restart OBJECT …                               as a new life, which is to publish these again
 //	sought OBJECT                                  somebody looks for it here
+//	unheard, heard: whether those who hold copies have yet to know of what is laid
+//	settled OBJECT server=NODE: they know, or had long enough
 //	advance 1s                                     store, served
 //
 // Pointers lie in a real tree, whose node knows nobody: what becomes of them there are
@@ -48,15 +50,16 @@ func TestStories(t *testing.T) {
 }
 
 type story struct {
-	t      testing.TB
-	env    *envtest.Env
-	router *routetest.Router
-	store  *pointers.Store
-	served *pointers.Served
-	tree   *tree.Keeper
-	cfg    publish.Config
-	p      *publish.Publisher
-	calls  uint64
+	t       testing.TB
+	env     *envtest.Env
+	router  *routetest.Router
+	unheard bool
+	store   *pointers.Store
+	served  *pointers.Served
+	tree    *tree.Keeper
+	cfg     publish.Config
+	p       *publish.Publisher
+	calls   uint64
 }
 
 func newStory(t testing.TB) *story {
@@ -84,9 +87,17 @@ func (s *story) build(limits pointers.Limits) {
 			Space: idspace.Hex, Self: s.env.Self, Map: neighbormap.New(idspace.Hex, s.env.Self, 3), Leaves: leafset.New(s.env.Self, 4),
 		},
 	})
-	s.p = publish.New(s.cfg, publish.Deps{Router: s.router, Tree: s.tree, Store: s.store, Served: s.served})
+	s.p = publish.New(s.cfg, publish.Deps{Router: s.router, Tree: copies{s.tree, &s.unheard}, Store: s.store, Served: s.served})
 	s.router.Upcall = s.p
 }
+
+// copies are a tree of which somebody may have yet to know.
+type copies struct {
+	*tree.Keeper
+	unheard *bool
+}
+
+func (c copies) Settled(env.Env, *pointers.Pointer) bool { return !*c.unheard }
 
 // nobody is next to this node.
 type nobody struct{}
@@ -138,6 +149,12 @@ func (s *story) do(d *datadriven.TestData) {
 		s.restart(d)
 	case "sought":
 		s.p.OnSought(s.env, pointers.Key{GUID: s.object(d.CmdArgs[0].Key), App: s.app(d)})
+	case "unheard":
+		s.unheard = true
+	case "heard":
+		s.unheard = false
+	case "settled":
+		s.p.OnSettled(s.env, &env.Settled{GUID: s.object(d.CmdArgs[0].Key), App: s.app(d), Server: s.env.ID(arg(d, "server", "me"))})
 	case "advance":
 		s.pass(s.duration(d.CmdArgs[0].Key))
 	default:

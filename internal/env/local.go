@@ -292,6 +292,14 @@ type (
 	HandedOver struct{ To idspace.ID }
 )
 
+// Settled: those to whom this node has laid copies of a server's pointer beside its paths have its
+// newest record, or had long enough. From tree to publish.
+type Settled struct {
+	GUID   idspace.ID
+	App    string
+	Server idspace.ID
+}
+
 // Located answers LocateRequest.
 type Located struct {
 	Call     Call
@@ -350,5 +358,6 @@ func (*Unpinned) local()         {}
 func (*Released) local()         {}
 func (*HandOver) local()         {}
 func (*HandedOver) local()       {}
+func (*Settled) local()          {}
 func (*Withdraw) local()         {}
 func (*Withdrawn) local()        {}

@@ -189,6 +189,8 @@ func (n *Node) passage(e env.Env, l env.Local) bool {
 		n.tree.OnHandOver(e, l)
 	case *env.HandedOver:
 		n.membership.OnHandedOver(e, l)
+	case *env.Settled:
+		n.publish.OnSettled(e, l)
 	case *env.Drained:
 		n.membership.OnDrained(e)
 	case *env.Released:

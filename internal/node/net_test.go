@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -142,9 +143,6 @@ func (n *net) add() *host {
 	return h
 }
 
-// longestDelay is the most that delay gives.
-const longestDelay = 71 * time.Millisecond
-
 // delay is the one-way delay between two hosts: 1 to about 71 ms.
 func (n *net) delay(a, b *host) time.Duration {
 	dx, dy := a.x-b.x, a.y-b.y
@@ -181,6 +179,23 @@ func (h *host) do(d time.Duration, request func(env.Call) env.Local) *env.Outcom
 	h.node.Local(h, request(call))
 	h.net.until(d, "request", func() bool { return h.outcomes[call] != nil })
 	return h.outcomes[call]
+}
+
+// all makes a request of every host at this moment, and waits for their outcomes.
+func (n *net) all(request func(env.Call, *host) env.Local) (outcomes []*env.Outcome) {
+	n.t.Helper()
+	calls := make(map[*host]env.Call)
+	for _, h := range n.hosts {
+		calls[h] = env.Call(h.rng.Uint64())
+		h.node.Local(h, request(calls[h], h))
+	}
+	n.until(15*time.Second, "requests", func() bool {
+		return !slices.ContainsFunc(n.hosts, func(h *host) bool { return h.outcomes[calls[h]] == nil })
+	})
+	for _, h := range n.hosts {
+		outcomes = append(outcomes, h.outcomes[calls[h]])
+	}
+	return outcomes
 }
 
 // crash takes a host off the net without a word.

@@ -143,8 +143,8 @@ func TestRacedMessagesReachEachServerOnce(t *testing.T) {
 	}
 }
 
-// TestUnpublishedObjectsAreAbsentAtOnce: once the roots know, the heirs, who may be on somebody's
-// way, hear of it by one more hop.
+// TestUnpublishedObjectsAreAbsentAtOnce to everybody, those included who have held copies, or have
+// somebody on their way who has.
 func TestUnpublishedObjectsAreAbsentAtOnce(t *testing.T) {
 	n := newNet(t, 11)
 	n.overlay(40)
@@ -155,9 +155,12 @@ func TestUnpublishedObjectsAreAbsentAtOnce(t *testing.T) {
 		if o := server.unpublish(guid(i)); o.Status != env.OK {
 			t.Fatalf("unpublish: %v %s", o.Status, o.Error)
 		}
-		n.run(longestDelay)
-		if o := n.hosts[n.rng.IntN(40)].locate(guid(i)); o.Status != env.Absent {
-			t.Errorf("locate after unpublish: %v %v", o.Status, o.Replicas)
+		for _, o := range n.all(func(c env.Call, h *host) env.Local {
+			return &env.LocateRequest{Call: c, GUID: guid(i), App: "test", Limit: 4, Deadline: h.deadline(10 * time.Second)}
+		}) {
+			if o.Status != env.Absent {
+				t.Errorf("locate after unpublish: %v %v", o.Status, o.Replicas)
+			}
 		}
 		if o := server.publish(guid(i)); o.Status != env.OK {
 			t.Fatalf("publish again: %v %s", o.Status, o.Error)

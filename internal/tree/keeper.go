@@ -41,6 +41,7 @@ type Keeper struct {
 	ending    []*pointers.Laid // to be taken off, in order of their ends but for those wanted again
 	leaving   bool             // this node says goodbye: what lies where stays as it is
 	handOvers []*handOver
+	vigils    []vigil
 	armed     [timerKinds]mono.Time
 }
 

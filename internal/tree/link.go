@@ -97,6 +97,7 @@ func (k *Keeper) onLinks(e env.Env) {
 		k.arm(e, timerLinks, next)
 	}
 	k.settleHandOvers(e)
+	k.settle(e)
 }
 
 // tell sends the digests of all branches that are news, and cuts those that are empty.

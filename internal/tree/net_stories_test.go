@@ -2,6 +2,7 @@ package tree_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,72 @@ func TestACopyThatComesBackToItsServerRunsOut(t *testing.T) {
 	n.die(n.hosts[1])
 	n.run(lease.Life + lease.Period)
 	n.demand(t)
+}
+
+// withdrawn has a server publish an object and take it back, and returns the root of one of its salted
+// keys, which others have copies from, with the tombstone.
+func withdrawn(t *testing.T, n *net, object string) (root *host, p *pointers.Pointer) {
+	t.Helper()
+	n.hosts[0].publish(object, false)
+	n.run(10 * time.Second)
+	for _, h := range n.hosts[1:] {
+		p = h.store.Find(pointers.Key{GUID: n.names.ID(object), App: "app"}, n.hosts[0].id)
+		if p != nil && slices.ContainsFunc(p.Laid(), func(l *pointers.Laid) bool {
+			return l.Branch().Out && l.Branch().Copy == wire.Copy_COPY_HEIR
+		}) {
+			root = h
+			break
+		}
+	}
+	if root == nil {
+		t.Fatal("nothing lies at an heir")
+	}
+	n.hosts[0].publish(object, true)
+	for range 100 {
+		if n.run(time.Millisecond); p.State == pointers.Withdrawn {
+			return root, p
+		}
+	}
+	t.Fatal("the withdrawal has not come to its root")
+	return nil, nil
+}
+
+// TestAWithdrawalIsSettledWhenAllHaveIt who hold copies, once for all who ask.
+func TestAWithdrawalIsSettledWhenAllHaveIt(t *testing.T) {
+	n := three(t)
+	root, p := withdrawn(t, n, "o")
+	for range 2 {
+		if root.keeper.Settled(root, p) {
+			t.Error("it is settled before the heirs can know")
+		}
+	}
+	n.run(25 * time.Millisecond)
+	if len(root.settled) > 0 {
+		t.Error("it is settled before the heirs can have answered")
+	}
+	n.run(25 * time.Millisecond)
+	if !slices.Equal(root.settled, []idspace.ID{p.GUID}) || !root.keeper.Settled(root, p) {
+		t.Errorf("a round trip later %v is settled", root.settled)
+	}
+	for _, h := range n.hosts {
+		if live := h.store.Live(p.Key, n.now, 1); len(live) > 0 {
+			t.Errorf("%s would still name %v", h.name, live[0])
+		}
+	}
+}
+
+// TestNobodyIsWaitedForLong has those who hold copies not answer.
+func TestNobodyIsWaitedForLong(t *testing.T) {
+	n := three(t)
+	root, p := withdrawn(t, n, "o")
+	n.loss = 1
+	if root.keeper.Settled(root, p) {
+		t.Error("it is settled before the heirs can know")
+	}
+	n.run(500 * time.Millisecond)
+	if !slices.Equal(root.settled, []idspace.ID{p.GUID}) {
+		t.Errorf("half a second later %v is settled", root.settled)
+	}
 }
 
 // TestAServerRefusesWhatItServedInAnEarlierLife has it start anew, while others hold what it

@@ -192,6 +192,7 @@ type host struct {
 	stamp      uint64
 	seen       uint64 // of the changes of its store, when it was last checked
 	handed     map[idspace.ID]int
+	settled    []idspace.ID // withdrawals of which all know
 	served     map[pointers.Key]*service
 	counter    uint64
 	rng        *rand.Rand
@@ -322,6 +323,10 @@ func (h *host) Sign(kind wire.RecordKind, payload []byte) *wire.SignedRecord {
 func (h *host) Post(l env.Local) {
 	if p, ok := l.(*env.Probe); ok {
 		h.probe(p.Peer)
+		return
+	}
+	if s, ok := l.(*env.Settled); ok {
+		h.settled = append(h.settled, s.GUID)
 		return
 	}
 	m, ok := l.(*env.HandedOver)

@@ -147,6 +147,7 @@ func (k *Keeper) OnRefreshReply(e env.Env, from idspace.ID, m *wire.RefreshReply
 	}
 	k.flush(e)
 	k.settleHandOvers(e)
+	k.settle(e)
 }
 
 // laidAt is the branch to a neighbor that a name is of, nil if there is none.
