@@ -169,19 +169,28 @@ func TestWhoeverCannotReachTheRootFindsIt(t *testing.T) {
 }
 
 // TestLinksThatLoseOneWayAreGoneAround: on one link in a hundred all that goes in one direction is lost,
-// from one moment on, while connections stay open. One neighbor in 14 is dropped twice within a minute, over four seeds.
+// from one moment on, while connections stay open. Few neighbors are dropped twice within a minute, and none
+// that was taken for a neighbor again in between.
 func TestLinksThatLoseOneWayAreGoneAround(t *testing.T) {
 	t.Parallel()
-	c := small(200)
-	c.Warm, c.Fast, c.Transport, c.Loss = "never", true, "datagram", 0.02
-	c.OneWay = Spans{{0.01, 5 * time.Second, 4 * time.Minute}}
-	c.Objects, c.LocateEvery, c.PublishEvery, c.LookupEvery = 0, 0, 0, 50*time.Millisecond
-	c.Duration = 2 * time.Minute
-	r := played(t, c)
-	if l := r.Lookups; l.Total < 20000 || l.TrueRatio < 0.999 || l.ConsistentRatio < 0.999 || l.CompletedRatio < 0.999 {
-		t.Errorf("%d lookups, of which %v completed, %v true, %v consistent", l.Total, l.CompletedRatio, l.TrueRatio, l.ConsistentRatio)
+	deaths, flaps := 0, 0
+	for seed := range runs(9) {
+		c := small(200)
+		c.Seed, c.Warm, c.Fast, c.Transport, c.Loss = seed, "never", true, "datagram", 0.02
+		c.OneWay = Spans{{0.01, 5 * time.Second, 4 * time.Minute}}
+		c.Objects, c.LocateEvery, c.PublishEvery, c.LookupEvery = 0, 0, 0, 50*time.Millisecond
+		c.Duration = 2 * time.Minute
+		r := played(t, c)
+		if l := r.Lookups; l.Total < 20000 || l.TrueRatio < 0.999 || l.ConsistentRatio < 0.999 || l.CompletedRatio < 0.999 {
+			t.Errorf("%d lookups, of which %v completed, %v true, %v consistent", l.Total, l.CompletedRatio, l.TrueRatio, l.ConsistentRatio)
+		}
+		if d := r.Detector; d.WellDeaths < 10 || d.Relapses > 0 {
+			t.Errorf("%d neighbors found dead though they live, %d taken back and dropped again within a minute", d.WellDeaths, d.Relapses)
+		}
+		deaths += r.Detector.WellDeaths
+		flaps += r.Detector.Flaps
 	}
-	if d := r.Detector; d.WellDeaths < 10 || 8*d.Flaps > d.WellDeaths {
-		t.Errorf("%d neighbors found dead though they live, %d twice within a minute", d.WellDeaths, d.Flaps)
+	if 10*flaps > deaths {
+		t.Errorf("%d neighbors found dead though they live, %d twice within a minute", deaths, flaps)
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/sim/world"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
@@ -88,6 +89,9 @@ func (r *run) measures(m *member, to idspace.ID) bool {
 
 // judgement compares what a node believes of a neighbor with what is true.
 func (r *run) judgement(h *world.Host, ev *env.NeighborChanged) {
+	if ev.State == env.NeighborJoined {
+		r.returned(h, ev.Peer)
+	}
 	dropped := ev.State == env.NeighborDead || ev.State == env.NeighborCutOff
 	if !dropped && ev.State != env.NeighborSuspected {
 		return
@@ -123,14 +127,38 @@ func (r *run) judgement(h *world.Host, ev *env.NeighborChanged) {
 // flapSpan is how long a neighbor that was dropped and came back should stay, if only a link is bad.
 const flapSpan = time.Minute
 
-// flapped counts how often a node drops a neighbor that lives, and has taken it back, too soon.
+// flapped counts how often a node drops one that lives twice within too short a time, be it that the
+// other merely has pointed at it meanwhile; and how often it had taken it for a neighbor again.
 func (r *run) flapped(h, peer *world.Host) {
-	pair, now := [2]int{h.Number(), peer.Number()}, r.world.Now()
-	if last, known := r.dropped[pair]; known && now.Sub(last) < flapSpan && r.loading {
+	pair, now := pairOf(h, peer), r.world.Now()
+	if last, known := r.dropped[pair]; known && now.Sub(last.at) < flapSpan && r.loading {
 		r.stats.flaps++
+		if last.back {
+			r.stats.relapses++
+		}
 	}
-	r.dropped[pair] = now
+	r.dropped[pair] = drop{at: now}
 }
+
+// returned notes that a node takes another for a neighbor that it has dropped before.
+func (r *run) returned(h *world.Host, id idspace.ID) {
+	peer := r.world.Host(id)
+	if peer == nil {
+		return
+	}
+	if last, known := r.dropped[pairOf(h, peer)]; known {
+		last.back = true
+		r.dropped[pairOf(h, peer)] = last
+	}
+}
+
+// drop is when a node dropped another, and whether it has taken it back.
+type drop struct {
+	at   mono.Time
+	back bool
+}
+
+func pairOf(a, b *world.Host) [2]int { return [2]int{a.Number(), b.Number()} }
 
 // toBlame reports whether the detector ought not to have judged as it did: neither side
 // stalls, and the neighbor does not mean a life before this one.

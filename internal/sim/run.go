@@ -37,10 +37,10 @@ type run struct {
 
 	loading bool // new requests and newcomers come
 	parted  bool
-	dropped map[[2]int]mono.Time // when a host last dropped a living other one, by their numbers
-	began   mono.Time            // when the measured part begins; known when the warm-up does
-	stats   *stats               // of what is asked now; a request keeps those under which it began
-	kinds   traffic              // since the beginning
+	dropped map[[2]int]drop // when a host last dropped a living other one, by their numbers
+	began   mono.Time       // when the measured part begins; known when the warm-up does
+	stats   *stats          // of what is asked now; a request keeps those under which it began
+	kinds   traffic         // since the beginning
 	// What the network had counted at both ends of the measured part.
 	measured              traffic
 	packets, bytes, dials uint64
@@ -65,7 +65,7 @@ func Run(cfg Config) (report.Report, error) {
 func prepare(cfg Config) (*run, error) {
 	r := &run{
 		cfg: cfg, operations: make(map[env.Call]operation),
-		dropped: make(map[[2]int]mono.Time), ended: make(map[[2]idspace.ID]mono.Time), byTrace: make(map[int]*member), stats: newStats(cfg.Duration),
+		dropped: make(map[[2]int]drop), ended: make(map[[2]idspace.ID]mono.Time), byTrace: make(map[int]*member), stats: newStats(cfg.Duration),
 	}
 	places := 2*cfg.Nodes + 64
 	for _, j := range cfg.Join {

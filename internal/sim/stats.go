@@ -58,9 +58,9 @@ type stats struct {
 	began, laid             traffic // before and after the first objects were published
 	from                    traffic // when the measured part began
 
-	deaths, falseDeaths, falseSuspicions, flaps int
-	wellDeaths                                  int // false ones of nodes that do not stall
-	detection                                   samples
+	deaths, falseDeaths, falseSuspicions, flaps, relapses int
+	wellDeaths                                            int // false ones of nodes that do not stall
+	detection                                             samples
 
 	joins   joins
 	windows []window
@@ -120,7 +120,7 @@ func (r *run) report() report.Report {
 	}
 	out.Detector = report.Detector{
 		Deaths: s.deaths, DetectionS: s.detection.ends(), FalseDeaths: s.falseDeaths, WellDeaths: s.wellDeaths, FalseSuspicions: s.falseSuspicions,
-		Flaps: s.flaps,
+		Flaps: s.flaps, Relapses: s.relapses,
 	}
 	out.Gone = s.leftover.report()
 	out.Timeline = r.timeline()

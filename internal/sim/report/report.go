@@ -193,7 +193,8 @@ type Detector struct {
 	FalseDeaths     int  `json:"false_deaths"`         // where neither side stalls
 	WellDeaths      int  `json:"false_deaths_of_well"` // of nodes that do not stall, whoever took them for dead
 	FalseSuspicions int  `json:"false_suspicions"`
-	Flaps           int  `json:"flaps"` // a node dropped a living neighbor twice within a minute
+	Flaps           int  `json:"flaps"`    // a node dropped a living neighbor twice within a minute
+	Relapses        int  `json:"relapses"` // of these, it had taken it back in between
 }
 
 // State is what a node keeps.
