@@ -35,11 +35,9 @@ type tenure struct {
 }
 
 const (
-	// goneSoon is how long an object may be found on a server whose withdrawal all roots
-	// have acknowledged, where nothing is lost and nobody comes or goes.
-	goneSoon = time.Second
-	// goneLate is the same where that is not so, and of servers that crash: the life of a
-	// pointer, and how much later a holder may forget it.
+	// goneLate is how long an object may be found on a server that has crashed, or withdrawn it
+	// where something is lost or somebody comes or goes: the life of a pointer, and how much later
+	// a holder may forget it. Else nobody who asks when the withdrawal is over may be told of it.
 	goneLate = lease.Life + sweep
 	// meetTime is how long the sides of a cut that has ended may not know of each other,
 	// so that what is on the other side only is absent to them.
@@ -95,7 +93,7 @@ func (h *historian) withdrawn(o *object, by *member, roots int) {
 		return
 	}
 	if t := h.tenure(o, by); t.ending && roots == h.run.cfg.Roots && h.run.cfg.quiet() {
-		h.gone(t, goneSoon)
+		h.gone(t, 0)
 	}
 }
 

@@ -94,6 +94,19 @@ func TestHistoriesHold(t *testing.T) {
 	}
 }
 
+// TestWhatWasTakenBackIsNamedToNobody who asks from then on, where nothing is lost: nodes begin and
+// cease to serve all the while, and somebody always asks.
+func TestWhatWasTakenBackIsNamedToNobody(t *testing.T) {
+	t.Parallel()
+	c := contested(1)
+	c.LocateEvery, c.ShuffleEvery, c.Duration = 2*time.Millisecond, 100*time.Millisecond, 20*time.Second
+	counts, wrong := told(t, c, nil)
+	demandHistory(t, c, wrong)
+	if t.Logf("%+v", counts); counts.Happened < 400 || counts.Found < 10000 {
+		t.Errorf("too little to be judged by: %+v", counts)
+	}
+}
+
 // TestHistoriesHoldWhenHalfAreKilled, with but one server left of some objects.
 func TestHistoriesHoldWhenHalfAreKilled(t *testing.T) {
 	t.Parallel()
