@@ -93,7 +93,7 @@ func (l *Locator) measure(e env.Env, a *ask) {
 	a.phase = measuring
 	l.stopTimer(e, timerGather, a.Call)
 	for _, r := range a.found {
-		l.measured(r)
+		l.measured(e, r)
 	}
 	probe := l.promising(a)
 	a.waiting = len(probe)
@@ -110,12 +110,14 @@ func (l *Locator) measure(e env.Env, a *ask) {
 	}
 }
 
-// measured notes the distance of a replica if it is known.
-func (l *Locator) measured(r *replica) {
+// measured notes the distance of a replica if it is known. A neighbor that has been silent for a
+// while may be dead by now: it is as far as it was, and asked again.
+func (l *Locator) measured(e env.Env, r *replica) {
 	if r.Server == l.cfg.Self {
 		r.RTT, r.Measured = 0, true
 	} else if rtt, ok := l.Links.RTT(r.Server); ok {
-		r.RTT, r.Measured = rtt, true
+		heard, well := l.Links.Heard(r.Server)
+		r.RTT, r.Measured = rtt, well && e.Now().Sub(heard) < l.cfg.Silence
 	}
 }
 
@@ -265,7 +267,7 @@ func (l *Locator) tell(e env.Env, a *ask) {
 	}
 	var some []env.Replica
 	for _, r := range a.found {
-		l.measured(r)
+		l.measured(e, r)
 	}
 	slices.SortFunc(a.found, distance)
 	for _, r := range a.found {

@@ -21,6 +21,7 @@ type Config struct {
 	Near    time.Duration // round trip within which a neighbor is asked for its near pointers; default 10 ms (design §8)
 	Gather  time.Duration // from the first answer to the end of gathering; default 70 ms (design §8)
 	Measure int           // replicas whose distance is measured; default 3 (design §8)
+	Silence time.Duration // of a neighbor, until what was measured before does not tell that it lives; default 6 s
 	Probe   time.Duration // longest wait for a measurement; default 1 s
 	Retry   time.Duration // wait for a root's answer before asking again; default 1.5 s (design §5)
 	Tries   int           // how often a root is asked before the others need not wait for it; default 3
@@ -62,6 +63,7 @@ func (c *Config) settings() []setting.Setting {
 		setting.Of("Near", &c.Near, 10*time.Millisecond),
 		setting.Of("Gather", &c.Gather, 70*time.Millisecond),
 		setting.Of("Measure", &c.Measure, 3),
+		setting.Of("Silence", &c.Silence, 6*time.Second),
 		setting.Of("Probe", &c.Probe, time.Second),
 		setting.Of("Retry", &c.Retry, 1500*time.Millisecond),
 		setting.Of("Tries", &c.Tries, 3),

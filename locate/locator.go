@@ -24,6 +24,7 @@ type Router interface {
 // Links knows how far away the neighbors are, and where this node and they are.
 type Links interface {
 	RTT(id idspace.ID) (time.Duration, bool)
+	Heard(id idspace.ID) (at mono.Time, ok bool)
 	Coord() []byte
 	Where(id idspace.ID) wire.Coord
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/envtest"
 	"github.com/tapestry-dolr/tapestry/internal/envtest/routetest"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 	"github.com/tapestry-dolr/tapestry/locate"
@@ -32,6 +33,7 @@ const roots = 4
 //	down NODE=(KEY,nearer|farther[,left]) …       they die, or leave
 //	place NODE=30ms …                             on a line: distances are round trips
 //	zone NODE=eu/ber …                            what their records say
+//	silent NODE …                                 nothing comes from them any more
 //	near NODE                                     the near node of every key
 //	full, room                                    what the router says of another request
 //	strangers 10s                                 two overlays become one for so long
@@ -57,12 +59,23 @@ type story struct {
 type links struct {
 	self   idspace.ID
 	rtts   map[idspace.ID]time.Duration
+	silent map[idspace.ID]mono.Time // since when; others speak all the time
+	now    func() mono.Time
 	places map[idspace.ID]wire.Coord
 }
 
 func (l *links) RTT(id idspace.ID) (time.Duration, bool) {
 	rtt, ok := l.rtts[id]
 	return rtt, ok
+}
+
+func (l *links) Heard(id idspace.ID) (at mono.Time, ok bool) {
+	at, silent := l.silent[id]
+	if !silent {
+		at = l.now()
+	}
+	_, ok = l.rtts[id]
+	return at, ok
 }
 
 func (l *links) Coord() []byte { return l.place(l.self).Packed() }
@@ -85,7 +98,7 @@ func (s *story) Sought(env.Env, pointers.Key) {}
 
 func newStory(t testing.TB) *story {
 	s := &story{t: t, env: envtest.New("me"), zones: make(map[string]string)}
-	s.links = &links{self: s.env.Self, rtts: make(map[idspace.ID]time.Duration), places: make(map[idspace.ID]wire.Coord)}
+	s.links = &links{self: s.env.Self, now: s.env.Now, rtts: make(map[idspace.ID]time.Duration), silent: make(map[idspace.ID]mono.Time), places: make(map[idspace.ID]wire.Coord)}
 	cfg := locate.Config{Space: idspace.Hex, Self: s.env.Self, Network: envtest.Network, Asks: 3}
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
@@ -128,6 +141,10 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 	case "rtt":
 		for _, a := range d.CmdArgs {
 			s.links.rtts[s.env.ID(a.Key)] = s.duration(a.Vals[0])
+		}
+	case "silent":
+		for _, a := range d.CmdArgs {
+			s.links.silent[s.env.ID(a.Key)] = s.env.Now()
 		}
 	case "place":
 		for _, a := range d.CmdArgs {

@@ -197,6 +197,14 @@ func (t *Table) Fresh(id idspace.ID, now mono.Time) bool {
 	return l != nil && l.srtt > 0 && !l.Suspect && (t.lifetime == 0 || now.Sub(l.Heard) <= t.lifetime/rarelyDead)
 }
 
+// Heard is when anything last came from a neighbor that is not under suspicion.
+func (t *Table) Heard(id idspace.ID) (at mono.Time, ok bool) {
+	if l := t.Link(id); l != nil && !l.Suspect {
+		return l.Heard, true
+	}
+	return 0, false
+}
+
 // Sample takes a measured round trip to id into account.
 func (t *Table) Sample(id idspace.ID, rtt time.Duration) {
 	if l := t.Link(id); l != nil {
