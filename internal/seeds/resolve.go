@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multiaddr"
@@ -35,7 +36,8 @@ func name(a multiaddr.Multiaddr) string {
 }
 
 // Resolve finds the peers that addrs lead to. r may be nil for the system's DNS. The
-// error names every address that led nowhere; the peers of the others are returned with it.
+// error names every address that led nowhere; the peers of the others are returned with it, in
+// the order of addrs.
 func Resolve(ctx context.Context, r Resolver, addrs []multiaddr.Multiaddr) ([]peer.AddrInfo, error) {
 	if r == nil {
 		r = madns.DefaultResolver
@@ -50,8 +52,22 @@ func Resolve(ctx context.Context, r Resolver, addrs []multiaddr.Multiaddr) ([]pe
 			errs = append(errs, fmt.Errorf("seed %v: %w", a, err))
 		}
 	}
-	infos, err := peer.AddrInfosFromP2pAddrs(w.found...)
-	return infos, errors.Join(append(errs, err)...)
+	return peers(w.found), errors.Join(errs...)
+}
+
+// peers groups addresses, all of which Check has passed, by whose they are. What comes first stays
+// first: users name the seeds first that they would rather join by.
+func peers(addrs []multiaddr.Multiaddr) (infos []peer.AddrInfo) {
+	for _, a := range addrs {
+		addr, id := peer.SplitAddr(a)
+		i := slices.IndexFunc(infos, func(o peer.AddrInfo) bool { return o.ID == id })
+		if i < 0 {
+			i = len(infos)
+			infos = append(infos, peer.AddrInfo{ID: id})
+		}
+		infos[i].Addrs = append(infos[i].Addrs, addr)
+	}
+	return infos
 }
 
 // walk is one resolution under way.
