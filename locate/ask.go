@@ -117,12 +117,12 @@ func (l *Locator) measured(e env.Env, r *replica) {
 		r.RTT, r.Measured = 0, true
 	} else if rtt, ok := l.Links.RTT(r.Server); ok {
 		heard, well := l.Links.Heard(r.Server)
-		r.RTT, r.Measured = rtt, well && e.Now().Sub(heard) < l.cfg.Silence
+		r.RTT, r.Measured, r.met = rtt, well && e.Now().Sub(heard) < l.cfg.Silence, true
 	}
 }
 
-// promising picks whom to measure: the nearest few by what is guessed of them, but nobody who
-// is beyond doubt farther than one of the zone wanted whose distance is known.
+// promising picks whom to measure: the nearest few strangers by what is guessed of them, and as many
+// neighbors, but nobody who is beyond doubt farther than one of the zone wanted whose distance is known.
 func (l *Locator) promising(a *ask) (probe []*replica) {
 	known := func(match int) time.Duration {
 		least := time.Duration(math.MaxInt64)
@@ -134,8 +134,10 @@ func (l *Locator) promising(a *ask) (probe []*replica) {
 		return least
 	}
 	slices.SortFunc(a.found, byRTT)
+	left := map[bool]int{true: l.cfg.Measure, false: l.cfg.Measure} // of those met, and of strangers
 	for _, r := range a.found {
-		if !r.Measured && len(probe) < l.cfg.Measure && r.RTT/doubt <= known(r.match) {
+		if !r.Measured && left[r.met] > 0 && r.RTT/doubt <= known(r.match) {
+			left[r.met]--
 			r.probed = true
 			probe = append(probe, r)
 		}

@@ -106,6 +106,7 @@ type replica struct {
 	node     *wire.NodeRecord
 	doubted  bool // somebody says that it is dead
 	match    int  // labels that its zone shares with the one wanted
+	met      bool // a neighbor whose distance was measured once
 	probed   bool // its verdict is waited for
 	dead     bool // did not answer the probe
 	told     bool // it was delivered already
