@@ -264,6 +264,13 @@ func vectors(t *testing.T) string {
 
 	section("§4.7 a batch of that server: application files, objects H(\"a\") to H(\"e\"), two roots, counter 7, one hour")
 	batches(t, say, key, id)
+
+	section("§4.7 the same with H(\"a\") alone: a batch of one")
+	one, err := batch.Build(idspace.Hex, []idspace.ID{idspace.Hash([]byte("a"))}, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header(t, say, key, id, one)
 	return strings.TrimPrefix(b.String(), "\n")
 }
 
@@ -276,10 +283,23 @@ func batches(t *testing.T, say func(string, any), key crypto.PrivKey, server ids
 	if err != nil {
 		t.Fatal(err)
 	}
-	payload, err := proto.Marshal(&wire.BatchRecord{
+	rec := header(t, say, key, server, whole)
+	for salt, list := range whole.Lists() {
+		root := rec.Root(salt)
+		say(fmt.Sprintf("root of salt %d", salt), root[:])
+		say(fmt.Sprintf("list of salt %d", salt), list)
+	}
+	cut := whole.Cut(func(l batch.Leaf) bool { return l.Salt == 0 && (l.GUID == guids[0] || l.GUID == guids[2]) })
+	say("list of salt 0, a and c", cut.Lists()[0])
+}
+
+// header says the payload and signature of a batch's header.
+func header(t *testing.T, say func(string, any), key crypto.PrivKey, server idspace.ID, whole *batch.Part) *wire.BatchRecord {
+	rec := &wire.BatchRecord{
 		Network: "main", App: "files", Server: server[:], Generation: 1795219200, Counter: 7, LifeS: 3600,
-		Count: whole.Count(), Roots: whole.Roots(),
-	})
+	}
+	whole.Commit(rec)
+	payload, err := proto.Marshal(rec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,12 +309,7 @@ func batches(t *testing.T, say func(string, any), key crypto.PrivKey, server ids
 	}
 	say("payload", payload)
 	say("signature", signed.Signature)
-	for salt, list := range whole.Lists() {
-		say(fmt.Sprintf("root of salt %d", salt), whole.Roots()[20*salt:20*salt+20])
-		say(fmt.Sprintf("list of salt %d", salt), list)
-	}
-	cut := whole.Cut(func(l batch.Leaf) bool { return l.Salt == 0 && (l.GUID == guids[0] || l.GUID == guids[2]) })
-	say("list of salt 0, a and c", cut.Lists()[0])
+	return rec
 }
 
 func frames(t *testing.T, say func(string, any), id, guid idspace.ID) {

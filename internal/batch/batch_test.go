@@ -15,14 +15,16 @@ import (
 )
 
 func header(p *batch.Part) *wire.BatchRecord {
-	return &wire.BatchRecord{Count: p.Count(), Roots: p.Roots()}
+	h := new(wire.BatchRecord)
+	p.Commit(h)
+	return h
 }
 
 var anyID = rapid.Custom(func(t *rapid.T) idspace.ID {
 	return idspace.ID(rapid.SliceOfN(rapid.Byte(), idspace.Size, idspace.Size).Draw(t, "identifier"))
 })
 
-// anyGUIDs draws distinct identifiers: some far apart, some that differ from others in one bit,
+// anyGUIDs draws several distinct identifiers: some far apart, some that differ from others in one bit,
 // some in a row, so that as keys they make tries of every shape.
 var anyGUIDs = rapid.Custom(func(t *rapid.T) []idspace.ID {
 	guids := []idspace.ID{anyID.Draw(t, "first")}
@@ -39,6 +41,11 @@ var anyGUIDs = rapid.Custom(func(t *rapid.T) []idspace.ID {
 		if !slices.Contains(guids, id) {
 			guids = append(guids, id)
 		}
+	}
+	if len(guids) == 1 {
+		id := guids[0]
+		id[19] ^= 1
+		guids = append(guids, id)
 	}
 	return guids
 })
@@ -113,7 +120,7 @@ func TestABatchIsTheObviousTrie(t *testing.T) {
 		w := anyWorld(t)
 		all := choice{}
 		for salt, slow := range w.slow {
-			if got := w.whole.Roots()[20*salt : 20*salt+20]; !bytes.Equal(got, slow.hash()) {
+			if got := header(w.whole).Roots[20*salt : 20*salt+20]; !bytes.Equal(got, slow.hash()) {
 				t.Fatalf("salt %d: root %x, want %x", salt, got, slow.hash())
 			}
 			for _, o := range slow.objects() {
@@ -123,8 +130,8 @@ func TestABatchIsTheObviousTrie(t *testing.T) {
 		if want := w.slowLists(all); !sameLists(w.whole.Lists(), want) {
 			t.Fatalf("lists %x, want %x", w.whole.Lists(), want)
 		}
-		if w.whole.Count() != uint32(len(w.guids)) || w.whole.Len() != len(w.slow)*len(w.guids) {
-			t.Fatalf("count %d, %d leaves of %d objects", w.whole.Count(), w.whole.Len(), len(w.guids))
+		if header(w.whole).Count != uint32(len(w.guids)) || w.whole.Len() != len(w.slow)*len(w.guids) {
+			t.Fatalf("count %d, %d leaves of %d objects", header(w.whole).Count, w.whole.Len(), len(w.guids))
 		}
 	})
 }
@@ -134,7 +141,7 @@ func TestTheOrderOfObjectsDoesNotMatter(t *testing.T) {
 		guids := anyGUIDs.Draw(t, "objects")
 		a, errA := batch.Build(idspace.Hex, guids, 4)
 		b, errB := batch.Build(idspace.Hex, rapid.Permutation(guids).Draw(t, "another order"), 4)
-		if errA != nil || errB != nil || !bytes.Equal(a.Roots(), b.Roots()) || !sameLists(a.Lists(), b.Lists()) {
+		if errA != nil || errB != nil || !bytes.Equal(header(a).Roots, header(b).Roots) || !sameLists(a.Lists(), b.Lists()) {
 			t.Fatalf("%v, %v", errA, errB)
 		}
 	})
@@ -162,7 +169,7 @@ func TestACutIsTheObviousCutAndProvesItself(t *testing.T) {
 		if got := slices.Collect(opened.Leaves()); !slices.Equal(got, want) || opened.Len() != len(want) {
 			t.Fatalf("leaves %v, want %v", got, want)
 		}
-		if !sameLists(opened.Lists(), cut.Lists()) || !bytes.Equal(opened.Roots(), w.whole.Roots()) || opened.Count() != w.whole.Count() {
+		if !sameLists(opened.Lists(), cut.Lists()) || !bytes.Equal(header(opened).Roots, header(w.whole).Roots) || header(opened).Count != header(w.whole).Count {
 			t.Fatal("opened, it is another")
 		}
 	})
@@ -240,6 +247,67 @@ func TestPiecesAreThePartInOrder(t *testing.T) {
 			t.Fatal("the pieces have other leaves, or in another order")
 		}
 	})
+}
+
+// One object needs no list: whoever has the header and is told the salt has what the server had.
+func TestABatchOfOneOpensFromItsHeader(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		guid, roots := anyID.Draw(t, "object"), rapid.IntRange(1, wire.MaxRoots).Draw(t, "roots")
+		whole, err := batch.Build(idspace.Hex, []idspace.ID{guid}, roots)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := header(whole)
+		if !bytes.Equal(h.Guid, guid[:]) || h.Objects() != 1 || h.Count != 0 || h.Roots != nil || whole.Lists() != nil || whole.Len() != roots {
+			t.Fatalf("header %v, lists %x, %d leaves", h, whole.Lists(), whole.Len())
+		}
+		salt := rapid.IntRange(0, roots-1).Draw(t, "salt")
+		one, err := batch.OpenOne(idspace.Hex, h, salt, roots)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []batch.Leaf{{Salt: salt, GUID: guid, Key: idspace.Hex.Salted(guid, salt, roots)}}
+		cut := whole.Cut(func(l batch.Leaf) bool { return l.Salt == salt })
+		for _, p := range []*batch.Part{one, cut, one.Cut(func(batch.Leaf) bool { return true }), one.Pieces(1)[0]} {
+			if got := slices.Collect(p.Leaves()); !slices.Equal(got, want) || p.Lists() != nil || !header(p).SameRoots(h) {
+				t.Fatalf("leaves %v, lists %x", got, p.Lists())
+			}
+		}
+		for at, run := range one.Runs() {
+			if (run != nil) != (at == salt) {
+				t.Fatalf("a run under salt %d", at)
+			}
+		}
+		run := one.Runs()[salt]
+		if got, ok := run.GUID(0); !ok || got != guid || run.Len() != 1 || run.List() != nil || run.Prove(0) != nil {
+			t.Fatalf("a run of %v, list %x", got, run.List())
+		}
+	})
+}
+
+func TestWhatIsNoBatchOfOne(t *testing.T) {
+	guid := numbered(1)[0]
+	one := &wire.BatchRecord{Guid: guid[:]}
+	for name, open := range map[string]func() (*batch.Part, error){
+		"a negative salt":   func() (*batch.Part, error) { return batch.OpenOne(idspace.Hex, one, -1, 4) },
+		"a salt too high":   func() (*batch.Part, error) { return batch.OpenOne(idspace.Hex, one, 4, 4) },
+		"no root":           func() (*batch.Part, error) { return batch.OpenOne(idspace.Hex, one, 0, 0) },
+		"more roots":        func() (*batch.Part, error) { return batch.OpenOne(idspace.Hex, one, 0, wire.MaxRoots+1) },
+		"a header of three": func() (*batch.Part, error) { return batch.OpenOne(idspace.Hex, header(built(t, 3, 4)), 0, 4) },
+		"with no lists":     func() (*batch.Part, error) { return batch.Open(idspace.Hex, one, nil) },
+		"with a list": func() (*batch.Part, error) {
+			return batch.Open(idspace.Hex, one, [][]byte{append([]byte{1, 0}, guid[:]...)})
+		},
+		"by its own root, with a list": func() (*batch.Part, error) {
+			key := idspace.Hex.Salted(guid, 0, 1)
+			h := &wire.BatchRecord{Count: 1, Roots: slowHash([]byte{0}, key[:])}
+			return batch.Open(idspace.Hex, h, [][]byte{append([]byte{1, 0}, guid[:]...)})
+		},
+	} {
+		if p, err := open(); err == nil {
+			t.Errorf("%s: a part of %d leaves", name, p.Len())
+		}
+	}
 }
 
 // What nobody could send at once goes in pieces that fit a frame, header and all.
@@ -421,7 +489,7 @@ func TestOnlyTriesOpen(t *testing.T) {
 		for range rapid.IntRange(0, 2).Draw(t, "forgeries") {
 			packed = anyForgery(t, packed, w)
 		}
-		count := w.whole.Count() + uint32(rapid.IntRange(0, 1).Draw(t, "more"))
+		count := header(w.whole).Count + uint32(rapid.IntRange(0, 1).Draw(t, "more"))
 		root, objects, err := slowOpen(packed, count, key)
 		opened, fast := w.open(&wire.BatchRecord{Count: count, Roots: w.roots(root)}, append([][]byte{packed}, make([][]byte, len(lists)-1)...))
 		if (fast == nil) != (err == nil) {
@@ -440,7 +508,7 @@ func TestOnlyTriesOpen(t *testing.T) {
 
 // roots are the batch's, but for salt 0.
 func (w *world) roots(first []byte) []byte {
-	return append(bytes.Clone(first), w.whole.Roots()[20:]...)
+	return append(bytes.Clone(first), header(w.whole).Roots[20:]...)
 }
 
 func TestAHeaderThatLiesOpensNothing(t *testing.T) {
@@ -457,12 +525,14 @@ func TestAHeaderThatLiesOpensNothing(t *testing.T) {
 	}{
 		"a count too low":             {p, func(h *wire.BatchRecord) { h.Count-- }, nil},
 		"a count too high":            {p, func(h *wire.BatchRecord) { h.Count++ }, nil},
-		"a count below what is shown": {one, func(h *wire.BatchRecord) { h.Count = 1 }, nil},
+		"a count below what is shown": {one, func(h *wire.BatchRecord) { h.Count = 2 }, nil},
 		"another root":                {p, func(h *wire.BatchRecord) { h.Roots[0] ^= 1 }, nil},
 		"the other salt's root":       {p, func(h *wire.BatchRecord) { copy(h.Roots, h.Roots[20:]) }, nil},
 		"one root less":               {p, func(h *wire.BatchRecord) { h.Roots = h.Roots[:20] }, nil},
 		"lists of other salts":        {p, nil, func(l [][]byte) [][]byte { return [][]byte{l[1], l[0]} }},
 		"a list too many":             {p, nil, func(l [][]byte) [][]byte { return append(l, nil) }},
+		"one object":                  {one, func(h *wire.BatchRecord) { *h = wire.BatchRecord{Guid: guids[0][:]} }, nil},
+		"one object by its roots":     {one, func(h *wire.BatchRecord) { h.Count = 1 }, nil},
 		"no list":                     {p, nil, func(l [][]byte) [][]byte { return nil }},
 		"empty lists":                 {p, nil, func(l [][]byte) [][]byte { return make([][]byte, 2) }},
 	} {
@@ -503,7 +573,7 @@ func TestWhatIsWrittenInAnotherWayDoesNotOpen(t *testing.T) {
 	padded := bytes.Clone(good)
 	padded[1] |= 1
 	for name, list := range map[string][]byte{
-		"the root alone":        slowPack([]slowItem{{hash: p.Roots()}}),
+		"the root alone":        slowPack([]slowItem{{hash: header(p).Roots}}),
 		"hashes alone":          slowPack([]slowItem{{hash: left}, {hash: right}}),
 		"two hashes for one":    slowPack([]slowItem{{guid: &guids[0]}, {hash: leaves[1], joint: 1}, {hash: leaves[2]}, {hash: leaves[3], joint: 1}}),
 		"a bit that no key has": slowPack([]slowItem{{guid: &guids[0]}, {hash: leaves[1], joint: 160}, {hash: right}}),
@@ -576,7 +646,7 @@ func TestWhatMakesNoBatch(t *testing.T) {
 		"an object twice in no time": func() (*batch.Part, error) { return batch.BuildOwn(append(twice, twice...), 1) },
 	} {
 		if p, err := build(); err == nil {
-			t.Errorf("%s: a batch of %d", name, p.Count())
+			t.Errorf("%s: a batch of %d", name, header(p).Objects())
 		}
 	}
 }
@@ -603,7 +673,7 @@ func TestTheDeepestTrie(t *testing.T) {
 			t.Fatal(err)
 		}
 		slow := plant((&world{key: func(_ int, g idspace.ID) idspace.ID { return g }}).objects(0, keys))
-		if !bytes.Equal(p.Roots(), slow.hash()) {
+		if !bytes.Equal(header(p).Roots, slow.hash()) {
 			t.Fatal("another root")
 		}
 		for _, g := range keys {

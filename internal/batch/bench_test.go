@@ -98,12 +98,11 @@ func BenchmarkOne(b *testing.B) {
 			}
 		}
 	})
-	p := built(b, 1, 4)
-	lists := p.Cut(func(l batch.Leaf) bool { return l.Salt == 2 }).Lists()
+	h := header(built(b, 1, 4))
 	b.Run("OpenAndSplit", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			got, err := batch.Open(idspace.Hex, header(p), lists)
+			got, err := batch.OpenOne(idspace.Hex, h, 2, 4)
 			if err != nil {
 				b.Fatal(err)
 			}

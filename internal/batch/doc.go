@@ -13,11 +13,15 @@
 // object takes its own bytes at every hop, and a share of some hashes, instead of a signature.
 //
 //	p, err := batch.Build(space, guids, 4)                            // at the server
-//	rec := &wire.BatchRecord{Count: p.Count(), Roots: p.Roots(), …}   // to be signed: the header
+//	rec := &wire.BatchRecord{App: …}                                  // to be signed: the header
+//	p.Commit(rec)
 //	parts := p.Split(hops, func(l batch.Leaf) int { return … })       // one for each next hop
 //	lists := parts[i].Lists()                                         // to be sent with the header
 //	p, err = batch.Open(space, rec, lists)                            // at the hop; then Split again
 //	runs := p.Runs()                                                  // what the hop keeps
+//
+// A single object is a batch of one. Its header names the object itself, from which its roots would
+// follow; it travels without lists, and is opened by OpenOne.
 //
 // What a node keeps of a part are Runs, one for each salt: the lists as they travel, in which it finds
 // its objects by their place, and from which it proves one of them to whoever asks.

@@ -17,7 +17,8 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	header := &wire.BatchRecord{App: "files", Count: whole.Count(), Roots: whole.Roots()} // and so on; signed
+	header := &wire.BatchRecord{App: "files"} // and so on
+	whole.Commit(header)                      // to be signed
 
 	parts := whole.Split(2, func(l batch.Leaf) int { return int(idspace.Hex.Digit(l.Key, 0)) / 8 })
 

@@ -96,7 +96,7 @@ func (t *slowTrie) prune(keep func(guid idspace.ID) bool) []slowItem {
 	return append(left, right...)
 }
 
-// slowList is the packed list of a cut, nil if nothing is kept.
+// slowList is the packed list of a cut of several objects, nil if nothing is kept.
 func (t *slowTrie) slowList(keep func(guid idspace.ID) bool) []byte {
 	items := t.prune(keep)
 	if len(items) == 1 && items[0].guid == nil {
@@ -148,6 +148,8 @@ func slowOpen(packed []byte, count uint32, key func(guid idspace.ID) idspace.ID)
 	switch whole := len(objects) == len(items); {
 	case len(objects) == 0:
 		err = errors.New("no object")
+	case count < 2:
+		err = errors.New("a batch of one has no lists")
 	case whole && uint32(len(items)) != count, uint32(len(items)) > count:
 		err = errors.New("another count")
 	}

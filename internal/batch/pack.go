@@ -11,16 +11,17 @@ import (
 
 // A list is packed as (docs/protocol.md §4.7)
 //
-//	uvarint  how many items there are
+//	uvarint  how many items there are, at least 2
 //	bits     for each item, the most significant bit first: it is a hash; zeros up to a whole byte
 //	joints   for each two neighbors of which one is a hash, the bit of the node that joins them
 //	items    GUIDs and hashes, 20 bytes each
 //
-// Of neighbors that both are objects the keys say the joint.
+// Of neighbors that both are objects the keys say the joint. A batch of one object, which its header
+// names, has no lists.
 
-// pack writes l.
+// pack writes l. One item is all that there is of a batch of one.
 func (l list) pack() []byte {
-	if len(l) == 0 {
+	if len(l) < 2 {
 		return nil
 	}
 	return l.appendTo(make([]byte, 0, l.packedSize()))
@@ -84,7 +85,7 @@ func readKinds(packed []byte) (l list, joints int, rest []byte, err error) {
 	switch {
 	case n <= 0 || n > 1 && packed[n-1] == 0:
 		return nil, 0, nil, errors.New("no number of items")
-	case items == 0 || items > wire.MaxItems:
+	case items < 2 || items > wire.MaxItems:
 		return nil, 0, nil, fmt.Errorf("%d items", items)
 	case uint64(len(packed)) < items*idspace.Size:
 		return nil, 0, nil, fmt.Errorf("%d bytes for %d items", len(packed), items)

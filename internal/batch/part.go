@@ -17,9 +17,15 @@ import (
 // It is not changed once made.
 type Part struct {
 	key   keying
+	of    commitment
+	lists []list // by salt; nil where the part has nothing
+}
+
+// commitment is what a header says of the objects of a batch: guid of one, count and roots of more.
+type commitment struct {
+	guid  []byte
 	count uint32
 	roots []byte
-	lists []list // by salt; nil where the part has nothing
 }
 
 // Leaf is an object under one salt.
@@ -45,7 +51,7 @@ func build(key keying, guids []idspace.ID, roots int) (*Part, error) {
 	if len(guids) == 0 || roots < 1 || roots > wire.MaxRoots {
 		return nil, fmt.Errorf("batch of %d objects with %d roots", len(guids), roots)
 	}
-	p := &Part{key: key, count: uint32(len(guids)), lists: make([]list, roots)}
+	p := &Part{key: key, of: commitment{count: uint32(len(guids))}, lists: make([]list, roots)}
 	for salt := range p.lists {
 		l, err := grow(func(guid idspace.ID) idspace.ID { return key(salt, guid) }, guids)
 		if err != nil {
@@ -55,7 +61,10 @@ func build(key keying, guids []idspace.ID, roots int) (*Part, error) {
 		if err != nil {
 			return nil, err
 		}
-		p.lists[salt], p.roots = l, append(p.roots, root[:]...)
+		p.lists[salt], p.of.roots = l, append(p.of.roots, root[:]...)
+	}
+	if len(guids) == 1 {
+		p.of = commitment{guid: bytes.Clone(guids[0][:])}
 	}
 	return p, nil
 }
@@ -91,17 +100,39 @@ func grow(key func(guid idspace.ID) idspace.ID, guids []idspace.ID) (list, error
 	return l, nil
 }
 
-// Open reads the lists that came with a header, and finds out whether they prove what they say.
-// Whether the header is signed is the world's to check.
+// OpenOne is the object of a batch of one, under a salt below so many roots: what stands beside its
+// header where it travels. Whether the header is signed is the world's to check.
+func OpenOne(space idspace.Space, header *wire.BatchRecord, salt, roots int) (*Part, error) {
+	return openOne(salted(space, roots), header, salt, roots)
+}
+
+func openOne(key keying, header *wire.BatchRecord, salt, roots int) (*Part, error) {
+	switch {
+	case len(header.Guid) != idspace.Size:
+		return nil, fmt.Errorf("batch of %d objects without their lists", header.Objects())
+	case salt < 0 || salt >= roots || roots > wire.MaxRoots:
+		return nil, fmt.Errorf("salt %d of %d", salt, roots)
+	}
+	guid := idspace.ID(header.Guid)
+	p := &Part{key: key, of: commitment{guid: header.Guid}, lists: make([]list, roots)}
+	p.lists[salt] = list{{leaf: true, guid: guid, key: key(salt, guid)}}
+	return p, nil
+}
+
+// Open reads the lists that came with a header of several objects, and finds out whether they prove
+// what they say. Whether the header is signed is the world's to check.
 func Open(space idspace.Space, header *wire.BatchRecord, lists [][]byte) (*Part, error) {
 	return open(salted(space, header.Salts()), header, lists)
 }
 
 func open(key keying, header *wire.BatchRecord, lists [][]byte) (*Part, error) {
-	if len(lists) != header.Salts() {
+	switch {
+	case header.Objects() < 2:
+		return nil, errors.New("lists for a batch of one")
+	case len(lists) != header.Salts():
 		return nil, fmt.Errorf("%d lists for %d salts", len(lists), header.Salts())
 	}
-	p := &Part{key: key, count: header.Count, roots: header.Roots, lists: make([]list, len(lists))}
+	p := &Part{key: key, of: commitment{count: header.Count, roots: header.Roots}, lists: make([]list, len(lists))}
 	some := false
 	for salt, packed := range lists {
 		if len(packed) == 0 {
@@ -122,11 +153,10 @@ func open(key keying, header *wire.BatchRecord, lists [][]byte) (*Part, error) {
 	return p, nil
 }
 
-// Count is how many objects the whole batch has.
-func (p *Part) Count() uint32 { return p.count }
-
-// Roots are the root hashes of the whole batch, as a header has them.
-func (p *Part) Roots() []byte { return bytes.Clone(p.roots) }
+// Commit writes into a header which objects the whole batch has.
+func (p *Part) Commit(header *wire.BatchRecord) {
+	header.Guid, header.Count, header.Roots = bytes.Clone(p.of.guid), p.of.count, bytes.Clone(p.of.roots)
+}
 
 // Len is how many leaves the part has: an object counts under each salt.
 func (p *Part) Len() (n int) {
@@ -164,7 +194,7 @@ func (p *Part) Cut(keep func(Leaf) bool) *Part {
 func (p *Part) Split(parts int, of func(Leaf) int) []*Part {
 	split := make([]*Part, parts)
 	for i := range split {
-		split[i] = &Part{key: p.key, count: p.count, roots: p.roots, lists: make([]list, len(p.lists))}
+		split[i] = &Part{key: p.key, of: p.of, lists: make([]list, len(p.lists))}
 	}
 	for salt, l := range p.lists {
 		group := make([]int, len(l))
@@ -203,8 +233,11 @@ func (p *Part) Pieces(items int) []*Part {
 	return p.Split(pieces, func(Leaf) int { next++; return of[next] })
 }
 
-// Lists are what travels of the part beside its header, one for each salt.
+// Lists are what travels of the part beside its header, one for each salt; none of a batch of one.
 func (p *Part) Lists() [][]byte {
+	if p.of.guid != nil {
+		return nil
+	}
 	packed := make([][]byte, len(p.lists))
 	for salt, l := range p.lists {
 		packed[salt] = l.pack()

@@ -8,7 +8,8 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 )
 
-// Run is what a node keeps of a part under one salt: the list as it travels, and little more. It
+// Run is what a node keeps of a part under one salt: the list as it travels, and little more, also if it
+// is of a batch of one, whose list does not travel. It
 // names its objects and proves each of them without opening the list again. To be split it is
 // opened.
 type Run struct {
@@ -82,8 +83,13 @@ const (
 	topSize = 12 + idspace.Size
 )
 
-// List is what travels of all that is in the run.
-func (r *Run) List() []byte { return r.data[:len(r.data)-r.Len()] }
+// List is what travels of all that is in the run; nil for a batch of one.
+func (r *Run) List() []byte {
+	if r.items == 1 {
+		return nil
+	}
+	return r.data[:len(r.data)-r.Len()]
+}
 
 // GUID is the object at a place; not ok where there is a hash.
 func (r *Run) GUID(i int) (guid idspace.ID, ok bool) {
@@ -93,7 +99,7 @@ func (r *Run) GUID(i int) (guid idspace.ID, ok bool) {
 
 func (r *Run) joint(i int32) uint8 { return r.data[len(r.data)-r.Len()+int(i)] }
 
-// Prove is the list that proves the object at a place, and nothing else.
+// Prove is the list that proves the object at a place, and nothing else; nil for a batch of one.
 func (r *Run) Prove(i int) []byte { return r.path(nil, span{0, int32(r.Len())}, int32(i)).pack() }
 
 // path appends to l what proves an item of a subtree to be in it.

@@ -66,10 +66,11 @@ func (v *vectors) build(d *datadriven.TestData) string {
 
 func (v *vectors) payload() []byte {
 	server := idspace.Hash([]byte("server"))
-	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(&wire.BatchRecord{
+	rec := &wire.BatchRecord{
 		Network: "main", App: "files", Server: server[:], Generation: 1795219200, Counter: 7, LifeS: 3600,
-		Count: v.whole.Count(), Roots: v.whole.Roots(),
-	})
+	}
+	v.whole.Commit(rec)
+	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(rec)
 	if err != nil {
 		v.t.Fatal(err)
 	}
@@ -81,7 +82,12 @@ func (v *vectors) print(p *batch.Part) string {
 	for salt, list := range p.Lists() {
 		fmt.Fprintf(&b, "salt %d\n", salt)
 		b.WriteString(p.Trie(salt))
-		fmt.Fprintf(&b, "root %x\nlist %x\n", p.Roots()[20*salt:20*salt+20], list)
+		fmt.Fprintf(&b, "root %x\nlist %x\n", header(p).Root(salt), list)
+	}
+	if p.Lists() == nil {
+		for l := range p.Leaves() {
+			fmt.Fprintf(&b, "salt %d   key %v\n", l.Salt, l.Key)
+		}
 	}
 	return b.String()
 }

@@ -18,20 +18,34 @@ func (r *SignedRecord) Batch() (*BatchRecord, error) {
 		return nil, err
 	}
 	return rec, errors.Join(checkID("server", rec.Server), checkLen("app", len(rec.App), MaxApp),
-		checkLen("network", len(rec.Network), MaxNetwork), rec.checkRoots())
+		checkLen("network", len(rec.Network), MaxNetwork), rec.checkObjects())
 }
 
-func (r *BatchRecord) checkRoots() error {
+// checkObjects sees to it that there is one way to write of which objects a header is.
+func (r *BatchRecord) checkObjects() error {
 	switch {
-	case r.Count == 0:
-		return errors.New("batch of nothing")
+	case len(r.Guid) > 0 && (r.Count != 0 || len(r.Roots) > 0):
+		return errors.New("batch of one object with a count or roots")
+	case len(r.Guid) > 0:
+		return checkID("guid", r.Guid)
+	case r.Count < 2:
+		return fmt.Errorf("batch of %d objects without a guid", r.Count)
 	case len(r.Roots) == 0 || len(r.Roots)%rootSize != 0 || len(r.Roots) > MaxRoots*rootSize:
 		return fmt.Errorf("roots of %d bytes: want 1 to %d of %d bytes", len(r.Roots), MaxRoots, rootSize)
 	}
 	return nil
 }
 
-// Salts is how many roots the objects of the batch have.
+// Objects is how many objects the batch has.
+func (r *BatchRecord) Objects() uint32 {
+	if len(r.Guid) > 0 {
+		return 1
+	}
+	return r.Count
+}
+
+// Salts is how many roots the objects of the batch have; zero for one object, whose header does not
+// say it.
 func (r *BatchRecord) Salts() int { return len(r.Roots) / rootSize }
 
 // Root is the root hash of the trie of a salt below Salts.
@@ -41,7 +55,7 @@ func (r *BatchRecord) Root(salt int) [rootSize]byte {
 
 // SameRoots reports whether r and o are of the same objects.
 func (r *BatchRecord) SameRoots(o *BatchRecord) bool {
-	return r.Count == o.Count && bytes.Equal(r.Roots, o.Roots)
+	return r.Count == o.Count && bytes.Equal(r.Guid, o.Guid) && bytes.Equal(r.Roots, o.Roots)
 }
 
 // Renews reports whether r takes the place of the header o, for all that is held under o: it says

@@ -94,8 +94,9 @@ var anyPointer = rapid.Custom(func(t *rapid.T) *wire.PointerRecord {
 	}
 })
 
+// anyBatch draws a header of one object, or of several.
 var anyBatch = rapid.Custom(func(t *rapid.T) *wire.BatchRecord {
-	return &wire.BatchRecord{
+	r := &wire.BatchRecord{
 		Network:    text(wire.MaxNetwork).Draw(t, "network"),
 		App:        text(wire.MaxApp).Draw(t, "app"),
 		Server:     anyID.Draw(t, "server"),
@@ -103,9 +104,14 @@ var anyBatch = rapid.Custom(func(t *rapid.T) *wire.BatchRecord {
 		Counter:    rapid.Uint64().Draw(t, "counter"),
 		Withdrawn:  rapid.Bool().Draw(t, "withdrawn"),
 		LifeS:      rapid.Uint32().Draw(t, "life"),
-		Count:      rapid.Uint32Min(1).Draw(t, "count"),
-		Roots:      bytesOf(20*rapid.IntRange(1, wire.MaxRoots).Draw(t, "salts")).Draw(t, "roots"),
 	}
+	if rapid.Bool().Draw(t, "of one object") {
+		r.Guid = anyID.Draw(t, "guid")
+		return r
+	}
+	r.Count = rapid.Uint32Min(2).Draw(t, "count")
+	r.Roots = bytesOf(20*rapid.IntRange(1, wire.MaxRoots).Draw(t, "salts")).Draw(t, "roots")
+	return r
 })
 
 var anyOrigin = rapid.Custom(func(t *rapid.T) *wire.MessageRecord {

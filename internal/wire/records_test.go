@@ -57,13 +57,20 @@ func TestMalformedRecordsDoNotOpen(t *testing.T) {
 		"pointer without a server":    signed(wire.PointerKind, &wire.PointerRecord{Guid: id20}),
 		"pointer of a long app":       signed(wire.PointerKind, &wire.PointerRecord{Guid: id20, Server: id20, App: long}),
 		"pointer of a long network":   signed(wire.PointerKind, &wire.PointerRecord{Guid: id20, Server: id20, Network: long}),
-		"batch without a server":      signed(wire.BatchKind, &wire.BatchRecord{Count: 1, Roots: id20}),
-		"batch of a long app":         signed(wire.BatchKind, &wire.BatchRecord{Server: id20, Count: 1, Roots: id20, App: long}),
-		"batch of a long network":     signed(wire.BatchKind, &wire.BatchRecord{Server: id20, Count: 1, Roots: id20, Network: long}),
+		"batch without a server":      signed(wire.BatchKind, &wire.BatchRecord{Count: 2, Roots: id20}),
+		"batch of a long app":         signed(wire.BatchKind, &wire.BatchRecord{Server: id20, Count: 2, Roots: id20, App: long}),
+		"batch of a long network":     signed(wire.BatchKind, &wire.BatchRecord{Server: id20, Count: 2, Roots: id20, Network: long}),
 		"batch of nothing":            signed(wire.BatchKind, &wire.BatchRecord{Server: id20, Roots: id20}),
-		"batch without a root":        signed(wire.BatchKind, &wire.BatchRecord{Server: id20, Count: 1}),
-		"batch with half a root":      signed(wire.BatchKind, &wire.BatchRecord{Server: id20, Count: 1, Roots: make([]byte, 30)}),
-		"batch with many roots":       signed(wire.BatchKind, &wire.BatchRecord{Server: id20, Count: 1, Roots: make([]byte, 20*wire.MaxRoots+20)}),
+		"batch without a root":        signed(wire.BatchKind, &wire.BatchRecord{Server: id20, Count: 2}),
+		"batch with half a root":      signed(wire.BatchKind, &wire.BatchRecord{Server: id20, Count: 2, Roots: make([]byte, 30)}),
+		"batch with many roots":       signed(wire.BatchKind, &wire.BatchRecord{Server: id20, Count: 2, Roots: make([]byte, 20*wire.MaxRoots+20)}),
+		"batch of neither":            signed(wire.BatchKind, &wire.BatchRecord{Server: id20}),
+		"one object by its root":      signed(wire.BatchKind, &wire.BatchRecord{Server: id20, Count: 1, Roots: id20}),
+		"one object and a count":      signed(wire.BatchKind, &wire.BatchRecord{Server: id20, Guid: id20, Count: 1}),
+		"one object and a root":       signed(wire.BatchKind, &wire.BatchRecord{Server: id20, Guid: id20, Roots: id20}),
+		"one object of many":          signed(wire.BatchKind, &wire.BatchRecord{Server: id20, Guid: id20, Count: 2, Roots: id20}),
+		"one object by half a guid":   signed(wire.BatchKind, &wire.BatchRecord{Server: id20, Guid: id20[:10]}),
+		"one object without a server": signed(wire.BatchKind, &wire.BatchRecord{Guid: id20}),
 		"batch that is no record":     {PayloadType: []byte(wire.BatchKind), Payload: []byte{0xff}},
 		"origin without a key":        signed(wire.OriginKind, &wire.MessageRecord{}),
 		"origin of a long app":        signed(wire.OriginKind, &wire.MessageRecord{Key: id20, App: long}),
@@ -146,6 +153,26 @@ func TestAHeaderIsRenewedByALaterOneOfTheSame(t *testing.T) {
 	later := proto.Clone(old).(*wire.BatchRecord)
 	if later.Counter++; later.Renews(takenBack) {
 		t.Error("what was taken back is renewed")
+	}
+}
+
+func TestAHeaderOfOneObjectIsRenewedByALaterOneOfIt(t *testing.T) {
+	one := func(guid []byte, counter uint64) *wire.BatchRecord {
+		return &wire.BatchRecord{Network: "main", App: "files", Server: id20, Generation: 3, Counter: counter, LifeS: 60, Guid: guid}
+	}
+	other := bytes.Repeat([]byte{1}, 20)
+	many := &wire.BatchRecord{Network: "main", App: "files", Server: id20, Generation: 3, Counter: 6, Count: 2, Roots: id20}
+	old := one(id20, 5)
+	if later := one(id20, 6); !later.SameRoots(old) || !later.Renews(old) || old.Renews(later) {
+		t.Error("not renewed by a later one")
+	}
+	for _, r := range []*wire.BatchRecord{one(other, 6), many} {
+		if r.SameRoots(old) || r.Renews(old) {
+			t.Errorf("renewed by one of other objects: %v", r)
+		}
+	}
+	if old.Objects() != 1 || old.Salts() != 0 || many.Objects() != 2 {
+		t.Errorf("%d and %d objects, %d salts", old.Objects(), many.Objects(), old.Salts())
 	}
 }
 

@@ -1151,8 +1151,8 @@ func (x *PointerRecord) GetLifeS() uint32 {
 	return 0
 }
 
-// BatchRecord says that a server holds many objects, or no longer does; signed by the server. It
-// is the header of a batch.
+// BatchRecord says that a server holds objects, or no longer does; signed by the server. It is the
+// header of a batch. One of a single object has guid alone, of more it has count and roots.
 type BatchRecord struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	Network    string                 `protobuf:"bytes,1,opt,name=network,proto3" json:"network,omitempty"`
@@ -1165,6 +1165,7 @@ type BatchRecord struct {
 	Count      uint32                 `protobuf:"varint,8,opt,name=count,proto3" json:"count,omitempty"`
 	// The root hash of the trie of each salt, 20 bytes each.
 	Roots         []byte `protobuf:"bytes,9,opt,name=roots,proto3" json:"roots,omitempty"`
+	Guid          []byte `protobuf:"bytes,10,opt,name=guid,proto3" json:"guid,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1258,6 +1259,13 @@ func (x *BatchRecord) GetCount() uint32 {
 func (x *BatchRecord) GetRoots() []byte {
 	if x != nil {
 		return x.Roots
+	}
+	return nil
+}
+
+func (x *BatchRecord) GetGuid() []byte {
+	if x != nil {
+		return x.Guid
 	}
 	return nil
 }
@@ -4398,7 +4406,7 @@ const file_wire_proto_rawDesc = "" +
 	"generation\x12\x18\n" +
 	"\acounter\x18\x06 \x01(\x04R\acounter\x12\x1c\n" +
 	"\twithdrawn\x18\a \x01(\bR\twithdrawn\x12\x15\n" +
-	"\x06life_s\x18\b \x01(\rR\x05lifeS\"\xec\x01\n" +
+	"\x06life_s\x18\b \x01(\rR\x05lifeS\"\x80\x02\n" +
 	"\vBatchRecord\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x10\n" +
 	"\x03app\x18\x02 \x01(\tR\x03app\x12\x16\n" +
@@ -4410,7 +4418,9 @@ const file_wire_proto_rawDesc = "" +
 	"\twithdrawn\x18\x06 \x01(\bR\twithdrawn\x12\x15\n" +
 	"\x06life_s\x18\a \x01(\rR\x05lifeS\x12\x14\n" +
 	"\x05count\x18\b \x01(\rR\x05count\x12\x14\n" +
-	"\x05roots\x18\t \x01(\fR\x05roots\"Y\n" +
+	"\x05roots\x18\t \x01(\fR\x05roots\x12\x12\n" +
+	"\x04guid\x18\n" +
+	" \x01(\fR\x04guid\"Y\n" +
 	"\tBatchPart\x126\n" +
 	"\x06header\x18\x01 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06header\x12\x14\n" +
 	"\x05lists\x18\x02 \x03(\fR\x05lists\"\x84\x01\n" +
