@@ -126,7 +126,7 @@ func (f *flooder) lay(count int, other tapestry.GUID) {
 		f.send(&wire.Deposit{
 			Server: f.node(key), Copy: wire.Copy_COPY_PATH, Pulse: &wire.Pulse{Token: token[:]},
 			Laid: []*wire.Laid{{
-				Pointer: f.seal(key, wire.PointerKind, &wire.PointerRecord{
+				Pointer: f.seal(key, wire.BatchKind, &wire.BatchRecord{
 					Network: "default", Guid: g[:], App: string(app), Server: server[:], Generation: 1, Counter: 1, LifeS: 3600,
 				}),
 				Roots: 4, LeftS: 3600,

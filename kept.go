@@ -19,7 +19,7 @@ import (
 var logger = log.Logger("tapestry/pub")
 
 const (
-	// recordLife is how long a pointer record counts (design §8): nobody holds one of an
+	// recordLife is how long the record of an object counts (design §8): nobody holds one of an
 	// earlier life for longer after its end.
 	recordLife = 75 * time.Second
 	// forgetTime bounds removing a record.

@@ -216,11 +216,14 @@ func (s *story) found(object, server string, rtt time.Duration, bad string) *wir
 		object = "another"
 	}
 	guid, id := s.object(object), s.env.ID(server)
-	rec := &wire.PointerRecord{
+	rec := &wire.BatchRecord{
 		Guid: guid[:], App: "app", Server: id[:], Generation: 1, Counter: 1, LifeS: 75, Withdrawn: bad == "withdrawn",
 	}
 	if bad == "network" {
 		rec.Network = "other"
+	}
+	if bad == "many" {
+		rec = envtest.Many(rec)
 	}
 	node := server
 	if bad == "record" {

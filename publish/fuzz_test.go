@@ -16,7 +16,7 @@ func FuzzPublish(f *testing.F) {
 	guid, server := idspace.Hash([]byte("x")), idspace.Hash([]byte("s1"))
 	key := idspace.Hex.Salted(guid, 1, 4)
 	good := wire.Pack(&wire.Publish{
-		Pointer: envtest.Pointer("s1", &wire.PointerRecord{
+		Pointer: envtest.Pointer("s1", &wire.BatchRecord{
 			Guid: guid[:], App: "app", Server: server[:], Generation: 1, Counter: 1, LifeS: 3600,
 		}),
 		Server: envtest.Node("s1", 1), Salt: 1, Roots: 4, LeftS: 3600, Pulse: envtest.Pulse("s1", 0),

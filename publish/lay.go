@@ -109,7 +109,7 @@ func (p *Publisher) inherit(e env.Env, l, old *lay) {
 }
 
 func (p *Publisher) sign(e env.Env, l *lay) *wire.SignedRecord {
-	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(&wire.PointerRecord{
+	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(&wire.BatchRecord{
 		Network:    p.cfg.Network,
 		Guid:       l.key.GUID[:],
 		App:        l.key.App,
@@ -122,7 +122,7 @@ func (p *Publisher) sign(e env.Env, l *lay) *wire.SignedRecord {
 	if err != nil {
 		panic(fmt.Sprintf("publish: packing a pointer: %v", err)) // Key.Valid was asked
 	}
-	return e.Sign(wire.PointerKind, payload)
+	return e.Sign(wire.BatchKind, payload)
 }
 
 // try sends a lay's record along one salt.

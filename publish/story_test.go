@@ -205,17 +205,21 @@ func (s *story) arrive(d *datadriven.TestData) {
 		hop := s.env.ID(name)
 		path = append(path, hop[:]...)
 	}
+	rec := &wire.BatchRecord{
+		Network: arg(d, "network", ""), Guid: guid[:], App: "app", Server: id[:],
+		Generation: generation, Counter: counter, Withdrawn: d.HasArg("withdrawn"),
+		LifeS: uint32(s.number(arg(d, "life", "3600"))),
+	}
+	if d.HasArg("many") {
+		rec = envtest.Many(rec)
+	}
 	s.calls++
 	s.router.Arrive(s.env, d.CmdArgs[0].Key, &wire.Routed{
 		Call: 1<<40 + s.calls, Key: key[:], BodyKind: wire.BodyKind_BODY_PUBLISH, Path: path,
 		SpentUs: 1000 * uint64(s.number(arg(d, "spent", "10"))), Explain: d.HasArg("explain"),
 		Body: wire.Pack(&wire.Publish{
-			Pointer: envtest.Pointer(server, &wire.PointerRecord{
-				Network: arg(d, "network", ""), Guid: guid[:], App: "app", Server: id[:],
-				Generation: generation, Counter: counter, Withdrawn: d.HasArg("withdrawn"),
-				LifeS: uint32(s.number(arg(d, "life", "3600"))),
-			}),
-			Server: envtest.Node(arg(d, "record", server), 1), Salt: uint32(salt), Roots: roots, LeftS: uint32(left),
+			Pointer: envtest.Pointer(server, rec),
+			Server:  envtest.Node(arg(d, "record", server), 1), Salt: uint32(salt), Roots: roots, LeftS: uint32(left),
 			Pulse: envtest.Pulse(arg(d, "record", server), uint32(s.number(arg(d, "token", "0")))),
 		}),
 	})

@@ -49,10 +49,17 @@ func Pulse(name string, index uint32) *wire.Pulse {
 	return &wire.Pulse{Index: index, Token: token[:]}
 }
 
-// Pointer is a signed pointer to the server named by.
-func Pointer(by string, p *wire.PointerRecord) *wire.SignedRecord {
+// Many makes the header of a batch of two objects of that of one. Nothing proves them.
+func Many(one *wire.BatchRecord) *wire.BatchRecord {
+	many := proto.Clone(one).(*wire.BatchRecord)
+	many.Guid, many.Count, many.Roots = nil, 2, make([]byte, 4*20)
+	return many
+}
+
+// Pointer is the signed record of an object of the server named by.
+func Pointer(by string, p *wire.BatchRecord) *wire.SignedRecord {
 	if p.Network == "" {
 		p.Network = Network
 	}
-	return Seal(wire.PointerKind, by, p)
+	return Seal(wire.BatchKind, by, p)
 }

@@ -156,7 +156,7 @@ func (s *story) key(text string) idspace.ID {
 func (s *story) hold(d *datadriven.TestData) {
 	for i, a := range d.CmdArgs[1:] {
 		guid, server := s.env.ID(d.CmdArgs[0].Key), s.env.ID(a.Key)
-		rec := &wire.PointerRecord{Guid: guid[:], App: "app", Server: server[:], Generation: 1, Counter: 1, LifeS: 75}
+		rec := &wire.BatchRecord{Guid: guid[:], App: "app", Server: server[:], Generation: 1, Counter: 1, LifeS: 75}
 		node := envtest.Node(a.Key, 1)
 		opened, err := node.Node()
 		if err != nil {

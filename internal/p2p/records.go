@@ -92,7 +92,7 @@ func (v *verifier) message(ctx context.Context, m wire.Message, by *source) erro
 	return nil
 }
 
-// record checks one node or pointer record, which a peer has sent; nil: one that this node has
+// record checks one record of a node or a batch, which a peer has sent; nil: one that this node has
 // asked for by itself.
 func (v *verifier) record(ctx context.Context, r *wire.SignedRecord, by *source) error {
 	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(r)
@@ -143,15 +143,15 @@ func (v *verifier) subject(r *wire.SignedRecord, by peer.ID) (idspace.ID, error)
 		}
 		v.book.learn(rec)
 		return rec.ID(), nil
-	case wire.PointerKind:
-		rec, err := r.Pointer()
+	case wire.BatchKind:
+		rec, err := r.Batch()
 		switch {
 		case err != nil:
 			return idspace.ID{}, err
 		case rec.Network != v.network:
 			return idspace.ID{}, errForeign
 		case wire.ID(rec.Server) != idOf(by):
-			return idspace.ID{}, errors.New("pointer record signed by another node")
+			return idspace.ID{}, errors.New("batch signed by another node")
 		}
 		return idspace.ID{}, nil
 	}

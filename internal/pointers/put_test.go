@@ -40,9 +40,9 @@ func (p put) key() pointers.Key { return keyOf(p.guid, p.app) }
 // lie is where it comes to lie.
 func (p put) lie() lie { return lie{p.from, p.copy, false, p.salt, max(p.roots, 1)} }
 
-func (p put) record() (*wire.PointerRecord, *wire.SignedRecord) {
+func (p put) record() (*wire.BatchRecord, *wire.SignedRecord) {
 	guid, server := named(p.guid), named(p.server)
-	rec := &wire.PointerRecord{
+	rec := &wire.BatchRecord{
 		Guid: guid[:], App: p.app, Server: server[:], Generation: 1 + p.sequence/4, Counter: p.sequence % 4,
 		Withdrawn: p.withdrawn, LifeS: 7200,
 	}

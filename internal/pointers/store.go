@@ -48,7 +48,7 @@ func New(self idspace.ID, limits Limits) *Store {
 // Deposit is a pointer that a neighbor, or this node itself, lays here.
 type Deposit struct {
 	Signed      *wire.SignedRecord // the pointer
-	Record      *wire.PointerRecord
+	Record      *wire.BatchRecord
 	Server      *Server   // as Meet gave it
 	Copy        wire.Copy // as what it is laid
 	Salt, Roots int

@@ -68,7 +68,7 @@ func (k *Keeper) put(e env.Env, o offer) (pointers.Result, error) {
 }
 
 // serves reports whether this node has laid a pointer to itself, or a tombstone of it, here.
-func (k *Keeper) serves(rec *wire.PointerRecord) bool {
+func (k *Keeper) serves(rec *wire.BatchRecord) bool {
 	p := k.Store.Find(pointers.Key{GUID: wire.ID(rec.Guid), App: rec.App}, k.cfg.Self)
 	return p != nil && slices.ContainsFunc(p.Laid(), func(l *pointers.Laid) bool { return l.Branch().Peer == k.cfg.Self })
 }

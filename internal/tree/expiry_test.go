@@ -82,7 +82,7 @@ func (p *passer) introduced(from string, copy wire.Copy, laid ...*wire.Laid) {
 
 // laid has a neighbor lay the pointer here.
 func (p *passer) laid(from string, copy wire.Copy) {
-	pointer := envtest.Pointer("server", &wire.PointerRecord{Guid: p.guid[:], App: "files", Server: p.server[:], Generation: 1, LifeS: 7200})
+	pointer := envtest.Pointer("server", &wire.BatchRecord{Guid: p.guid[:], App: "files", Server: p.server[:], Generation: 1, LifeS: 7200})
 	p.introduced(from, copy, &wire.Laid{Pointer: pointer, Roots: 1, LeftS: 7200})
 }
 

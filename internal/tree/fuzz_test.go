@@ -47,9 +47,9 @@ func (s *story) step(do func()) {
 	}
 }
 
-func pointerOf(s *story, server string, guid idspace.ID, counter uint64) *wire.PointerRecord {
+func pointerOf(s *story, server string, guid idspace.ID, counter uint64) *wire.BatchRecord {
 	id := s.ID(server)
-	return &wire.PointerRecord{Guid: guid[:], App: "app", Server: id[:], Generation: 1, Counter: counter, LifeS: recordS}
+	return &wire.BatchRecord{Guid: guid[:], App: "app", Server: id[:], Generation: 1, Counter: counter, LifeS: recordS}
 }
 
 func goodDeposit(s *story, server, object string, counter uint64) *wire.Deposit {

@@ -293,7 +293,7 @@ func TestARecordThatIsSaidToBeNewerIsNotAnsweredInKind(t *testing.T) {
 		n.hosts[i].keeper.OnDeposit(n.hosts[i], n.hosts[2].id, &wire.Deposit{
 			Server: envtest.Seal(wire.NodeKind, "s", &wire.NodeRecord{Network: envtest.Network, Peer: []byte("s"), Generation: 1, Lease: anchor[:]}),
 			Pulse:  &wire.Pulse{Token: token[:]},
-			Laid: []*wire.Laid{{Pointer: envtest.Pointer("s", &wire.PointerRecord{
+			Laid: []*wire.Laid{{Pointer: envtest.Pointer("s", &wire.BatchRecord{
 				Guid: guid[:], App: "app", Server: server[:], Generation: 1, Counter: 1, LifeS: recordS,
 			}), Roots: roots, LeftS: recordS}},
 		})

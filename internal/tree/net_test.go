@@ -441,7 +441,7 @@ func (h *host) publish(object string, withdrawn bool) {
 	s := &service{pointers.Sequence{Generation: h.generation, Counter: h.counter}, withdrawn}
 	h.served[key] = s
 	h.net.trace("%v %s publishes %s %v withdrawn=%v", h.net.now, h.name, object, s.sequence, withdrawn)
-	signed := envtest.Pointer(h.name, &wire.PointerRecord{
+	signed := envtest.Pointer(h.name, &wire.BatchRecord{
 		Guid: key.GUID[:], App: key.App, Server: h.id[:], Generation: h.generation, Counter: h.counter, Withdrawn: withdrawn, LifeS: recordS,
 	})
 	for salt := range roots {

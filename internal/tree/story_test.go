@@ -252,12 +252,15 @@ func (s *story) branch(d *datadriven.TestData, peer idspace.ID, out bool) *point
 
 func (s *story) pointer(d *datadriven.TestData, server string, guid idspace.ID) *wire.SignedRecord {
 	id := s.ID(server)
-	rec := &wire.PointerRecord{
+	rec := &wire.BatchRecord{
 		Network: arg(d, "pointer-network", ""), Guid: guid[:], App: "app", Server: id[:], Withdrawn: d.HasArg("withdrawn"),
 		LifeS: uint32(number(s.t, d, "life", recordS)),
 	}
 	if _, err := fmt.Sscanf(arg(d, "seq", "1.1"), "%d.%d", &rec.Generation, &rec.Counter); err != nil {
 		s.t.Fatal(err)
+	}
+	if d.HasArg("many") {
+		rec = envtest.Many(rec)
 	}
 	return envtest.Pointer(server, rec)
 }

@@ -58,7 +58,7 @@ func refsToServers(names ...string) (refs []byte) {
 func story() []wire.Message {
 	return []wire.Message{
 		&wire.Hello{Version: 1, Network: "main", Record: nodeRecord("ann")},
-		&wire.Hello{Version: 1, Network: "main", Record: signed(wire.PointerKind, nil)},
+		&wire.Hello{Version: 1, Network: "main", Record: signed(wire.BatchKind, nil)},
 		&wire.Beacon{Seq: 99, Use: wire.Use_USE_LEAF, LifeS: 30},
 		&wire.Beacon{Seq: 99},
 		&wire.BeaconAck{Seq: 99},
@@ -100,7 +100,7 @@ func story() []wire.Message {
 		&wire.Listing{Server: ids("ann"), Low: 1 << 60, High: 1 << 62, Copy: wire.Copy_COPY_HEIR},
 		&wire.Wanted{Server: ids("ann"), Prints: make([]byte, 8*2)},
 		&wire.Deposit{Server: nodeRecord("ann"), Laid: []*wire.Laid{{}, {}}},
-		&wire.Deposit{Server: signed(wire.PointerKind, nil), Copy: wire.Copy_COPY_NEWER},
+		&wire.Deposit{Server: signed(wire.BatchKind, nil), Copy: wire.Copy_COPY_NEWER},
 		&wire.Routed{Call: 1, Key: ids("ann"), BodyKind: wire.BodyKind_BODY_SELF_PROBE, Path: ids("ann", "bob")},
 	}
 }

@@ -153,10 +153,6 @@ func FuzzRecordNode(f *testing.F) {
 	fuzzRecord(f, wire.NodeKind, func(seed int) proto.Message { return anyNode.Example(seed) })
 }
 
-func FuzzRecordPointer(f *testing.F) {
-	fuzzRecord(f, wire.PointerKind, func(seed int) proto.Message { return anyPointer.Example(seed) })
-}
-
 func FuzzRecordBatch(f *testing.F) {
 	fuzzRecord(f, wire.BatchKind, func(seed int) proto.Message { return anyBatch.Example(seed) })
 }

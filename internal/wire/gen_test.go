@@ -54,14 +54,12 @@ var anyRecord = rapid.Custom(func(t *rapid.T) *wire.SignedRecord {
 		PublicKey: bytesUpTo(40).Draw(t, "key"),
 		Signature: bytesUpTo(64).Draw(t, "signature"),
 	}
-	switch rapid.IntRange(0, 4).Draw(t, "type") {
+	switch rapid.IntRange(0, 3).Draw(t, "type") {
 	case 0:
 		r.PayloadType, r.Payload = []byte(wire.NodeKind), pack(anyNode.Draw(t, "node"))
 	case 1:
-		r.PayloadType, r.Payload = []byte(wire.PointerKind), pack(anyPointer.Draw(t, "pointer"))
-	case 2:
 		r.PayloadType, r.Payload = []byte(wire.OriginKind), pack(anyOrigin.Draw(t, "origin"))
-	case 3:
+	case 2:
 		r.PayloadType, r.Payload = []byte(wire.BatchKind), pack(anyBatch.Draw(t, "batch"))
 	default:
 		r.PayloadType, r.Payload = bytesUpTo(20).Draw(t, "of another type"), bytesUpTo(100).Draw(t, "payload")
@@ -78,19 +76,6 @@ var anyNode = rapid.Custom(func(t *rapid.T) *wire.NodeRecord {
 		Version:    rapid.Uint64().Draw(t, "version"),
 		Zone:       text(wire.MaxZone).Draw(t, "zone"),
 		Lease:      rapid.OneOf(rapid.Just([]byte(nil)), anyToken).Draw(t, "lease"),
-	}
-})
-
-var anyPointer = rapid.Custom(func(t *rapid.T) *wire.PointerRecord {
-	return &wire.PointerRecord{
-		Network:    text(wire.MaxNetwork).Draw(t, "network"),
-		Guid:       anyID.Draw(t, "guid"),
-		App:        text(wire.MaxApp).Draw(t, "app"),
-		Server:     anyID.Draw(t, "server"),
-		Generation: rapid.Uint64().Draw(t, "generation"),
-		Counter:    rapid.Uint64().Draw(t, "counter"),
-		Withdrawn:  rapid.Bool().Draw(t, "withdrawn"),
-		LifeS:      rapid.Uint32().Draw(t, "life"),
 	}
 })
 

@@ -14,10 +14,9 @@ type RecordKind string
 
 // The kinds of signed records that the overlay defines.
 const (
-	NodeKind    RecordKind = "/tapestry/node"
-	PointerKind RecordKind = "/tapestry/pointer"
-	BatchKind   RecordKind = "/tapestry/batch"
-	OriginKind  RecordKind = "/tapestry/origin"
+	NodeKind   RecordKind = "/tapestry/node"
+	BatchKind  RecordKind = "/tapestry/batch"
+	OriginKind RecordKind = "/tapestry/origin"
 )
 
 // Domain is the envelope domain under which records of every kind are signed.
@@ -44,14 +43,14 @@ func (r *SignedRecord) Node() (*NodeRecord, error) {
 	return rec, checkLen("network", len(rec.Network), MaxNetwork)
 }
 
-// Pointer reads the pointer record in r. The signature is the world's to check.
-func (r *SignedRecord) Pointer() (*PointerRecord, error) {
-	rec, err := openRecord(r, PointerKind, new(PointerRecord))
-	if err != nil {
-		return nil, err
+// Pointer reads the record of a single object in r: the header of a batch of one. The signature is the
+// world's to check.
+func (r *SignedRecord) Pointer() (*BatchRecord, error) {
+	rec, err := r.Batch()
+	if err == nil && rec.Objects() != 1 {
+		err = fmt.Errorf("batch of %d objects where a single one is due", rec.Objects())
 	}
-	return rec, errors.Join(checkID("guid", rec.Guid), checkID("server", rec.Server),
-		checkLen("app", len(rec.App), MaxApp), checkLen("network", len(rec.Network), MaxNetwork))
+	return rec, err
 }
 
 // Origin reads the record by which the sender of a message signed it.

@@ -19,16 +19,15 @@ func signed(kind wire.RecordKind, m proto.Message) *wire.SignedRecord {
 
 // openers opens a record as each kind.
 var openers = map[wire.RecordKind]func(*wire.SignedRecord) (proto.Message, error){
-	wire.NodeKind:    func(r *wire.SignedRecord) (proto.Message, error) { return r.Node() },
-	wire.PointerKind: func(r *wire.SignedRecord) (proto.Message, error) { return r.Pointer() },
-	wire.OriginKind:  func(r *wire.SignedRecord) (proto.Message, error) { return r.Origin() },
-	wire.BatchKind:   func(r *wire.SignedRecord) (proto.Message, error) { return r.Batch() },
+	wire.NodeKind:   func(r *wire.SignedRecord) (proto.Message, error) { return r.Node() },
+	wire.OriginKind: func(r *wire.SignedRecord) (proto.Message, error) { return r.Origin() },
+	wire.BatchKind:  func(r *wire.SignedRecord) (proto.Message, error) { return r.Batch() },
 }
 
 func TestRecordsOpenAsTheirKindAlone(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		for kind, m := range map[wire.RecordKind]proto.Message{
-			wire.NodeKind: anyNode.Draw(t, "node"), wire.PointerKind: anyPointer.Draw(t, "pointer"), wire.OriginKind: anyOrigin.Draw(t, "origin"),
+			wire.NodeKind: anyNode.Draw(t, "node"), wire.OriginKind: anyOrigin.Draw(t, "origin"),
 			wire.BatchKind: anyBatch.Draw(t, "batch"),
 		} {
 			for as, open := range openers {
@@ -53,10 +52,6 @@ func TestMalformedRecordsDoNotOpen(t *testing.T) {
 		"node of many addresses":      signed(wire.NodeKind, &wire.NodeRecord{Peer: id20, Addrs: many(wire.MaxAddrs+1, id20)}),
 		"node of half a lease":        signed(wire.NodeKind, &wire.NodeRecord{Peer: id20, Lease: id20[1:]}),
 		"node of a long lease":        signed(wire.NodeKind, &wire.NodeRecord{Peer: id20, Lease: append(id20, 0)}),
-		"pointer without a guid":      signed(wire.PointerKind, &wire.PointerRecord{Server: id20}),
-		"pointer without a server":    signed(wire.PointerKind, &wire.PointerRecord{Guid: id20}),
-		"pointer of a long app":       signed(wire.PointerKind, &wire.PointerRecord{Guid: id20, Server: id20, App: long}),
-		"pointer of a long network":   signed(wire.PointerKind, &wire.PointerRecord{Guid: id20, Server: id20, Network: long}),
 		"batch without a server":      signed(wire.BatchKind, &wire.BatchRecord{Count: 2, Roots: id20}),
 		"batch of a long app":         signed(wire.BatchKind, &wire.BatchRecord{Server: id20, Count: 2, Roots: id20, App: long}),
 		"batch of a long network":     signed(wire.BatchKind, &wire.BatchRecord{Server: id20, Count: 2, Roots: id20, Network: long}),
@@ -75,7 +70,6 @@ func TestMalformedRecordsDoNotOpen(t *testing.T) {
 		"origin without a key":        signed(wire.OriginKind, &wire.MessageRecord{}),
 		"origin of a long app":        signed(wire.OriginKind, &wire.MessageRecord{Key: id20, App: long}),
 		"node that is no record":      {PayloadType: []byte(wire.NodeKind), Payload: []byte{0xff}},
-		"pointer that is no record":   {PayloadType: []byte(wire.PointerKind), Payload: []byte{0xff}},
 		"origin that is no record":    {PayloadType: []byte(wire.OriginKind), Payload: []byte{0xff}},
 		"record of a foreign overlay": {PayloadType: []byte("/libp2p/peer-record")},
 		"no record at all":            nil,
@@ -153,6 +147,22 @@ func TestAHeaderIsRenewedByALaterOneOfTheSame(t *testing.T) {
 	later := proto.Clone(old).(*wire.BatchRecord)
 	if later.Counter++; later.Renews(takenBack) {
 		t.Error("what was taken back is renewed")
+	}
+}
+
+func TestAPointerIsABatchOfOne(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rec := anyBatch.Draw(t, "batch")
+		got, err := signed(wire.BatchKind, rec).Pointer()
+		if (err == nil) != (rec.Objects() == 1) {
+			t.Fatalf("a batch of %d: %v", rec.Objects(), err)
+		}
+		if err == nil {
+			equal(t, got, rec)
+		}
+	})
+	if _, err := signed(wire.NodeKind, &wire.BatchRecord{Server: id20, Guid: id20}).Pointer(); err == nil {
+		t.Error("opened as another kind")
 	}
 }
 

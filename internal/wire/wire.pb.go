@@ -1050,109 +1050,9 @@ func (x *NodeRecord) GetLease() []byte {
 	return nil
 }
 
-// PointerRecord says that a server holds an object, or no longer does; signed by the server.
-type PointerRecord struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Network       string                 `protobuf:"bytes,1,opt,name=network,proto3" json:"network,omitempty"`
-	Guid          []byte                 `protobuf:"bytes,2,opt,name=guid,proto3" json:"guid,omitempty"`
-	App           string                 `protobuf:"bytes,3,opt,name=app,proto3" json:"app,omitempty"`
-	Server        []byte                 `protobuf:"bytes,4,opt,name=server,proto3" json:"server,omitempty"`
-	Generation    uint64                 `protobuf:"varint,5,opt,name=generation,proto3" json:"generation,omitempty"`
-	Counter       uint64                 `protobuf:"varint,6,opt,name=counter,proto3" json:"counter,omitempty"`
-	Withdrawn     bool                   `protobuf:"varint,7,opt,name=withdrawn,proto3" json:"withdrawn,omitempty"`
-	LifeS         uint32                 `protobuf:"varint,8,opt,name=life_s,json=lifeS,proto3" json:"life_s,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *PointerRecord) Reset() {
-	*x = PointerRecord{}
-	mi := &file_wire_proto_msgTypes[3]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *PointerRecord) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*PointerRecord) ProtoMessage() {}
-
-func (x *PointerRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[3]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use PointerRecord.ProtoReflect.Descriptor instead.
-func (*PointerRecord) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{3}
-}
-
-func (x *PointerRecord) GetNetwork() string {
-	if x != nil {
-		return x.Network
-	}
-	return ""
-}
-
-func (x *PointerRecord) GetGuid() []byte {
-	if x != nil {
-		return x.Guid
-	}
-	return nil
-}
-
-func (x *PointerRecord) GetApp() string {
-	if x != nil {
-		return x.App
-	}
-	return ""
-}
-
-func (x *PointerRecord) GetServer() []byte {
-	if x != nil {
-		return x.Server
-	}
-	return nil
-}
-
-func (x *PointerRecord) GetGeneration() uint64 {
-	if x != nil {
-		return x.Generation
-	}
-	return 0
-}
-
-func (x *PointerRecord) GetCounter() uint64 {
-	if x != nil {
-		return x.Counter
-	}
-	return 0
-}
-
-func (x *PointerRecord) GetWithdrawn() bool {
-	if x != nil {
-		return x.Withdrawn
-	}
-	return false
-}
-
-func (x *PointerRecord) GetLifeS() uint32 {
-	if x != nil {
-		return x.LifeS
-	}
-	return 0
-}
-
 // BatchRecord says that a server holds objects, or no longer does; signed by the server. It is the
 // header of a batch. One of a single object has guid alone, of more it has count and roots.
+// PointerRecord, of payload type /tapestry/pointer, was of one object; name and type stay reserved.
 type BatchRecord struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	Network    string                 `protobuf:"bytes,1,opt,name=network,proto3" json:"network,omitempty"`
@@ -1172,7 +1072,7 @@ type BatchRecord struct {
 
 func (x *BatchRecord) Reset() {
 	*x = BatchRecord{}
-	mi := &file_wire_proto_msgTypes[4]
+	mi := &file_wire_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1184,7 +1084,7 @@ func (x *BatchRecord) String() string {
 func (*BatchRecord) ProtoMessage() {}
 
 func (x *BatchRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[4]
+	mi := &file_wire_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1197,7 +1097,7 @@ func (x *BatchRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchRecord.ProtoReflect.Descriptor instead.
 func (*BatchRecord) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{4}
+	return file_wire_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *BatchRecord) GetNetwork() string {
@@ -1270,7 +1170,7 @@ func (x *BatchRecord) GetGuid() []byte {
 	return nil
 }
 
-// BatchPart is some objects of a batch, with the proof that they are in it.
+// BatchPart is some objects of a batch of several, with the proof that they are in it.
 type BatchPart struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Header        *SignedRecord          `protobuf:"bytes,1,opt,name=header,proto3" json:"header,omitempty"`
@@ -1281,7 +1181,7 @@ type BatchPart struct {
 
 func (x *BatchPart) Reset() {
 	*x = BatchPart{}
-	mi := &file_wire_proto_msgTypes[5]
+	mi := &file_wire_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1293,7 +1193,7 @@ func (x *BatchPart) String() string {
 func (*BatchPart) ProtoMessage() {}
 
 func (x *BatchPart) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[5]
+	mi := &file_wire_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1306,7 +1206,7 @@ func (x *BatchPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchPart.ProtoReflect.Descriptor instead.
 func (*BatchPart) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{5}
+	return file_wire_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *BatchPart) GetHeader() *SignedRecord {
@@ -1337,7 +1237,7 @@ type MessageRecord struct {
 
 func (x *MessageRecord) Reset() {
 	*x = MessageRecord{}
-	mi := &file_wire_proto_msgTypes[6]
+	mi := &file_wire_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1349,7 +1249,7 @@ func (x *MessageRecord) String() string {
 func (*MessageRecord) ProtoMessage() {}
 
 func (x *MessageRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[6]
+	mi := &file_wire_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1362,7 +1262,7 @@ func (x *MessageRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageRecord.ProtoReflect.Descriptor instead.
 func (*MessageRecord) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{6}
+	return file_wire_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *MessageRecord) GetNetwork() string {
@@ -1415,7 +1315,7 @@ type Hello struct {
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_wire_proto_msgTypes[7]
+	mi := &file_wire_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1427,7 +1327,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[7]
+	mi := &file_wire_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1440,7 +1340,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{7}
+	return file_wire_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Hello) GetVersion() uint32 {
@@ -1500,7 +1400,7 @@ type Beacon struct {
 
 func (x *Beacon) Reset() {
 	*x = Beacon{}
-	mi := &file_wire_proto_msgTypes[8]
+	mi := &file_wire_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1512,7 +1412,7 @@ func (x *Beacon) String() string {
 func (*Beacon) ProtoMessage() {}
 
 func (x *Beacon) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[8]
+	mi := &file_wire_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1525,7 +1425,7 @@ func (x *Beacon) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Beacon.ProtoReflect.Descriptor instead.
 func (*Beacon) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{8}
+	return file_wire_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Beacon) GetSeq() uint64 {
@@ -1576,7 +1476,7 @@ type BeaconAck struct {
 
 func (x *BeaconAck) Reset() {
 	*x = BeaconAck{}
-	mi := &file_wire_proto_msgTypes[9]
+	mi := &file_wire_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1588,7 +1488,7 @@ func (x *BeaconAck) String() string {
 func (*BeaconAck) ProtoMessage() {}
 
 func (x *BeaconAck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[9]
+	mi := &file_wire_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1601,7 +1501,7 @@ func (x *BeaconAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeaconAck.ProtoReflect.Descriptor instead.
 func (*BeaconAck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{9}
+	return file_wire_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *BeaconAck) GetSeq() uint64 {
@@ -1640,7 +1540,7 @@ type Unlink struct {
 
 func (x *Unlink) Reset() {
 	*x = Unlink{}
-	mi := &file_wire_proto_msgTypes[10]
+	mi := &file_wire_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1652,7 +1552,7 @@ func (x *Unlink) String() string {
 func (*Unlink) ProtoMessage() {}
 
 func (x *Unlink) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[10]
+	mi := &file_wire_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1665,7 +1565,7 @@ func (x *Unlink) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unlink.ProtoReflect.Descriptor instead.
 func (*Unlink) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{10}
+	return file_wire_proto_rawDescGZIP(), []int{9}
 }
 
 type Leave struct {
@@ -1677,7 +1577,7 @@ type Leave struct {
 
 func (x *Leave) Reset() {
 	*x = Leave{}
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1689,7 +1589,7 @@ func (x *Leave) String() string {
 func (*Leave) ProtoMessage() {}
 
 func (x *Leave) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1702,7 +1602,7 @@ func (x *Leave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leave.ProtoReflect.Descriptor instead.
 func (*Leave) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{11}
+	return file_wire_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Leave) GetRefs() []byte {
@@ -1733,7 +1633,7 @@ type LeafSet struct {
 
 func (x *LeafSet) Reset() {
 	*x = LeafSet{}
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1745,7 +1645,7 @@ func (x *LeafSet) String() string {
 func (*LeafSet) ProtoMessage() {}
 
 func (x *LeafSet) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1758,7 +1658,7 @@ func (x *LeafSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeafSet.ProtoReflect.Descriptor instead.
 func (*LeafSet) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{12}
+	return file_wire_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *LeafSet) GetRefs() []byte {
@@ -1833,7 +1733,7 @@ type Row struct {
 
 func (x *Row) Reset() {
 	*x = Row{}
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1845,7 +1745,7 @@ func (x *Row) String() string {
 func (*Row) ProtoMessage() {}
 
 func (x *Row) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1858,7 +1758,7 @@ func (x *Row) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Row.ProtoReflect.Descriptor instead.
 func (*Row) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{13}
+	return file_wire_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Row) GetLevel() uint32 {
@@ -1919,7 +1819,7 @@ type RecordRequest struct {
 
 func (x *RecordRequest) Reset() {
 	*x = RecordRequest{}
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1931,7 +1831,7 @@ func (x *RecordRequest) String() string {
 func (*RecordRequest) ProtoMessage() {}
 
 func (x *RecordRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1944,7 +1844,7 @@ func (x *RecordRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordRequest.ProtoReflect.Descriptor instead.
 func (*RecordRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{14}
+	return file_wire_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RecordRequest) GetRefs() []byte {
@@ -1965,7 +1865,7 @@ type Records struct {
 
 func (x *Records) Reset() {
 	*x = Records{}
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1977,7 +1877,7 @@ func (x *Records) String() string {
 func (*Records) ProtoMessage() {}
 
 func (x *Records) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1990,7 +1890,7 @@ func (x *Records) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Records.ProtoReflect.Descriptor instead.
 func (*Records) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{15}
+	return file_wire_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Records) GetRecords() []*SignedRecord {
@@ -2025,7 +1925,7 @@ type Multicast struct {
 
 func (x *Multicast) Reset() {
 	*x = Multicast{}
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2037,7 +1937,7 @@ func (x *Multicast) String() string {
 func (*Multicast) ProtoMessage() {}
 
 func (x *Multicast) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2050,7 +1950,7 @@ func (x *Multicast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Multicast.ProtoReflect.Descriptor instead.
 func (*Multicast) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{16}
+	return file_wire_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Multicast) GetCall() uint64 {
@@ -2121,7 +2021,7 @@ type Insertion struct {
 
 func (x *Insertion) Reset() {
 	*x = Insertion{}
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2133,7 +2033,7 @@ func (x *Insertion) String() string {
 func (*Insertion) ProtoMessage() {}
 
 func (x *Insertion) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2146,7 +2046,7 @@ func (x *Insertion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Insertion.ProtoReflect.Descriptor instead.
 func (*Insertion) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{17}
+	return file_wire_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Insertion) GetRecord() *SignedRecord {
@@ -2176,7 +2076,7 @@ type Announcement struct {
 
 func (x *Announcement) Reset() {
 	*x = Announcement{}
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2188,7 +2088,7 @@ func (x *Announcement) String() string {
 func (*Announcement) ProtoMessage() {}
 
 func (x *Announcement) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2201,7 +2101,7 @@ func (x *Announcement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Announcement.ProtoReflect.Descriptor instead.
 func (*Announcement) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{18}
+	return file_wire_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Announcement) GetApp() string {
@@ -2247,7 +2147,7 @@ type MulticastAck struct {
 
 func (x *MulticastAck) Reset() {
 	*x = MulticastAck{}
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2259,7 +2159,7 @@ func (x *MulticastAck) String() string {
 func (*MulticastAck) ProtoMessage() {}
 
 func (x *MulticastAck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2272,7 +2172,7 @@ func (x *MulticastAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MulticastAck.ProtoReflect.Descriptor instead.
 func (*MulticastAck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{19}
+	return file_wire_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *MulticastAck) GetCall() uint64 {
@@ -2329,7 +2229,7 @@ type Inserted struct {
 
 func (x *Inserted) Reset() {
 	*x = Inserted{}
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2341,7 +2241,7 @@ func (x *Inserted) String() string {
 func (*Inserted) ProtoMessage() {}
 
 func (x *Inserted) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2354,7 +2254,7 @@ func (x *Inserted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Inserted.ProtoReflect.Descriptor instead.
 func (*Inserted) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{20}
+	return file_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Inserted) GetGeneration() uint64 {
@@ -2389,7 +2289,7 @@ type Strangers struct {
 
 func (x *Strangers) Reset() {
 	*x = Strangers{}
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2401,7 +2301,7 @@ func (x *Strangers) String() string {
 func (*Strangers) ProtoMessage() {}
 
 func (x *Strangers) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2414,7 +2314,7 @@ func (x *Strangers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Strangers.ProtoReflect.Descriptor instead.
 func (*Strangers) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{21}
+	return file_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Strangers) GetLeftMs() uint32 {
@@ -2440,7 +2340,7 @@ type Witness struct {
 
 func (x *Witness) Reset() {
 	*x = Witness{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2452,7 +2352,7 @@ func (x *Witness) String() string {
 func (*Witness) ProtoMessage() {}
 
 func (x *Witness) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2465,7 +2365,7 @@ func (x *Witness) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Witness.ProtoReflect.Descriptor instead.
 func (*Witness) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Witness) GetCall() uint64 {
@@ -2516,7 +2416,7 @@ type WitnessReply struct {
 
 func (x *WitnessReply) Reset() {
 	*x = WitnessReply{}
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2528,7 +2428,7 @@ func (x *WitnessReply) String() string {
 func (*WitnessReply) ProtoMessage() {}
 
 func (x *WitnessReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2541,7 +2441,7 @@ func (x *WitnessReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WitnessReply.ProtoReflect.Descriptor instead.
 func (*WitnessReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23}
+	return file_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *WitnessReply) GetCall() uint64 {
@@ -2576,7 +2476,7 @@ type IndirectProbe struct {
 
 func (x *IndirectProbe) Reset() {
 	*x = IndirectProbe{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2588,7 +2488,7 @@ func (x *IndirectProbe) String() string {
 func (*IndirectProbe) ProtoMessage() {}
 
 func (x *IndirectProbe) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2601,7 +2501,7 @@ func (x *IndirectProbe) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndirectProbe.ProtoReflect.Descriptor instead.
 func (*IndirectProbe) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *IndirectProbe) GetSeq() uint64 {
@@ -2628,7 +2528,7 @@ type IndirectAck struct {
 
 func (x *IndirectAck) Reset() {
 	*x = IndirectAck{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2640,7 +2540,7 @@ func (x *IndirectAck) String() string {
 func (*IndirectAck) ProtoMessage() {}
 
 func (x *IndirectAck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2653,7 +2553,7 @@ func (x *IndirectAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndirectAck.ProtoReflect.Descriptor instead.
 func (*IndirectAck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *IndirectAck) GetSeq() uint64 {
@@ -2687,7 +2587,7 @@ type Refresh struct {
 
 func (x *Refresh) Reset() {
 	*x = Refresh{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2699,7 +2599,7 @@ func (x *Refresh) String() string {
 func (*Refresh) ProtoMessage() {}
 
 func (x *Refresh) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2712,7 +2612,7 @@ func (x *Refresh) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refresh.ProtoReflect.Descriptor instead.
 func (*Refresh) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Refresh) GetSeq() uint64 {
@@ -2756,7 +2656,7 @@ type RefreshReply struct {
 
 func (x *RefreshReply) Reset() {
 	*x = RefreshReply{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2768,7 +2668,7 @@ func (x *RefreshReply) String() string {
 func (*RefreshReply) ProtoMessage() {}
 
 func (x *RefreshReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2781,7 +2681,7 @@ func (x *RefreshReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefreshReply.ProtoReflect.Descriptor instead.
 func (*RefreshReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RefreshReply) GetSeq() uint64 {
@@ -2820,7 +2720,7 @@ type Listing struct {
 
 func (x *Listing) Reset() {
 	*x = Listing{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2832,7 +2732,7 @@ func (x *Listing) String() string {
 func (*Listing) ProtoMessage() {}
 
 func (x *Listing) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2845,7 +2745,7 @@ func (x *Listing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Listing.ProtoReflect.Descriptor instead.
 func (*Listing) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Listing) GetServer() []byte {
@@ -2902,7 +2802,7 @@ type Wanted struct {
 
 func (x *Wanted) Reset() {
 	*x = Wanted{}
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2914,7 +2814,7 @@ func (x *Wanted) String() string {
 func (*Wanted) ProtoMessage() {}
 
 func (x *Wanted) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2927,7 +2827,7 @@ func (x *Wanted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Wanted.ProtoReflect.Descriptor instead.
 func (*Wanted) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{29}
+	return file_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Wanted) GetServer() []byte {
@@ -2966,7 +2866,7 @@ type Pulse struct {
 
 func (x *Pulse) Reset() {
 	*x = Pulse{}
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2978,7 +2878,7 @@ func (x *Pulse) String() string {
 func (*Pulse) ProtoMessage() {}
 
 func (x *Pulse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2991,7 +2891,7 @@ func (x *Pulse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pulse.ProtoReflect.Descriptor instead.
 func (*Pulse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{30}
+	return file_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Pulse) GetIndex() uint32 {
@@ -3035,7 +2935,7 @@ type Deposit struct {
 
 func (x *Deposit) Reset() {
 	*x = Deposit{}
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3047,7 +2947,7 @@ func (x *Deposit) String() string {
 func (*Deposit) ProtoMessage() {}
 
 func (x *Deposit) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3060,7 +2960,7 @@ func (x *Deposit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deposit.ProtoReflect.Descriptor instead.
 func (*Deposit) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{31}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Deposit) GetServer() *SignedRecord {
@@ -3106,7 +3006,7 @@ type Laid struct {
 
 func (x *Laid) Reset() {
 	*x = Laid{}
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3118,7 +3018,7 @@ func (x *Laid) String() string {
 func (*Laid) ProtoMessage() {}
 
 func (x *Laid) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3131,7 +3031,7 @@ func (x *Laid) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Laid.ProtoReflect.Descriptor instead.
 func (*Laid) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{32}
+	return file_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Laid) GetPointer() *SignedRecord {
@@ -3203,7 +3103,7 @@ type Routed struct {
 
 func (x *Routed) Reset() {
 	*x = Routed{}
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3215,7 +3115,7 @@ func (x *Routed) String() string {
 func (*Routed) ProtoMessage() {}
 
 func (x *Routed) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3228,7 +3128,7 @@ func (x *Routed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Routed.ProtoReflect.Descriptor instead.
 func (*Routed) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{33}
+	return file_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Routed) GetCall() uint64 {
@@ -3381,7 +3281,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3393,7 +3293,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3406,7 +3306,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{34}
+	return file_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Ack) GetTx() uint64 {
@@ -3438,7 +3338,7 @@ type HopNote struct {
 
 func (x *HopNote) Reset() {
 	*x = HopNote{}
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3450,7 +3350,7 @@ func (x *HopNote) String() string {
 func (*HopNote) ProtoMessage() {}
 
 func (x *HopNote) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3463,7 +3363,7 @@ func (x *HopNote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HopNote.ProtoReflect.Descriptor instead.
 func (*HopNote) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{35}
+	return file_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *HopNote) GetNode() []byte {
@@ -3526,7 +3426,7 @@ type Join struct {
 
 func (x *Join) Reset() {
 	*x = Join{}
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3538,7 +3438,7 @@ func (x *Join) String() string {
 func (*Join) ProtoMessage() {}
 
 func (x *Join) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3551,7 +3451,7 @@ func (x *Join) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Join.ProtoReflect.Descriptor instead.
 func (*Join) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{36}
+	return file_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Join) GetRecord() *SignedRecord {
@@ -3578,7 +3478,7 @@ type JoinReply struct {
 
 func (x *JoinReply) Reset() {
 	*x = JoinReply{}
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3590,7 +3490,7 @@ func (x *JoinReply) String() string {
 func (*JoinReply) ProtoMessage() {}
 
 func (x *JoinReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3603,7 +3503,7 @@ func (x *JoinReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinReply.ProtoReflect.Descriptor instead.
 func (*JoinReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{37}
+	return file_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *JoinReply) GetRecords() []*SignedRecord {
@@ -3631,7 +3531,7 @@ type Loan struct {
 
 func (x *Loan) Reset() {
 	*x = Loan{}
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3643,7 +3543,7 @@ func (x *Loan) String() string {
 func (*Loan) ProtoMessage() {}
 
 func (x *Loan) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3656,7 +3556,7 @@ func (x *Loan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loan.ProtoReflect.Descriptor instead.
 func (*Loan) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{38}
+	return file_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Loan) GetLender() *SignedRecord {
@@ -3683,7 +3583,7 @@ type SelfProbe struct {
 
 func (x *SelfProbe) Reset() {
 	*x = SelfProbe{}
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3695,7 +3595,7 @@ func (x *SelfProbe) String() string {
 func (*SelfProbe) ProtoMessage() {}
 
 func (x *SelfProbe) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3708,7 +3608,7 @@ func (x *SelfProbe) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelfProbe.ProtoReflect.Descriptor instead.
 func (*SelfProbe) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{39}
+	return file_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *SelfProbe) GetRecord() *SignedRecord {
@@ -3730,7 +3630,7 @@ type SelfProbeReply struct {
 
 func (x *SelfProbeReply) Reset() {
 	*x = SelfProbeReply{}
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3742,7 +3642,7 @@ func (x *SelfProbeReply) String() string {
 func (*SelfProbeReply) ProtoMessage() {}
 
 func (x *SelfProbeReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3755,7 +3655,7 @@ func (x *SelfProbeReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelfProbeReply.ProtoReflect.Descriptor instead.
 func (*SelfProbeReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{40}
+	return file_wire_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *SelfProbeReply) GetLeaves() []*SignedRecord {
@@ -3787,7 +3687,7 @@ type Publish struct {
 
 func (x *Publish) Reset() {
 	*x = Publish{}
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3799,7 +3699,7 @@ func (x *Publish) String() string {
 func (*Publish) ProtoMessage() {}
 
 func (x *Publish) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3812,7 +3712,7 @@ func (x *Publish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publish.ProtoReflect.Descriptor instead.
 func (*Publish) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{41}
+	return file_wire_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Publish) GetPointer() *SignedRecord {
@@ -3867,7 +3767,7 @@ type PublishReply struct {
 
 func (x *PublishReply) Reset() {
 	*x = PublishReply{}
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3879,7 +3779,7 @@ func (x *PublishReply) String() string {
 func (*PublishReply) ProtoMessage() {}
 
 func (x *PublishReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3892,7 +3792,7 @@ func (x *PublishReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishReply.ProtoReflect.Descriptor instead.
 func (*PublishReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{42}
+	return file_wire_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *PublishReply) GetHeldGeneration() uint64 {
@@ -3931,7 +3831,7 @@ type Locate struct {
 
 func (x *Locate) Reset() {
 	*x = Locate{}
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3943,7 +3843,7 @@ func (x *Locate) String() string {
 func (*Locate) ProtoMessage() {}
 
 func (x *Locate) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3956,7 +3856,7 @@ func (x *Locate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Locate.ProtoReflect.Descriptor instead.
 func (*Locate) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{43}
+	return file_wire_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Locate) GetGuid() []byte {
@@ -4031,7 +3931,7 @@ type LocateReply struct {
 
 func (x *LocateReply) Reset() {
 	*x = LocateReply{}
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4043,7 +3943,7 @@ func (x *LocateReply) String() string {
 func (*LocateReply) ProtoMessage() {}
 
 func (x *LocateReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4056,7 +3956,7 @@ func (x *LocateReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocateReply.ProtoReflect.Descriptor instead.
 func (*LocateReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{44}
+	return file_wire_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *LocateReply) GetReplicas() []*FoundReplica {
@@ -4082,7 +3982,7 @@ type FoundReplica struct {
 
 func (x *FoundReplica) Reset() {
 	*x = FoundReplica{}
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4094,7 +3994,7 @@ func (x *FoundReplica) String() string {
 func (*FoundReplica) ProtoMessage() {}
 
 func (x *FoundReplica) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4107,7 +4007,7 @@ func (x *FoundReplica) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FoundReplica.ProtoReflect.Descriptor instead.
 func (*FoundReplica) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{45}
+	return file_wire_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *FoundReplica) GetPointer() *SignedRecord {
@@ -4163,7 +4063,7 @@ type AppMessage struct {
 
 func (x *AppMessage) Reset() {
 	*x = AppMessage{}
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4175,7 +4075,7 @@ func (x *AppMessage) String() string {
 func (*AppMessage) ProtoMessage() {}
 
 func (x *AppMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4188,7 +4088,7 @@ func (x *AppMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppMessage.ProtoReflect.Descriptor instead.
 func (*AppMessage) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{46}
+	return file_wire_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *AppMessage) GetApp() string {
@@ -4250,7 +4150,7 @@ type AppReply struct {
 
 func (x *AppReply) Reset() {
 	*x = AppReply{}
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4262,7 +4162,7 @@ func (x *AppReply) String() string {
 func (*AppReply) ProtoMessage() {}
 
 func (x *AppReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4275,7 +4175,7 @@ func (x *AppReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppReply.ProtoReflect.Descriptor instead.
 func (*AppReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{47}
+	return file_wire_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *AppReply) GetPayload() []byte {
@@ -4303,7 +4203,7 @@ type StreamHello struct {
 
 func (x *StreamHello) Reset() {
 	*x = StreamHello{}
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4315,7 +4215,7 @@ func (x *StreamHello) String() string {
 func (*StreamHello) ProtoMessage() {}
 
 func (x *StreamHello) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4328,7 +4228,7 @@ func (x *StreamHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamHello.ProtoReflect.Descriptor instead.
 func (*StreamHello) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{48}
+	return file_wire_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *StreamHello) GetApp() string {
@@ -4395,18 +4295,7 @@ const file_wire_proto_rawDesc = "" +
 	"generation\x12\x18\n" +
 	"\aversion\x18\x05 \x01(\x04R\aversion\x12\x12\n" +
 	"\x04zone\x18\x06 \x01(\tR\x04zone\x12\x14\n" +
-	"\x05lease\x18\a \x01(\fR\x05lease\"\xd6\x01\n" +
-	"\rPointerRecord\x12\x18\n" +
-	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x12\n" +
-	"\x04guid\x18\x02 \x01(\fR\x04guid\x12\x10\n" +
-	"\x03app\x18\x03 \x01(\tR\x03app\x12\x16\n" +
-	"\x06server\x18\x04 \x01(\fR\x06server\x12\x1e\n" +
-	"\n" +
-	"generation\x18\x05 \x01(\x04R\n" +
-	"generation\x12\x18\n" +
-	"\acounter\x18\x06 \x01(\x04R\acounter\x12\x1c\n" +
-	"\twithdrawn\x18\a \x01(\bR\twithdrawn\x12\x15\n" +
-	"\x06life_s\x18\b \x01(\rR\x05lifeS\"\x80\x02\n" +
+	"\x05lease\x18\a \x01(\fR\x05lease\"\x80\x02\n" +
 	"\vBatchRecord\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x10\n" +
 	"\x03app\x18\x02 \x01(\tR\x03app\x12\x16\n" +
@@ -4730,7 +4619,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
 var file_wire_proto_goTypes = []any{
 	(Use)(0),               // 0: tapestry.wire.v1.Use
 	(Finding)(0),           // 1: tapestry.wire.v1.Finding
@@ -4742,113 +4631,112 @@ var file_wire_proto_goTypes = []any{
 	(*Frame)(nil),          // 7: tapestry.wire.v1.Frame
 	(*SignedRecord)(nil),   // 8: tapestry.wire.v1.SignedRecord
 	(*NodeRecord)(nil),     // 9: tapestry.wire.v1.NodeRecord
-	(*PointerRecord)(nil),  // 10: tapestry.wire.v1.PointerRecord
-	(*BatchRecord)(nil),    // 11: tapestry.wire.v1.BatchRecord
-	(*BatchPart)(nil),      // 12: tapestry.wire.v1.BatchPart
-	(*MessageRecord)(nil),  // 13: tapestry.wire.v1.MessageRecord
-	(*Hello)(nil),          // 14: tapestry.wire.v1.Hello
-	(*Beacon)(nil),         // 15: tapestry.wire.v1.Beacon
-	(*BeaconAck)(nil),      // 16: tapestry.wire.v1.BeaconAck
-	(*Unlink)(nil),         // 17: tapestry.wire.v1.Unlink
-	(*Leave)(nil),          // 18: tapestry.wire.v1.Leave
-	(*LeafSet)(nil),        // 19: tapestry.wire.v1.LeafSet
-	(*Row)(nil),            // 20: tapestry.wire.v1.Row
-	(*RecordRequest)(nil),  // 21: tapestry.wire.v1.RecordRequest
-	(*Records)(nil),        // 22: tapestry.wire.v1.Records
-	(*Multicast)(nil),      // 23: tapestry.wire.v1.Multicast
-	(*Insertion)(nil),      // 24: tapestry.wire.v1.Insertion
-	(*Announcement)(nil),   // 25: tapestry.wire.v1.Announcement
-	(*MulticastAck)(nil),   // 26: tapestry.wire.v1.MulticastAck
-	(*Inserted)(nil),       // 27: tapestry.wire.v1.Inserted
-	(*Strangers)(nil),      // 28: tapestry.wire.v1.Strangers
-	(*Witness)(nil),        // 29: tapestry.wire.v1.Witness
-	(*WitnessReply)(nil),   // 30: tapestry.wire.v1.WitnessReply
-	(*IndirectProbe)(nil),  // 31: tapestry.wire.v1.IndirectProbe
-	(*IndirectAck)(nil),    // 32: tapestry.wire.v1.IndirectAck
-	(*Refresh)(nil),        // 33: tapestry.wire.v1.Refresh
-	(*RefreshReply)(nil),   // 34: tapestry.wire.v1.RefreshReply
-	(*Listing)(nil),        // 35: tapestry.wire.v1.Listing
-	(*Wanted)(nil),         // 36: tapestry.wire.v1.Wanted
-	(*Pulse)(nil),          // 37: tapestry.wire.v1.Pulse
-	(*Deposit)(nil),        // 38: tapestry.wire.v1.Deposit
-	(*Laid)(nil),           // 39: tapestry.wire.v1.Laid
-	(*Routed)(nil),         // 40: tapestry.wire.v1.Routed
-	(*Ack)(nil),            // 41: tapestry.wire.v1.Ack
-	(*HopNote)(nil),        // 42: tapestry.wire.v1.HopNote
-	(*Join)(nil),           // 43: tapestry.wire.v1.Join
-	(*JoinReply)(nil),      // 44: tapestry.wire.v1.JoinReply
-	(*Loan)(nil),           // 45: tapestry.wire.v1.Loan
-	(*SelfProbe)(nil),      // 46: tapestry.wire.v1.SelfProbe
-	(*SelfProbeReply)(nil), // 47: tapestry.wire.v1.SelfProbeReply
-	(*Publish)(nil),        // 48: tapestry.wire.v1.Publish
-	(*PublishReply)(nil),   // 49: tapestry.wire.v1.PublishReply
-	(*Locate)(nil),         // 50: tapestry.wire.v1.Locate
-	(*LocateReply)(nil),    // 51: tapestry.wire.v1.LocateReply
-	(*FoundReplica)(nil),   // 52: tapestry.wire.v1.FoundReplica
-	(*AppMessage)(nil),     // 53: tapestry.wire.v1.AppMessage
-	(*AppReply)(nil),       // 54: tapestry.wire.v1.AppReply
-	(*StreamHello)(nil),    // 55: tapestry.wire.v1.StreamHello
+	(*BatchRecord)(nil),    // 10: tapestry.wire.v1.BatchRecord
+	(*BatchPart)(nil),      // 11: tapestry.wire.v1.BatchPart
+	(*MessageRecord)(nil),  // 12: tapestry.wire.v1.MessageRecord
+	(*Hello)(nil),          // 13: tapestry.wire.v1.Hello
+	(*Beacon)(nil),         // 14: tapestry.wire.v1.Beacon
+	(*BeaconAck)(nil),      // 15: tapestry.wire.v1.BeaconAck
+	(*Unlink)(nil),         // 16: tapestry.wire.v1.Unlink
+	(*Leave)(nil),          // 17: tapestry.wire.v1.Leave
+	(*LeafSet)(nil),        // 18: tapestry.wire.v1.LeafSet
+	(*Row)(nil),            // 19: tapestry.wire.v1.Row
+	(*RecordRequest)(nil),  // 20: tapestry.wire.v1.RecordRequest
+	(*Records)(nil),        // 21: tapestry.wire.v1.Records
+	(*Multicast)(nil),      // 22: tapestry.wire.v1.Multicast
+	(*Insertion)(nil),      // 23: tapestry.wire.v1.Insertion
+	(*Announcement)(nil),   // 24: tapestry.wire.v1.Announcement
+	(*MulticastAck)(nil),   // 25: tapestry.wire.v1.MulticastAck
+	(*Inserted)(nil),       // 26: tapestry.wire.v1.Inserted
+	(*Strangers)(nil),      // 27: tapestry.wire.v1.Strangers
+	(*Witness)(nil),        // 28: tapestry.wire.v1.Witness
+	(*WitnessReply)(nil),   // 29: tapestry.wire.v1.WitnessReply
+	(*IndirectProbe)(nil),  // 30: tapestry.wire.v1.IndirectProbe
+	(*IndirectAck)(nil),    // 31: tapestry.wire.v1.IndirectAck
+	(*Refresh)(nil),        // 32: tapestry.wire.v1.Refresh
+	(*RefreshReply)(nil),   // 33: tapestry.wire.v1.RefreshReply
+	(*Listing)(nil),        // 34: tapestry.wire.v1.Listing
+	(*Wanted)(nil),         // 35: tapestry.wire.v1.Wanted
+	(*Pulse)(nil),          // 36: tapestry.wire.v1.Pulse
+	(*Deposit)(nil),        // 37: tapestry.wire.v1.Deposit
+	(*Laid)(nil),           // 38: tapestry.wire.v1.Laid
+	(*Routed)(nil),         // 39: tapestry.wire.v1.Routed
+	(*Ack)(nil),            // 40: tapestry.wire.v1.Ack
+	(*HopNote)(nil),        // 41: tapestry.wire.v1.HopNote
+	(*Join)(nil),           // 42: tapestry.wire.v1.Join
+	(*JoinReply)(nil),      // 43: tapestry.wire.v1.JoinReply
+	(*Loan)(nil),           // 44: tapestry.wire.v1.Loan
+	(*SelfProbe)(nil),      // 45: tapestry.wire.v1.SelfProbe
+	(*SelfProbeReply)(nil), // 46: tapestry.wire.v1.SelfProbeReply
+	(*Publish)(nil),        // 47: tapestry.wire.v1.Publish
+	(*PublishReply)(nil),   // 48: tapestry.wire.v1.PublishReply
+	(*Locate)(nil),         // 49: tapestry.wire.v1.Locate
+	(*LocateReply)(nil),    // 50: tapestry.wire.v1.LocateReply
+	(*FoundReplica)(nil),   // 51: tapestry.wire.v1.FoundReplica
+	(*AppMessage)(nil),     // 52: tapestry.wire.v1.AppMessage
+	(*AppReply)(nil),       // 53: tapestry.wire.v1.AppReply
+	(*StreamHello)(nil),    // 54: tapestry.wire.v1.StreamHello
 }
 var file_wire_proto_depIdxs = []int32{
-	14, // 0: tapestry.wire.v1.Frame.hello:type_name -> tapestry.wire.v1.Hello
-	15, // 1: tapestry.wire.v1.Frame.beacon:type_name -> tapestry.wire.v1.Beacon
-	16, // 2: tapestry.wire.v1.Frame.beacon_ack:type_name -> tapestry.wire.v1.BeaconAck
-	17, // 3: tapestry.wire.v1.Frame.unlink:type_name -> tapestry.wire.v1.Unlink
-	18, // 4: tapestry.wire.v1.Frame.leave:type_name -> tapestry.wire.v1.Leave
-	19, // 5: tapestry.wire.v1.Frame.leaf_set:type_name -> tapestry.wire.v1.LeafSet
-	20, // 6: tapestry.wire.v1.Frame.row:type_name -> tapestry.wire.v1.Row
-	21, // 7: tapestry.wire.v1.Frame.record_request:type_name -> tapestry.wire.v1.RecordRequest
-	22, // 8: tapestry.wire.v1.Frame.records:type_name -> tapestry.wire.v1.Records
-	40, // 9: tapestry.wire.v1.Frame.routed:type_name -> tapestry.wire.v1.Routed
-	41, // 10: tapestry.wire.v1.Frame.ack:type_name -> tapestry.wire.v1.Ack
-	23, // 11: tapestry.wire.v1.Frame.multicast:type_name -> tapestry.wire.v1.Multicast
-	26, // 12: tapestry.wire.v1.Frame.multicast_ack:type_name -> tapestry.wire.v1.MulticastAck
-	27, // 13: tapestry.wire.v1.Frame.inserted:type_name -> tapestry.wire.v1.Inserted
-	28, // 14: tapestry.wire.v1.Frame.strangers:type_name -> tapestry.wire.v1.Strangers
-	29, // 15: tapestry.wire.v1.Frame.witness:type_name -> tapestry.wire.v1.Witness
-	30, // 16: tapestry.wire.v1.Frame.witness_reply:type_name -> tapestry.wire.v1.WitnessReply
-	31, // 17: tapestry.wire.v1.Frame.indirect_probe:type_name -> tapestry.wire.v1.IndirectProbe
-	32, // 18: tapestry.wire.v1.Frame.indirect_ack:type_name -> tapestry.wire.v1.IndirectAck
-	33, // 19: tapestry.wire.v1.Frame.refresh:type_name -> tapestry.wire.v1.Refresh
-	34, // 20: tapestry.wire.v1.Frame.refresh_reply:type_name -> tapestry.wire.v1.RefreshReply
-	35, // 21: tapestry.wire.v1.Frame.listing:type_name -> tapestry.wire.v1.Listing
-	36, // 22: tapestry.wire.v1.Frame.wanted:type_name -> tapestry.wire.v1.Wanted
-	38, // 23: tapestry.wire.v1.Frame.deposit:type_name -> tapestry.wire.v1.Deposit
+	13, // 0: tapestry.wire.v1.Frame.hello:type_name -> tapestry.wire.v1.Hello
+	14, // 1: tapestry.wire.v1.Frame.beacon:type_name -> tapestry.wire.v1.Beacon
+	15, // 2: tapestry.wire.v1.Frame.beacon_ack:type_name -> tapestry.wire.v1.BeaconAck
+	16, // 3: tapestry.wire.v1.Frame.unlink:type_name -> tapestry.wire.v1.Unlink
+	17, // 4: tapestry.wire.v1.Frame.leave:type_name -> tapestry.wire.v1.Leave
+	18, // 5: tapestry.wire.v1.Frame.leaf_set:type_name -> tapestry.wire.v1.LeafSet
+	19, // 6: tapestry.wire.v1.Frame.row:type_name -> tapestry.wire.v1.Row
+	20, // 7: tapestry.wire.v1.Frame.record_request:type_name -> tapestry.wire.v1.RecordRequest
+	21, // 8: tapestry.wire.v1.Frame.records:type_name -> tapestry.wire.v1.Records
+	39, // 9: tapestry.wire.v1.Frame.routed:type_name -> tapestry.wire.v1.Routed
+	40, // 10: tapestry.wire.v1.Frame.ack:type_name -> tapestry.wire.v1.Ack
+	22, // 11: tapestry.wire.v1.Frame.multicast:type_name -> tapestry.wire.v1.Multicast
+	25, // 12: tapestry.wire.v1.Frame.multicast_ack:type_name -> tapestry.wire.v1.MulticastAck
+	26, // 13: tapestry.wire.v1.Frame.inserted:type_name -> tapestry.wire.v1.Inserted
+	27, // 14: tapestry.wire.v1.Frame.strangers:type_name -> tapestry.wire.v1.Strangers
+	28, // 15: tapestry.wire.v1.Frame.witness:type_name -> tapestry.wire.v1.Witness
+	29, // 16: tapestry.wire.v1.Frame.witness_reply:type_name -> tapestry.wire.v1.WitnessReply
+	30, // 17: tapestry.wire.v1.Frame.indirect_probe:type_name -> tapestry.wire.v1.IndirectProbe
+	31, // 18: tapestry.wire.v1.Frame.indirect_ack:type_name -> tapestry.wire.v1.IndirectAck
+	32, // 19: tapestry.wire.v1.Frame.refresh:type_name -> tapestry.wire.v1.Refresh
+	33, // 20: tapestry.wire.v1.Frame.refresh_reply:type_name -> tapestry.wire.v1.RefreshReply
+	34, // 21: tapestry.wire.v1.Frame.listing:type_name -> tapestry.wire.v1.Listing
+	35, // 22: tapestry.wire.v1.Frame.wanted:type_name -> tapestry.wire.v1.Wanted
+	37, // 23: tapestry.wire.v1.Frame.deposit:type_name -> tapestry.wire.v1.Deposit
 	8,  // 24: tapestry.wire.v1.BatchPart.header:type_name -> tapestry.wire.v1.SignedRecord
 	8,  // 25: tapestry.wire.v1.Hello.record:type_name -> tapestry.wire.v1.SignedRecord
 	0,  // 26: tapestry.wire.v1.Beacon.use:type_name -> tapestry.wire.v1.Use
 	8,  // 27: tapestry.wire.v1.Records.records:type_name -> tapestry.wire.v1.SignedRecord
-	24, // 28: tapestry.wire.v1.Multicast.insertion:type_name -> tapestry.wire.v1.Insertion
-	25, // 29: tapestry.wire.v1.Multicast.announcement:type_name -> tapestry.wire.v1.Announcement
+	23, // 28: tapestry.wire.v1.Multicast.insertion:type_name -> tapestry.wire.v1.Insertion
+	24, // 29: tapestry.wire.v1.Multicast.announcement:type_name -> tapestry.wire.v1.Announcement
 	8,  // 30: tapestry.wire.v1.Insertion.record:type_name -> tapestry.wire.v1.SignedRecord
 	8,  // 31: tapestry.wire.v1.Announcement.origin:type_name -> tapestry.wire.v1.SignedRecord
 	8,  // 32: tapestry.wire.v1.WitnessReply.named:type_name -> tapestry.wire.v1.SignedRecord
 	1,  // 33: tapestry.wire.v1.IndirectAck.finding:type_name -> tapestry.wire.v1.Finding
 	2,  // 34: tapestry.wire.v1.Listing.copy:type_name -> tapestry.wire.v1.Copy
-	37, // 35: tapestry.wire.v1.Listing.pulse:type_name -> tapestry.wire.v1.Pulse
+	36, // 35: tapestry.wire.v1.Listing.pulse:type_name -> tapestry.wire.v1.Pulse
 	2,  // 36: tapestry.wire.v1.Wanted.copy:type_name -> tapestry.wire.v1.Copy
 	8,  // 37: tapestry.wire.v1.Deposit.server:type_name -> tapestry.wire.v1.SignedRecord
 	2,  // 38: tapestry.wire.v1.Deposit.copy:type_name -> tapestry.wire.v1.Copy
-	37, // 39: tapestry.wire.v1.Deposit.pulse:type_name -> tapestry.wire.v1.Pulse
-	39, // 40: tapestry.wire.v1.Deposit.laid:type_name -> tapestry.wire.v1.Laid
+	36, // 39: tapestry.wire.v1.Deposit.pulse:type_name -> tapestry.wire.v1.Pulse
+	38, // 40: tapestry.wire.v1.Deposit.laid:type_name -> tapestry.wire.v1.Laid
 	8,  // 41: tapestry.wire.v1.Laid.pointer:type_name -> tapestry.wire.v1.SignedRecord
 	3,  // 42: tapestry.wire.v1.Routed.body_kind:type_name -> tapestry.wire.v1.BodyKind
-	42, // 43: tapestry.wire.v1.Routed.notes:type_name -> tapestry.wire.v1.HopNote
+	41, // 43: tapestry.wire.v1.Routed.notes:type_name -> tapestry.wire.v1.HopNote
 	4,  // 44: tapestry.wire.v1.Routed.refusal:type_name -> tapestry.wire.v1.Refusal
 	5,  // 45: tapestry.wire.v1.Routed.limit:type_name -> tapestry.wire.v1.Limit
 	6,  // 46: tapestry.wire.v1.HopNote.rule:type_name -> tapestry.wire.v1.Rule
 	8,  // 47: tapestry.wire.v1.Join.record:type_name -> tapestry.wire.v1.SignedRecord
-	45, // 48: tapestry.wire.v1.Join.lent:type_name -> tapestry.wire.v1.Loan
+	44, // 48: tapestry.wire.v1.Join.lent:type_name -> tapestry.wire.v1.Loan
 	8,  // 49: tapestry.wire.v1.JoinReply.records:type_name -> tapestry.wire.v1.SignedRecord
-	45, // 50: tapestry.wire.v1.JoinReply.lent:type_name -> tapestry.wire.v1.Loan
+	44, // 50: tapestry.wire.v1.JoinReply.lent:type_name -> tapestry.wire.v1.Loan
 	8,  // 51: tapestry.wire.v1.Loan.lender:type_name -> tapestry.wire.v1.SignedRecord
 	8,  // 52: tapestry.wire.v1.SelfProbe.record:type_name -> tapestry.wire.v1.SignedRecord
 	8,  // 53: tapestry.wire.v1.SelfProbeReply.leaves:type_name -> tapestry.wire.v1.SignedRecord
 	8,  // 54: tapestry.wire.v1.SelfProbeReply.rows:type_name -> tapestry.wire.v1.SignedRecord
 	8,  // 55: tapestry.wire.v1.Publish.pointer:type_name -> tapestry.wire.v1.SignedRecord
 	8,  // 56: tapestry.wire.v1.Publish.server:type_name -> tapestry.wire.v1.SignedRecord
-	37, // 57: tapestry.wire.v1.Publish.pulse:type_name -> tapestry.wire.v1.Pulse
-	52, // 58: tapestry.wire.v1.LocateReply.replicas:type_name -> tapestry.wire.v1.FoundReplica
+	36, // 57: tapestry.wire.v1.Publish.pulse:type_name -> tapestry.wire.v1.Pulse
+	51, // 58: tapestry.wire.v1.LocateReply.replicas:type_name -> tapestry.wire.v1.FoundReplica
 	8,  // 59: tapestry.wire.v1.FoundReplica.pointer:type_name -> tapestry.wire.v1.SignedRecord
 	8,  // 60: tapestry.wire.v1.FoundReplica.server:type_name -> tapestry.wire.v1.SignedRecord
 	8,  // 61: tapestry.wire.v1.AppMessage.origin:type_name -> tapestry.wire.v1.SignedRecord
@@ -4896,7 +4784,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   49,
+			NumMessages:   48,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
