@@ -103,17 +103,13 @@ func grow(key func(guid idspace.ID) idspace.ID, guids []idspace.ID) (list, error
 // OpenOne is the object of a batch of one, under a salt below so many roots: what stands beside its
 // header where it travels. Whether the header is signed is the world's to check.
 func OpenOne(space idspace.Space, header *wire.BatchRecord, salt, roots int) (*Part, error) {
-	return openOne(salted(space, roots), header, salt, roots)
-}
-
-func openOne(key keying, header *wire.BatchRecord, salt, roots int) (*Part, error) {
 	switch {
 	case len(header.Guid) != idspace.Size:
 		return nil, fmt.Errorf("batch of %d objects without their lists", header.Objects())
 	case salt < 0 || salt >= roots || roots > wire.MaxRoots:
 		return nil, fmt.Errorf("salt %d of %d", salt, roots)
 	}
-	guid := idspace.ID(header.Guid)
+	guid, key := idspace.ID(header.Guid), salted(space, roots)
 	p := &Part{key: key, of: commitment{guid: header.Guid}, lists: make([]list, roots)}
 	p.lists[salt] = list{{leaf: true, guid: guid, key: key(salt, guid)}}
 	return p, nil

@@ -126,7 +126,7 @@ func opened(t testing.TB, m *wire.BatchPart, sent *batch.Part) *batch.Part {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := (*batch.Part)(nil), error(nil)
+	var got *batch.Part
 	if rec.Objects() > 1 {
 		got, err = batch.Open(idspace.Hex, rec, m.Lists)
 	} else {
