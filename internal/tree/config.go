@@ -30,7 +30,7 @@ type Config struct {
 	Retry   time.Duration // wait for the answer to a deposit; default 1.5 s
 	Tries   int           // how often a deposit is confirmed before the next period's digest has to do; default 4
 	GiveUp  time.Duration // longest that a hand-over takes; default 10 s
-	Heed    time.Duration // longest that a withdrawal waits for those who hold copies; default 400 ms
+	Heed    time.Duration // longest that a withdrawal waits for those who hold copies; default 300 ms
 	Portion int           // pointers looked at in one step; default 256
 	Window  int           // pointers on their way to one neighbor; default 256
 }
@@ -67,7 +67,7 @@ func (c *Config) settings() []setting.Setting {
 		setting.Of("Retry", &c.Retry, 1500*time.Millisecond),
 		setting.Of("Tries", &c.Tries, 4),
 		setting.Of("GiveUp", &c.GiveUp, 10*time.Second),
-		setting.Of("Heed", &c.Heed, 400*time.Millisecond),
+		setting.Of("Heed", &c.Heed, 300*time.Millisecond),
 		setting.Of("Portion", &c.Portion, 256),
 		setting.Of("Window", &c.Window, 256),
 	}
