@@ -104,12 +104,12 @@ func resumed(t *testing.T, n *tapestry.Node) (tapestry.Resume, time.Duration) {
 // withdrawn; at no time are more than a few on their way.
 func TestAKilledNodePublishesAgainWhatItHad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d, all := newDisk(), guids(501)
+		d, all := newDisk(), guids(many+1)
 		hosts, first, others := around(t, 8, d)
-		if r, err := first.PublishObjects(t.Context(), app, slices.Values(all)); err != nil || r.Placed != 501 {
+		if r, err := first.PublishObjects(t.Context(), app, slices.Values(all)); err != nil || r.Placed != many+1 {
 			t.Fatalf("%d placed, %v", r.Placed, err)
 		}
-		gone := all[500]
+		gone := all[many]
 		if err := first.UnpublishObject(t.Context(), gone, app); err != nil {
 			t.Fatal(err)
 		}
@@ -117,15 +117,15 @@ func TestAKilledNodePublishesAgainWhatItHad(t *testing.T) {
 		first.Close()
 		time.Sleep(2 * time.Minute) // pointers of the former life are no more
 		again := founder(t, hosts[0], tapestry.WithDatastore(after), tapestry.WithSeeds(tapestry.SeedList{*host.InfoFromHost(hosts[1])}))
-		if s := again.Status().Resume; s.Left != 500 {
+		if s := again.Status().Resume; s.Left != many {
 			t.Fatalf("after the start: %+v", s)
 		}
 		s, took := resumed(t, again)
-		t.Logf("500 objects in %v, at most %d at once, %d failures", took, s.Most, s.Failures)
-		if s.Done != 500 || s.Most > 32 || s.Failures != 0 || again.Status().Published != 500 {
+		t.Logf("%d objects in %v, at most %d at once, %d failures", many, took, s.Most, s.Failures)
+		if s.Done != many || s.Most > 32 || s.Failures != 0 || again.Status().Published != many {
 			t.Errorf("%+v, %d published", s, again.Status().Published)
 		}
-		for i, g := range all[:500] {
+		for i, g := range all[:many] {
 			if ids, err := replicas(t, others[i%7], g, tapestry.First()); err != nil || len(ids) != 1 || ids[0] != again.ID() {
 				t.Fatalf("object %d: %v, %v", i, ids, err)
 			}
