@@ -28,6 +28,7 @@ type Router interface {
 type Links interface {
 	RTT(id idspace.ID) (time.Duration, bool)
 	Fresh(id idspace.ID, now mono.Time) bool
+	Where(id idspace.ID) wire.Coord
 }
 
 // Deps are the rooms below that a Carrier uses.

@@ -26,8 +26,8 @@ import (
 //	reply KEY by=NODE [payload=yes] [error=…] [refused=stale [again=1s]] [garbage]     lost KEY why=no-route
 //	arrive LABEL KEY [guid=OBJECT] [exact [follow]] [via=NODE+NODE] [race=N [here]] [payload=hi] [signed[=wrong]] [deadline=5s] [from=NODE] [garbage]
 //	handled TICKET [payload=yes] [size=N] [error=…] [refused=no-handler]
-//	hold OBJECT SERVER=FROM …                     pointers that lie here, the nearest first, and where they came from
-//	met NODE …            there is a link with them            near NODE: the near node of every key
+//	hold OBJECT SERVER=FROM … [heir]              pointers that lie here, the nearest first, and where they came from
+//	met NODE[=1ms] …      there is a link with them            near NODE: the near node of every key
 //	serve OBJECT          hop KEY=NODE … | hop all=NODE          stop, pass: what Forward says
 //	advance 1s            outstanding           full, room: what the router says of another request
 func TestStories(t *testing.T) {
@@ -49,10 +49,11 @@ type story struct {
 	stop   bool // Forward stops messages
 }
 
-type links map[idspace.ID]bool
+type links map[idspace.ID]time.Duration
 
-func (l links) RTT(id idspace.ID) (time.Duration, bool) { return time.Millisecond, l[id] }
-func (l links) Fresh(id idspace.ID, _ mono.Time) bool   { return l[id] }
+func (l links) RTT(id idspace.ID) (time.Duration, bool) { return l[id], l[id] > 0 }
+func (l links) Where(idspace.ID) (c wire.Coord)         { return c }
+func (l links) Fresh(id idspace.ID, _ mono.Time) bool   { return l[id] > 0 }
 
 func newStory(t testing.TB, forward bool) *story {
 	s := &story{t: t, env: envtest.New("me"), served: pointers.NewServed(pointers.Limits{}), links: make(links)}
@@ -96,7 +97,10 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 		s.hold(d)
 	case "met":
 		for _, a := range d.CmdArgs {
-			s.links[s.env.ID(a.Key)] = true
+			s.links[s.env.ID(a.Key)] = time.Millisecond
+			if len(a.Vals) > 0 {
+				s.links[s.env.ID(a.Key)] = s.duration(a.Vals[0])
+			}
 		}
 	case "near":
 		s.router.Nearby = s.env.ID(d.CmdArgs[0].Key)
@@ -154,7 +158,14 @@ func (s *story) key(text string) idspace.ID {
 
 // hold puts pointers into the store, for a minute.
 func (s *story) hold(d *datadriven.TestData) {
+	copied := wire.Copy_COPY_PATH
+	if d.HasArg("heir") {
+		copied = wire.Copy_COPY_HEIR
+	}
 	for i, a := range d.CmdArgs[1:] {
+		if len(a.Vals) == 0 {
+			continue
+		}
 		guid, server := s.env.ID(d.CmdArgs[0].Key), s.env.ID(a.Key)
 		rec := &wire.BatchRecord{Guid: guid[:], App: "app", Server: server[:], Generation: 1, Counter: 1, LifeS: 75}
 		node := envtest.Node(a.Key, 1)
@@ -164,7 +175,7 @@ func (s *story) hold(d *datadriven.TestData) {
 		}
 		s.store.Put(pointers.Deposit{
 			Signed: envtest.Pointer(a.Key, rec), Record: rec, Server: s.store.Meet(server, node, opened), From: s.env.ID(a.Vals[0]),
-			Roots: 4, Latency: time.Duration(i+1) * time.Millisecond, Left: time.Minute, Until: s.env.Now().Add(time.Minute),
+			Copy: copied, Roots: 4, Latency: time.Duration(i+1) * time.Millisecond, Left: time.Minute, Until: s.env.Now().Add(time.Minute),
 		}, s.env.Now())
 	}
 }

@@ -130,16 +130,21 @@ func TestNobodyPushesOutWhatOthersBring(t *testing.T) {
 		}
 		demandSound(t, s)
 	}
-	for i := range 8 {
-		if s.Find(keyOf("x", "a"), named(fmt.Sprint("honest", i))) == nil {
-			t.Errorf("honest server %d was pushed out", i)
+	honest := func() {
+		t.Helper()
+		for i := range 8 {
+			if s.Find(keyOf("x", "a"), named(fmt.Sprint("honest", i))) == nil {
+				t.Errorf("honest server %d was pushed out", i)
+			}
 		}
 	}
+	honest()
 	late := long("x", "late") // who brings less takes the place of one who brings more
 	late.from = "peer9"
-	if r := demandPut(t, s, late, 0, pointers.Stored); r.Evicted == nil || r.Evicted.From != named("flooder") {
-		t.Errorf("%v gave way", r.Evicted)
+	if r := demandPut(t, s, late, 0, pointers.Stored); r.Evicted == nil {
+		t.Error("nobody gave way")
 	}
+	honest()
 }
 
 // A small record must not open the door to a large one.

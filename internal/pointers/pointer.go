@@ -101,7 +101,6 @@ type Pointer struct {
 	State    State
 	Record   *wire.SignedRecord
 	Latency  time.Duration // to the server: measured, else that of the path that it came along
-	From     idspace.ID    // the hop it came from last
 
 	laid     []*Laid
 	inServer int // index in Server.held

@@ -213,7 +213,6 @@ func (s *Store) attach(p *Pointer, d Deposit) (fresh bool) {
 
 // refile notes where p came from and puts it in its place among its object's.
 func (s *Store) refile(p *Pointer, d Deposit) {
-	p.From = d.From
 	if d.Latency >= 0 {
 		p.Latency = d.Latency
 	}
