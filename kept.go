@@ -9,6 +9,7 @@ import (
 
 	"github.com/ipfs/go-log/v2"
 	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/lease"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/node"
 	"github.com/tapestry-dolr/tapestry/internal/p2p"
@@ -19,9 +20,9 @@ import (
 var logger = log.Logger("tapestry/pub")
 
 const (
-	// recordLife is how long the record of an object counts (design §8): nobody holds one of an
-	// earlier life for longer after its end.
-	recordLife = 75 * time.Second
+	// afterlife is how long somebody may hold what an earlier life of this node has published: its last
+	// token speaks for that as long as any, and some time later the holder looks.
+	afterlife = lease.Life + lease.Period
 	// forgetTime bounds removing a record.
 	forgetTime = 5 * time.Second
 )
@@ -92,7 +93,7 @@ func (k *kept) again(ctx context.Context, r published.Record) error {
 	if err == nil {
 		err = outcomeError(out)
 	}
-	if r.State == published.Withdrawn && (err == nil || time.Since(k.since) > recordLife) {
+	if r.State == published.Withdrawn && (err == nil || time.Since(k.since) > afterlife) {
 		return k.withdrawn(r.Key)
 	}
 	return err
