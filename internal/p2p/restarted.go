@@ -3,12 +3,12 @@ package p2p
 import (
 	"context"
 	"errors"
+	"net"
 	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/multiformats/go-multistream"
 )
 
@@ -40,7 +40,7 @@ func (n *Node) dropDead(p peer.ID, generation uint64) {
 	var all sync.WaitGroup
 	for _, c := range n.host.Network().ConnsToPeer(p) {
 		all.Go(func() {
-			if !n.answers(c, patience) {
+			if n.silent(c, patience) {
 				c.CloseWithError(network.ConnSupplanted)
 			}
 		})
@@ -51,17 +51,18 @@ func (n *Node) dropDead(p peer.ID, generation uint64) {
 // knock is how long a connection has to answer, at most.
 const knock = time.Second
 
-// answers reports whether anybody is at the other end of a connection: it negotiates a stream, of
-// this protocol or not.
-func (n *Node) answers(c network.Conn, within time.Duration) bool {
+// silent reports whether nobody at the other end of a connection has answered within a time, to the
+// opening of a stream of this protocol or of none. What fails for another reason, such as this node's
+// end or a limit of its host, says nothing of the other end.
+func (n *Node) silent(c network.Conn, within time.Duration) bool {
 	ctx, cancel := context.WithTimeout(n.life.ctx, within)
 	defer cancel()
 	s, err := c.NewStream(ctx)
-	if err != nil {
-		return false
+	if err == nil {
+		defer s.ResetWithError(network.StreamNoError)
+		s.SetDeadline(time.Now().Add(within))
+		err = multistream.SelectProtoOrFail(n.protocol, s)
 	}
-	defer s.ResetWithError(network.StreamNoError)
-	s.SetDeadline(time.Now().Add(within))
-	err = multistream.SelectProtoOrFail(n.protocol, s)
-	return err == nil || errors.As(err, new(multistream.ErrNotSupported[protocol.ID]))
+	var late net.Error
+	return n.life.ctx.Err() == nil && errors.As(err, &late) && late.Timeout()
 }

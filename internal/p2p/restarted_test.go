@@ -1,12 +1,18 @@
 package p2p_test
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/p2p"
+	"github.com/tapestry-dolr/tapestry/internal/p2ptest"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
@@ -49,4 +55,47 @@ func TestWhoWasStartedAgainElsewhereIsDialedThere(t *testing.T) {
 			t.Errorf("%d times told that it cannot be reached", n)
 		}
 	})
+}
+
+// A knock that this node itself cuts short, or that its host has no stream for, closes nothing.
+func TestAConnectionThatCouldNotBeAskedIsNotClosed(t *testing.T) {
+	for name, hinder := range map[string]func(a *site, streams *streamLimit){
+		"the node is closed":      func(a *site, _ *streamLimit) { go a.Close() },
+		"the host has no streams": func(_ *site, streams *streamLimit) { streams.none.Store(true) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				net := p2ptest.NewNet(t, p2ptest.Config{Seed: 1})
+				streams := &streamLimit{ResourceManager: &network.NullResourceManager{}}
+				a, b := start(t, net.Host(libp2p.ResourceManager(streams)), p2p.Config{Generation: 1}), start(t, net.Host(), p2p.Config{Generation: 1})
+				introduce(a, b)
+				a.Act(func(w env.World) { w.SendDial(b.ID(), beacon(1)) })
+				time.Sleep(time.Second)
+				net.Crash(1)
+				introduce(a, start(t, net.Again(1), p2p.Config{Generation: 2}))
+				before := a.host.Network().ConnsToPeer(b.host.ID())
+				a.Act(func(w env.World) {
+					w.SendDial(b.ID(), beacon(2))
+					hinder(a, streams)
+				})
+				time.Sleep(2 * time.Second)
+				if after := a.host.Network().ConnsToPeer(b.host.ID()); len(before) != 1 || len(after) != 1 || before[0] != after[0] {
+					t.Errorf("connections before %v, after %v", before, after)
+				}
+			})
+		})
+	}
+}
+
+// streamLimit is a host's that may have no more streams.
+type streamLimit struct {
+	network.ResourceManager
+	none atomic.Bool
+}
+
+func (l *streamLimit) OpenStream(p peer.ID, dir network.Direction) (network.StreamManagementScope, error) {
+	if l.none.Load() {
+		return nil, network.ErrResourceLimitExceeded
+	}
+	return l.ResourceManager.OpenStream(p, dir)
 }
