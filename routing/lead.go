@@ -13,13 +13,14 @@ import (
 // serves an object, and which way that is.
 type Leader interface {
 	Upcall
-	// Lead says where m goes from here; ok is false if the machine knows nothing better.
-	Lead(e env.Env, m *wire.Routed) (lead Lead, ok bool)
+	// Lead says where m goes from here; ok is false if the machine knows nothing better. It may go
+	// to those neighbors that are open to it: who lives, as far as is known, and has not had it.
+	Lead(e env.Env, m *wire.Routed, open func(idspace.ID) bool) (lead Lead, ok bool)
 }
 
 // Lead is where a request goes.
 type Lead struct {
-	To  idspace.ID // a neighbor; zero: by δ
+	To  idspace.ID // a neighbor that is open to it; zero: by δ
 	Key idspace.ID // turns a request for whoever serves a key into one for this very node; zero: it stays
 }
 
@@ -33,7 +34,8 @@ func (r *Router) led(e env.Env, u Upcall, v visit) (out *wire.Routed, hop surrog
 	if !is || m.Exact && !m.Follow && v.from != r.tables.Self || wire.ID(m.Key) == r.tables.Self {
 		return nil, hop, false
 	}
-	lead, ok := leader.Lead(e, m)
+	open := func(to idspace.ID) bool { return r.follows(v, to) }
+	lead, ok := leader.Lead(e, m, open)
 	turned := ok && !m.Exact && !lead.Key.IsZero()
 	if !ok || !turned && !m.Exact {
 		return nil, hop, false
@@ -42,7 +44,7 @@ func (r *Router) led(e env.Env, u Upcall, v visit) (out *wire.Routed, hop surrog
 		out = copyOf(m)
 		out.Key, out.Exact = lead.Key[:], true
 	}
-	if r.follows(v, lead.To) {
+	if open(lead.To) {
 		return out, surrogate.Hop{To: lead.To, Rule: wire.Rule_RULE_FOLLOW}, true
 	}
 	return out, r.around(out, nil), turned

@@ -48,7 +48,9 @@ func (s *serving) OnHop(_ env.Env, r *wire.Routed, at routing.At) routing.Verdic
 	return routing.Consumed
 }
 
-func (s *serving) Lead(env.Env, *wire.Routed) (routing.Lead, bool) { return s.lead, s.leads }
+func (s *serving) Lead(env.Env, *wire.Routed, func(idspace.ID) bool) (routing.Lead, bool) {
+	return s.lead, s.leads
+}
 
 func (s *serving) OnReply(_ env.Env, r *wire.Routed) {
 	var trail []string

@@ -14,8 +14,8 @@ import (
 )
 
 // Lead is the way of a message to a server of an object (design §8). One that is for whoever
-// serves it is turned to the nearest server that is known here.
-func (c *Carrier) Lead(e env.Env, r *wire.Routed) (lead routing.Lead, ok bool) {
+// serves it is turned to the server that is nearest by the way that it would go from here.
+func (c *Carrier) Lead(e env.Env, r *wire.Routed, open func(idspace.ID) bool) (lead routing.Lead, ok bool) {
 	m, err := wire.Unpack(r.Body, new(wire.AppMessage))
 	if err != nil || len(m.Guid) == 0 {
 		return lead, false
@@ -23,92 +23,115 @@ func (c *Carrier) Lead(e env.Env, r *wire.Routed) (lead routing.Lead, ok bool) {
 	key := pointers.Key{GUID: wire.ID(m.Guid), App: m.App}
 	if r.Exact {
 		server := wire.ID(r.Key)
-		if lead.To, ok = c.toward(e, key, r, server); !ok {
-			lead.To, ok = c.via(r, wire.IDs(m.Via))
+		if ways := c.ways(e, server, c.Store.Find(key, server), open); len(ways) > 0 {
+			return routing.Lead{To: slices.MinFunc(ways, shorter).first}, true
 		}
+		lead.To, ok = c.along(r, wire.IDs(m.Via), open)
 		return lead, ok
 	}
-	if live := c.Store.Live(key, e.Now(), 1); len(live) > 0 && m.Race != 0 && !c.Served.Has(key) {
-		lead.Key = live[0].Server.ID
-		lead.To, _ = c.toward(e, key, r, lead.Key)
+	if m.Race == 0 || c.Served.Has(key) {
+		return lead, false
 	}
-	return lead, !lead.Key.IsZero()
+	live := c.Store.Live(key, e.Now(), choice)
+	if len(live) == 0 {
+		return lead, false
+	}
+	lead.Key = live[0].Server.ID
+	if ways := c.choose(e, live, open); len(ways) > 0 {
+		best := slices.MinFunc(ways, shorter)
+		lead = routing.Lead{Key: best.server, To: best.first}
+	}
+	return lead, true
 }
 
-// toward is the next node on the way to a server: itself, where there is a link with it; where a
-// pointer to it lies, one of those that it came from. Whether a server that does not acknowledge a
-// message has had it nobody can tell, so none gets one but who was heard of lately; by δ it comes to
-// nodes that would know of its death.
-func (c *Carrier) toward(e env.Env, key pointers.Key, r *wire.Routed, server idspace.ID) (to idspace.ID, ok bool) {
-	if c.Links.Fresh(server, e.Now()) {
-		return server, true
-	}
-	p := c.Store.Find(key, server)
-	if p == nil || p.State != pointers.Live {
-		return to, false
-	}
-	ways := c.ways(p, wire.IDs(r.Path))
-	if len(ways) == 0 {
-		return to, false
-	}
-	return slices.MinFunc(ways, nearer).by, true
+// choice is among how many servers, the nearest by their pointers, a raced message has its way.
+const choice = 8
+
+// way is how a message can come from here to a server.
+type way struct {
+	server, first idspace.ID
+	// up: first has laid its pointer here as a root on its heirs, and may have it by way of this very
+	// node.
+	up  bool
+	far time.Duration // the round trip to first, and from there to the server by coordinates
 }
 
-// back is a way back to a server: by a neighbor that has laid a pointer to it here.
-type back struct {
-	by   idspace.ID
-	heir bool          // it has its copy here because it is the root: its own way is longer by this one
-	far  time.Duration // the round trip to it, and from there to the server by coordinates
+func shorter(a, b way) int {
+	return cmp.Or(
+		cmp.Compare(rank(a.up), rank(b.up)),
+		cmp.Compare(a.far, b.far),
+		idspace.Compare(a.first, b.first),
+		idspace.Compare(a.server, b.server),
+	)
 }
 
-func nearer(a, b back) int {
-	order := map[bool]int{true: 1}
-	return cmp.Or(cmp.Compare(order[a.heir], order[b.heir]), cmp.Compare(a.far, b.far), idspace.Compare(a.by, b.by))
-}
-
-// ways lists by whom a message may go on that has been at the nodes of path.
-func (c *Carrier) ways(p *pointers.Pointer, path []idspace.ID) (all []back) {
-	server := c.Links.Where(p.Server.ID)
-	if !server.Known() {
-		server = p.Server.Coord
+func rank(last bool) int {
+	if last {
+		return 1
 	}
-	for _, l := range p.Laid() {
-		b := l.Branch()
-		rtt, met := c.Links.RTT(b.Peer)
-		if b.Out || !met || b.Peer == p.Server.ID || slices.Contains(path, b.Peer) {
-			continue
+	return 0
+}
+
+// choose lists the ways to all of some servers, leaving out those that somebody says are dead if there
+// are others.
+func (c *Carrier) choose(e env.Env, live []*pointers.Pointer, open func(idspace.ID) bool) (all []way) {
+	for _, p := range live {
+		if p.Server.Doubted() && len(all) > 0 {
+			break
 		}
-		rest, known := links.Apart(c.Links.Where(b.Peer), server)
-		if !known {
-			rest = p.Latency
-		}
-		all = append(all, back{b.Peer, b.Copy == wire.Copy_COPY_HEIR, rtt + rest})
+		all = append(all, c.ways(e, p.Server.ID, p, open)...)
 	}
 	return all
 }
 
-func (c *Carrier) met(id idspace.ID) bool {
-	_, ok := c.Links.RTT(id)
-	return ok
+// ways lists the ways to a server: straight, where there is a link with it; where a pointer to it
+// lies, by those who have laid that. Whether a server that does not acknowledge a message has had it
+// nobody can tell, so none gets one but who was heard of lately; by δ it comes to nodes that would
+// know of its death.
+func (c *Carrier) ways(e env.Env, server idspace.ID, p *pointers.Pointer, open func(idspace.ID) bool) (all []way) {
+	if c.Links.Fresh(server, e.Now()) && open(server) {
+		rtt, _ := c.Links.RTT(server)
+		return []way{{server: server, first: server, far: rtt}}
+	}
+	if p == nil || p.State != pointers.Live {
+		return nil
+	}
+	at := c.Links.Where(server)
+	if !at.Known() {
+		at = p.Server.Coord
+	}
+	for _, l := range p.Laid() {
+		b := l.Branch()
+		if b.Out || b.Peer == server || !open(b.Peer) {
+			continue
+		}
+		rtt, _ := c.Links.RTT(b.Peer)
+		rest, known := links.Apart(c.Links.Where(b.Peer), at)
+		if !known {
+			rest = p.Latency
+		}
+		all = append(all, way{server: server, first: b.Peer, up: b.Copy == wire.Copy_COPY_HEIR, far: rtt + rest})
+	}
+	return all
 }
 
-// via is the last node that this one has a link with on the way that the answer took which has
-// named the server, if this node is on that way itself, or the message begins here.
-func (c *Carrier) via(r *wire.Routed, way []idspace.ID) (to idspace.ID, ok bool) {
-	at := slices.Index(way, c.cfg.Self)
+// along is the last node that a message may go to on the way that the answer took which has named
+// the server, if this node is on that way itself, or the message begins here.
+func (c *Carrier) along(r *wire.Routed, trail []idspace.ID, open func(idspace.ID) bool) (to idspace.ID, ok bool) {
+	at := slices.Index(trail, c.cfg.Self)
 	if at < 0 && len(r.Path) > 0 {
 		return to, false
 	}
-	for _, id := range slices.Backward(way[at+1:]) {
-		if c.met(id) {
+	for _, id := range slices.Backward(trail[at+1:]) {
+		if open(id) {
 			return id, true
 		}
 	}
 	return to, false
 }
 
-// way is a way as it travels.
-func way(ids []idspace.ID) (packed []byte) {
+// pack is a way as it travels.
+func pack(ids []idspace.ID) (packed []byte) {
 	for _, id := range ids[:min(len(ids), wire.MaxHops)] {
 		packed = append(packed, id[:]...)
 	}

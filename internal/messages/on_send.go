@@ -141,7 +141,7 @@ func (c *Carrier) attempt(e env.Env, s *send, key idspace.ID) {
 	c.calls[s.call] = s
 	body := &wire.AppMessage{App: s.App, Payload: s.Payload}
 	if s.Object {
-		body.Guid, body.Via = s.Key[:], way(s.to.Via)
+		body.Guid, body.Via = s.Key[:], pack(s.to.Via)
 	}
 	if s.Signed {
 		body.Origin = c.sign(e, s, uint64(s.call), key)

@@ -44,6 +44,7 @@ type story struct {
 	served *pointers.Served
 	store  *pointers.Store
 	links  links
+	silent map[idspace.ID]bool // of links: those that routing suspects
 	c      *messages.Carrier
 	calls  uint64
 	stop   bool // Forward stops messages
@@ -56,7 +57,7 @@ func (l links) Where(idspace.ID) (c wire.Coord)         { return c }
 func (l links) Fresh(id idspace.ID, _ mono.Time) bool   { return l[id] > 0 }
 
 func newStory(t testing.TB, forward bool) *story {
-	s := &story{t: t, env: envtest.New("me"), served: pointers.NewServed(pointers.Limits{}), links: make(links)}
+	s := &story{t: t, env: envtest.New("me"), served: pointers.NewServed(pointers.Limits{}), links: make(links), silent: make(map[idspace.ID]bool)}
 	s.store = pointers.New(s.env.Self, pointers.Limits{})
 	cfg := messages.Config{Space: idspace.Hex, Self: s.env.Self, Network: envtest.Network, Sends: 3, Inbound: 3, PerPeer: 2}
 	if forward {
@@ -73,6 +74,7 @@ func newStory(t testing.TB, forward bool) *story {
 	s.router.Hops[s.env.Self] = s.env.Self
 	s.c = messages.New(cfg, messages.Deps{Router: s.router, Links: s.links, Served: s.served, Store: s.store})
 	s.router.Upcall = s.c
+	s.router.Open = func(id idspace.ID) bool { return s.links[id] > 0 && !s.silent[id] }
 	return s
 }
 
@@ -102,6 +104,11 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 				s.links[s.env.ID(a.Key)] = s.duration(a.Vals[0])
 			}
 		}
+	case "silent":
+		s.silent[s.env.ID(d.CmdArgs[0].Key)] = true
+	case "doubt":
+		p := s.store.Find(keyOf(s, d.CmdArgs[0].Key), s.env.ID(d.CmdArgs[1].Key))
+		s.store.Doubt(p.Server, s.env.ID(arg(d, "by", "")), s.env.Now())
 	case "near":
 		s.router.Nearby = s.env.ID(d.CmdArgs[0].Key)
 	case "serve":

@@ -29,7 +29,8 @@ type Router struct {
 	Full    bool // what begins here has to wait
 	Left    bool // this node is no member: it may not answer as root
 	Heir    idspace.ID
-	Nearby  idspace.ID // the near node of every key, if the story has named one
+	Nearby  idspace.ID            // the near node of every key, if the story has named one
+	Open    func(idspace.ID) bool // whom a request may be given whatever δ says, path or not
 
 	begun   []*wire.Routed // the requests that began here, by number
 	numbers map[uint64]int // their numbers, by call
@@ -136,7 +137,9 @@ func (r *Router) lead(e env.Env, m *wire.Routed, from idspace.ID) (on *wire.Rout
 	if !is || m.Exact && !m.Follow && from != r.Env.Self || wire.ID(m.Key) == r.Env.Self {
 		return nil, hop, false
 	}
-	lead, ok := leader.Lead(e, m)
+	lead, ok := leader.Lead(e, m, func(to idspace.ID) bool {
+		return to != r.Env.Self && !slices.Contains(wire.IDs(m.Path), to) && r.Open(to)
+	})
 	if !ok {
 		return nil, hop, false
 	}
