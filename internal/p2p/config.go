@@ -2,7 +2,6 @@ package p2p
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/node"
+	"github.com/tapestry-dolr/tapestry/internal/setting"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
@@ -90,55 +90,44 @@ type Config struct {
 
 // withDefaults returns c with its zero fields replaced.
 func (c Config) withDefaults() Config {
-	orDefault(&c.Timeout, 30*time.Second)
-	orDefault(&c.DialTimeout, 5*time.Second)
-	orDefault(&c.Dials, 64)
-	orDefault(&c.IdleGrace, 30*time.Second)
-	orDefault(&c.Mailbox, 4096)
-	orDefault(&c.Credit, 128)
-	orDefault(&c.CreditBytes, 1<<20)
-	orDefault(&c.FrameRate, 20_000)
-	orDefault(&c.CheckRate, 5000)
-	orDefault(&c.Backoff, 10*time.Second)
-	orDefault(&c.QueueFrames, 1024)
-	orDefault(&c.QueueBytes, 2<<20)
-	orDefault(&c.Handlers, 256)
-	orDefault(&c.Verified, 16_384)
-	orDefault(&c.Book, 16_384)
+	setting.Fill(c.settings())
 	return c
 }
 
-func orDefault[T int | time.Duration](field *T, value T) {
-	if *field == 0 {
-		*field = value
+func (c *Config) settings() []setting.Setting {
+	return []setting.Setting{
+		setting.Of("Timeout", &c.Timeout, 30*time.Second),
+		setting.Of("DialTimeout", &c.DialTimeout, 5*time.Second),
+		setting.Of("Dials", &c.Dials, 64),
+		setting.Of("IdleGrace", &c.IdleGrace, 30*time.Second),
+		setting.Of("Mailbox", &c.Mailbox, 4096),
+		setting.Of("Credit", &c.Credit, 128),
+		setting.Of("CreditBytes", &c.CreditBytes, 1<<20),
+		setting.Of("FrameRate", &c.FrameRate, 20_000),
+		setting.Of("CheckRate", &c.CheckRate, 5000),
+		setting.Of("Backoff", &c.Backoff, 10*time.Second),
+		setting.Of("QueueFrames", &c.QueueFrames, 1024),
+		setting.Of("QueueBytes", &c.QueueBytes, 2<<20),
+		setting.Of("Handlers", &c.Handlers, 256),
+		setting.Of("Verified", &c.Verified, 16_384),
+		setting.Of("Book", &c.Book, 16_384),
 	}
 }
 
 // Validate says which field cannot be used, if one cannot.
 func (c Config) Validate() error {
 	if c.Network == "" || !utf8.ValidString(c.Network) || len(c.Network) > wire.MaxNetwork || strings.Contains(c.Network, "/") {
-		return fmt.Errorf("network %q: want 1 to %d bytes without a slash", c.Network, wire.MaxNetwork)
+		return fmt.Errorf("p2p: Network is %q, want 1 to %d bytes without a slash", c.Network, wire.MaxNetwork)
 	}
 	if len(c.Zone) > wire.MaxZone || !utf8.ValidString(c.Zone) {
-		return fmt.Errorf("zone %q: want UTF-8 of at most %d bytes", c.Zone, wire.MaxZone)
+		return fmt.Errorf("p2p: Zone is %q, want UTF-8 of at most %d bytes", c.Zone, wire.MaxZone)
 	}
-	positive := []struct {
-		name  string
-		value int64
-	}{
-		{"timeout", int64(c.Timeout)}, {"dial timeout", int64(c.DialTimeout)}, {"dials", int64(c.Dials)},
-		{"idle grace", int64(c.IdleGrace)}, {"mailbox", int64(c.Mailbox)}, {"credit", int64(c.Credit)},
-		{"credit bytes", int64(c.CreditBytes)}, {"frame rate", int64(c.FrameRate)}, {"check rate", int64(c.CheckRate)}, {"backoff", int64(c.Backoff)},
-		{"queue frames", int64(c.QueueFrames)}, {"queue bytes", int64(c.QueueBytes)}, {"handlers", int64(c.Handlers)},
-		{"verified", int64(c.Verified)}, {"book", int64(c.Book)},
+	c = c.withDefaults()
+	if err := setting.Check("p2p", c.settings()); err != nil {
+		return err
 	}
-	for _, f := range positive {
-		if f.value < 0 {
-			return fmt.Errorf("%s is negative: %d", f.name, f.value)
-		}
-	}
-	if c.Credit > c.Mailbox && c.Mailbox > 0 {
-		return errors.New("credit is larger than the mailbox")
+	if c.Credit > c.Mailbox {
+		return fmt.Errorf("p2p: Credit is %d, must not be more than Mailbox, %d", c.Credit, c.Mailbox)
 	}
 	return nil
 }
