@@ -2,6 +2,7 @@ package tapestry_test
 
 import (
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/tapestry-dolr/tapestry"
+	"github.com/tapestry-dolr/tapestry/internal/p2ptest"
 )
 
 // A publish for which too few roots have room is none: its object is not served, and not written
@@ -122,3 +124,44 @@ func TestAResumedObjectWaitsForRoom(t *testing.T) {
 		}
 	})
 }
+
+// A node that is stopped and started again at other addresses, again and again within seconds, is a
+// member soon each time, and what it serves is found.
+func TestRestartsInQuickSuccessionAreNotHeldAgainstANode(t *testing.T) {
+	for seed := range uint64(10) {
+		synctest.Test(t, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(seed, 1))
+			net := p2ptest.NewNet(t, p2ptest.Config{Seed: seed})
+			d, all := newDisk(), guids(10)
+			at, other := net.Host(), net.Host()
+			first := founder(t, at, tapestry.WithDatastore(d))
+			second := founder(t, other, tapestry.WithSeeds(tapestry.SeedList{*host.InfoFromHost(at)}))
+			if _, err := first.PublishObjects(t.Context(), app, slices.Values(all)); err != nil {
+				t.Fatal(err)
+			}
+			for range 6 {
+				time.Sleep(time.Duration(rng.IntN(1000)) * time.Millisecond)
+				if err := errors.Join(first.Leave(t.Context()), first.Close(), at.Close()); err != nil {
+					t.Fatal(err)
+				}
+				at = net.Again(0)
+				began := time.Now()
+				first = founder(t, at, tapestry.WithDatastore(d), tapestry.WithSeeds(tapestry.SeedList{*host.InfoFromHost(other)}))
+				for i := 0; i < len(all) && time.Since(began) < 2*againSoon; {
+					if ids, err := replicas(t, second, all[i], tapestry.First()); err == nil && len(ids) == 1 {
+						i++
+						continue
+					}
+					time.Sleep(100 * time.Millisecond)
+				}
+				if took := time.Since(began); took > againSoon {
+					t.Errorf("seed %d: everything is found %v after the start", seed, took)
+				}
+			}
+		})
+	}
+}
+
+// againSoon is how long it may take until everything is found again that a node serves which was
+// started again: to join, and to publish a window at a time.
+const againSoon = 5 * time.Second

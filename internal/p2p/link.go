@@ -59,7 +59,7 @@ func (l *loop) link(to idspace.ID) (k *link, why string) {
 		return nil, toSelf
 	case !ok:
 		return nil, noAddress
-	case l.losses[to].until > l.now:
+	case l.losses[to].holds(l.book.generation(to), l.now):
 		return nil, backingOff
 	case l.host.Network().Connectedness(p) != network.Connected:
 		return nil, noLink
@@ -141,11 +141,16 @@ func (l *loop) flush() {
 	l.touched = l.touched[:0]
 }
 
-// loss is what the loop remembers of a link that broke.
+// loss is what the loop remembers of a link that broke. When the peer was started again it is
+// forgotten: that breaks a link each time, and is none that does not hold.
 type loss struct {
+	life  uint64 // the generation of the peer
 	count int
 	until mono.Time // no new link before
 }
+
+// holds reports whether no new link may be made now to the peer in one of its lives.
+func (s loss) holds(life uint64, now mono.Time) bool { return s.until > now && s.life == life }
 
 const (
 	// lasted is how long a link has to hold to count as good.
@@ -159,8 +164,8 @@ const (
 func (l *loop) lose(k *link) {
 	now := l.clock.now()
 	s := l.losses[k.id]
-	if k.opened != 0 && now.Sub(k.opened) >= lasted {
-		s = loss{}
+	if life := l.book.generation(k.id); s.life != life || k.opened != 0 && now.Sub(k.opened) >= lasted {
+		s = loss{life: life}
 	}
 	if s.count++; s.count > 1 {
 		s.until = now.Add(min(maxBackoff, time.Second<<min(s.count-2, 10)))

@@ -198,6 +198,29 @@ func TestALinkThatBreaksAgainAndAgainBacksOff(t *testing.T) {
 	})
 }
 
+// Links that broke with an earlier life of a peer do not keep anybody from the present one.
+func TestAPeerThatWasStartedAgainIsLinkedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, s := sites(t, 2, p2p.Config{Generation: 1})
+		a, b := s[0], s[1]
+		b.Close()
+		b.host.SetStreamHandler(p2p.Protocol(overlay), func(s network.Stream) { s.Reset() })
+		for range 8 {
+			a.Act(func(w env.World) { w.SendDial(b.ID(), beacon(1)) })
+			time.Sleep(time.Second)
+		}
+		before := a.Status().Dropped["link is backing off"]
+		b.host.RemoveStreamHandler(p2p.Protocol(overlay))
+		b = start(t, b.host, p2p.Config{Generation: 2})
+		introduce(a, b)
+		a.Act(func(w env.World) { w.SendDial(b.ID(), beacon(2)) })
+		time.Sleep(time.Second)
+		if n := len(b.got(wire.KindBeacon)); n != 1 || before == 0 {
+			t.Errorf("%d beacons have come; before, %d were dropped by backing off", n, before)
+		}
+	})
+}
+
 func TestIdleLinksAndTheConnectionsOfProbesAreClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, s := sites(t, 3, p2p.Config{IdleGrace: 30 * time.Second})
