@@ -115,10 +115,10 @@ func (sv *Server) comesFrom(peer idspace.ID) bool {
 	return slices.ContainsFunc(sv.branches, func(b *Branch) bool { return b.Peer == peer && !b.Out })
 }
 
-// Revive takes back that a server was found dead, or said to be, before it made a token. It lists
-// the pointers that were hidden.
-func (s *Store) Revive(sv *Server, made mono.Time) []*Pointer {
-	if sv.doubted != 0 && made > sv.doubted {
+// Revive takes back that a server was found dead, or said to be, before it has shown that it lives. It
+// lists the pointers that were hidden.
+func (s *Store) Revive(sv *Server, lived mono.Time) []*Pointer {
+	if sv.doubted != 0 && lived > sv.doubted {
 		sv.doubted = 0
 		for i := range sv.accused {
 			if a := &sv.accused[i]; a.open {
@@ -127,7 +127,7 @@ func (s *Store) Revive(sv *Server, made mono.Time) []*Pointer {
 		}
 		s.sortAll(sv)
 	}
-	if sv.buried == 0 || made <= sv.buried {
+	if sv.buried == 0 || lived <= sv.buried {
 		return nil
 	}
 	sv.buried = 0

@@ -66,7 +66,7 @@ type Server struct {
 	Asked  mono.Time  // when it was last said that it is asked for; the tree's
 
 	node     *wire.NodeRecord // what Record says
-	buried   mono.Time        // when it was found dead; zero: it was not. A token made later brings it back
+	buried   mono.Time        // when it was found dead; zero: it was not. A later sign of life brings it back
 	doubted  mono.Time        // when somebody said that it is dead; zero: nobody did
 	accused  []accusation     // by whom; maxAccused at most
 	held     []*Pointer       // all of its pointers, in no order; Pointer.inServer is the place

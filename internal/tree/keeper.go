@@ -231,14 +231,19 @@ func (k *Keeper) take(e env.Env, sv *pointers.Server, w word, most uint32) (unti
 		}
 	}
 	made = min(made, e.Now().Add(-w.age))
-	revived := k.Store.Revive(sv, made)
+	k.revive(e, sv, made)
+	return made.Add(lease.Life), true
+}
+
+// revive takes back that a server which has shown that it lived at some time was found dead before.
+func (k *Keeper) revive(e env.Env, sv *pointers.Server, at mono.Time) {
+	revived := k.Store.Revive(sv, at)
 	for _, p := range revived {
 		e.Emit(&env.Stored{GUID: p.GUID, Server: sv.ID})
 	}
 	if len(revived) > 0 {
 		k.startSweep(e) // nobody looked after them while they were hidden
 	}
-	return made.Add(lease.Life), true
 }
 
 // OnSelf takes this node's new record, and tells it to all who hold something of it: whoever

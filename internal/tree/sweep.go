@@ -19,10 +19,16 @@ type sweep struct {
 
 // OnChanged hides the pointers of servers found dead, tells those who hold some of them from
 // here, and looks for pointers whose next hop is now another. A neighbor that is merely
-// suspected moves nothing.
+// suspected moves nothing. One that was found dead and has answered since lives: its next token,
+// which says so to those who do not hear it themselves, may be half a minute away.
 func (k *Keeper) OnChanged(e env.Env, m *env.Changed) {
 	for _, dead := range m.Dead {
 		k.bury(e, dead)
+	}
+	for _, added := range m.Added {
+		if sv := k.Store.Server(wire.ServerRefTo(added)); sv != nil && sv.ID == added {
+			k.revive(e, sv, e.Now())
+		}
 	}
 	for _, h := range slices.Clone(k.handOvers) {
 		if slices.Contains(m.Removed, h.to) {
