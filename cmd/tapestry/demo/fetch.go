@@ -17,13 +17,16 @@ type trip struct {
 	client *member
 	object object
 	from   tapestry.ID
+
+	served  time.Duration // round trip to whom it came from, zero if that is not known
+	nearest time.Duration // and to the nearest server
 }
 
 // fetches is what a phase of fetching brought.
 type fetches struct {
 	fetched, verified int
 	hops, hopsOf      int
-	trips             []trip
+	trips             []*trip
 	failures          []string
 }
 
@@ -34,11 +37,11 @@ func (s *show) fetch(ctx context.Context, stage string, objects []object) *fetch
 	clients := s.clients(objects)
 	s.done = 0
 	var all fetches
-	work := make([]trip, len(objects))
+	work := make([]*trip, len(objects))
 	for i, o := range objects {
-		work[i] = trip{client: clients[i], object: o}
+		work[i] = &trip{client: clients[i], object: o}
 	}
-	each(work, func(t trip) {
+	each(work, func(t *trip) {
 		ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 		defer cancel()
 		got, err := content.Fetch(ctx, t.client.node, t.object.item.GUID, content.Nowhere{})
@@ -53,7 +56,7 @@ func (s *show) fetch(ctx context.Context, stage string, objects []object) *fetch
 
 // add counts one fetch. One that returns without an error has checked the hash; one
 // that brought all bytes and failed at it is fetched and not verified.
-func (f *fetches) add(t trip, got content.Fetched, err error) {
+func (f *fetches) add(t *trip, got content.Fetched, err error) {
 	if err == nil || got.Size == t.object.item.Size {
 		f.fetched++
 	}
@@ -77,67 +80,66 @@ const (
 // measured is what the overlay did of what was possible.
 type measured struct {
 	nearest  float64   // share of the trips that the nearest server served
-	stretch  []float64 // of messages: how long one took there and back, by the nearest server's round trip
+	stretch  []float64 // of messages, sorted: how long one took there and back, by the nearest server's round trip
 	failures []string
 }
 
-// measure compares trips with the round-trip times to all servers, the best of three libp2p pings,
-// and then sends a message to some of their objects, one after another: all of it is done after
-// the fetches, so that nothing waits for them. A trip was to the nearest server if that has the
-// smallest time from the client, or one that is as near as that: within a fifth or a millisecond of it.
-func (s *show) measure(ctx context.Context, trips []trip) (m measured) {
-	best := make([]time.Duration, len(trips)) // to the nearest server
-	near := 0
+// measure compares trips with the round-trip times to all servers, and then sends a message to some
+// of their objects, one after another: all of it is done after the fetches, so that nothing waits for
+// them.
+func (s *show) measure(ctx context.Context, trips []*trip) (m measured) {
 	s.done = 0
-	each(places(trips), func(i int) {
-		t, served := trips[i], time.Duration(-1)
-		for _, server := range t.object.servers {
-			rtt, ok := roundTrip(ctx, t.client, server)
-			if !ok {
-				continue
-			}
-			if best[i] == 0 || rtt < best[i] {
-				best[i] = rtt
-			}
-			if server.node.ID() == t.from {
-				served = rtt
-			}
-		}
+	each(trips, func(t *trip) {
+		t.ping(ctx)
 		s.advance("measuring", 1, len(trips))
-		if served >= 0 && served <= max(time.Duration(tieShare*float64(best[i])), best[i]+tieTime) {
-			s.mu.Lock()
-			near++
-			s.mu.Unlock()
-		}
 	})
+	near := 0
+	for _, t := range trips {
+		if t.wasNearest() {
+			near++
+		}
+	}
 	m.nearest = float64(near) / float64(max(1, len(trips)))
-	for i, t := range trips[:min(len(trips), maxMessages)] {
+	for _, t := range trips[:min(len(trips), maxMessages)] {
 		took, err := t.message(ctx)
 		switch {
 		case err != nil:
 			m.failures = append(m.failures, fmt.Sprintf("message to %s: %v", t.object.item.Name, err))
-		case best[i] > 0:
-			m.stretch = append(m.stretch, float64(took)/float64(best[i]))
+		case t.nearest > 0:
+			m.stretch = append(m.stretch, float64(took)/float64(t.nearest))
 		}
 	}
 	slices.Sort(m.stretch)
 	return m
 }
 
-// places are the indexes of trips.
-func places(trips []trip) []int {
-	all := make([]int, len(trips))
-	for i := range all {
-		all[i] = i
+// ping measures the round trips to all servers of the object: the best of three libp2p pings each.
+func (t *trip) ping(ctx context.Context) {
+	for _, server := range t.object.servers {
+		rtt, ok := roundTrip(ctx, t.client, server)
+		if !ok {
+			continue
+		}
+		if t.nearest == 0 || rtt < t.nearest {
+			t.nearest = rtt
+		}
+		if server.node.ID() == t.from {
+			t.served = rtt
+		}
 	}
-	return all
+}
+
+// wasNearest reports whether no server is nearer to the client than the one that served it, by more
+// than a fifth or a millisecond.
+func (t *trip) wasNearest() bool {
+	return t.served > 0 && t.served <= max(time.Duration(tieShare*float64(t.nearest)), t.nearest+tieTime)
 }
 
 // maxMessages is how many messages are sent to measure how long they take.
 const maxMessages = 200
 
 // message sends the object of a trip a message that does no harm twice, and waits for its reply.
-func (t trip) message(ctx context.Context) (took time.Duration, err error) {
+func (t *trip) message(ctx context.Context) (took time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	began := time.Now()
