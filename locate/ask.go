@@ -242,7 +242,9 @@ func (l *Locator) forget(e env.Env, a *ask) {
 	for i := range a.roots {
 		l.closeCalls(e, &a.roots[i])
 	}
-	delete(l.calls, a.near)
+	for _, call := range a.near {
+		delete(l.calls, call)
+	}
 	l.unwaitAll(a)
 }
 

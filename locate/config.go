@@ -18,7 +18,6 @@ type Config struct {
 	Roots int // salted roots of an object, as publish has it; default 4
 	Acks  int // roots that a publish needs, as publish has it; default 3, at most Roots
 
-	Near    time.Duration // round trip within which a neighbor is asked for its near pointers; default 10 ms (design §8)
 	Gather  time.Duration // from the first answer to the end of gathering; default 70 ms (design §8)
 	Measure int           // replicas whose distance is measured; default 3 (design §8)
 	Silence time.Duration // of a neighbor, until what was measured before does not tell that it lives; default 6 s
@@ -60,7 +59,6 @@ func (c Config) withDefaults() Config {
 
 func (c *Config) settings() []setting.Setting {
 	return []setting.Setting{
-		setting.Of("Near", &c.Near, 10*time.Millisecond),
 		setting.Of("Gather", &c.Gather, 70*time.Millisecond),
 		setting.Of("Measure", &c.Measure, 3),
 		setting.Of("Silence", &c.Silence, 6*time.Second),

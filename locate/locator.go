@@ -15,7 +15,7 @@ import (
 type Router interface {
 	Route(e env.Env, m *wire.Routed)
 	RouteVia(e env.Env, m *wire.Routed, first idspace.ID)
-	Near(key idspace.ID, within time.Duration) (idspace.ID, bool)
+	Near(key idspace.ID) []idspace.ID
 	Answer(e env.Env, request *wire.Routed, body []byte, why wire.Refusal)
 	RetryAfter(e env.Env) time.Duration
 	Room(e env.Env) bool
@@ -65,8 +65,8 @@ type ask struct {
 	roots   []root     // per salt
 	found   []*replica // no server twice; in order of coming
 	phase   phase
-	waiting int      // measurements still to come
-	near    env.Call // of the question to the near node, zero if there is none
+	waiting int        // measurements still to come
+	near    []env.Call // of the questions to the near nodes
 
 	gone map[idspace.ID]pointers.Sequence // servers that have withdrawn the object, if Fresh
 }
@@ -96,7 +96,7 @@ type root struct {
 type question struct {
 	ask  *ask
 	salt int
-	near bool // of the near node, whose word is no root's
+	near bool // of a near node, whose word is no root's
 }
 
 // replica is a server found.

@@ -87,20 +87,22 @@ func (l *Locator) envelope(e env.Env, a *ask, call env.Call, m *wire.Locate) *wi
 	}
 }
 
-// nearSalt is the salt whose key says which neighbor is the near node of an object.
+// nearSalt is the salt whose key says which neighbors are the near nodes of an object.
 const nearSalt = 0
 
-// askNear asks the neighbor where a server that is close by has laid a pointer (design §8), if
-// this node is not that itself. It is asked once: what it holds nothing of says nothing.
+// askNear asks the neighbors where a server that is close by has laid a pointer (design §8). They are
+// asked once: what they hold nothing of says nothing.
 func (l *Locator) askNear(e env.Env, a *ask) {
 	key := l.cfg.Space.Salted(a.GUID, nearSalt, len(a.roots))
-	near, ok := l.Router.Near(key, l.cfg.Near)
-	if !ok || a.phase == over {
-		return
+	for _, near := range l.Router.Near(key) {
+		if a.phase == over {
+			return // answered within RouteVia
+		}
+		call := env.Call(e.Rand().Uint64())
+		a.near = append(a.near, call)
+		l.calls[call] = question{ask: a, near: true}
+		l.Router.RouteVia(e, l.envelope(e, a, call, &wire.Locate{Salt: nearSalt, Here: true}), near)
 	}
-	a.near = env.Call(e.Rand().Uint64())
-	l.calls[a.near] = question{ask: a, near: true}
-	l.Router.RouteVia(e, l.envelope(e, a, a.near, &wire.Locate{Salt: nearSalt, Here: true}), near)
 }
 
 // wanted is how many replicas a root is to name: the nearest to the root need not be

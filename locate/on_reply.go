@@ -34,8 +34,7 @@ func (l *Locator) OnReply(e env.Env, r *wire.Routed) {
 		}
 	}
 	if q.near {
-		delete(l.calls, a.near)
-		a.near = 0
+		delete(l.calls, env.Call(r.Call))
 	} else {
 		at := &a.roots[q.salt]
 		l.closeCalls(e, at)

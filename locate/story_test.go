@@ -157,7 +157,10 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 			s.zones[a.Key] = a.Vals[0]
 		}
 	case "near":
-		s.router.Nearby = s.env.ID(d.CmdArgs[0].Key)
+		s.router.Nearby = nil
+		for _, a := range d.CmdArgs {
+			s.router.Nearby = append(s.router.Nearby, s.env.ID(a.Key))
+		}
 	case "full", "room":
 		s.router.Full = d.Cmd == "full"
 	case "advance":

@@ -102,7 +102,7 @@ func (c copies) Settled(env.Env, *pointers.Pointer) bool { return !*c.unheard }
 // nobody is next to this node.
 type nobody struct{}
 
-func (nobody) Near(idspace.ID, time.Duration) (near idspace.ID, ok bool) { return near, false }
+func (nobody) Near(idspace.ID) []idspace.ID { return nil }
 
 func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 	s.t = t

@@ -1,22 +1,31 @@
 package routing
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 )
 
-// Near returns the node with the smallest δ to key among this one and its neighbors that are
-// measured to be within some round trip, unless it is this one (design §8, near pointers). A server
-// lays a pointer there and whoever asks asks there: two who are close to each other, and to the
-// same nodes, choose the same one. Suspicion counts for nothing, as in Course: what is laid must
-// not move with it.
-func (r *Router) Near(key idspace.ID, within time.Duration) (near idspace.ID, ok bool) {
-	near = r.tables.Self
-	for _, l := range r.links.All() {
-		if rtt, measured := r.links.RTT(l.ID); measured && rtt <= within && r.tables.Space.Closer(l.ID, near, key) {
-			near = l.ID
+// Circles are the round trips within which a node has near nodes (design §8, near pointers): who is
+// next door, and who is in the same part of the world. Servers and askers have to agree on them.
+var Circles = [...]time.Duration{15 * time.Millisecond, 60 * time.Millisecond}
+
+// Near returns, for each circle, the node with the smallest δ to key among this one and its neighbors
+// that are measured to be within it, unless it is this one or was named before. A server lays a pointer
+// there and whoever asks asks there: two who are close to each other, and to the same nodes, choose the
+// same ones. Suspicion counts for nothing, as in Course: what is laid must not move with it.
+func (r *Router) Near(key idspace.ID) (all []idspace.ID) {
+	for _, within := range Circles {
+		near := r.tables.Self
+		for _, l := range r.links.All() {
+			if rtt, measured := r.links.RTT(l.ID); measured && rtt <= within && r.tables.Space.Closer(l.ID, near, key) {
+				near = l.ID
+			}
+		}
+		if near != r.tables.Self && !slices.Contains(all, near) {
+			all = append(all, near)
 		}
 	}
-	return near, near != r.tables.Self
+	return all
 }

@@ -17,7 +17,7 @@ type Router interface {
 	Route(e env.Env, m *wire.Routed)
 	RouteVia(e env.Env, m *wire.Routed, first idspace.ID)
 	RouteAround(e env.Env, m *wire.Routed, tried []idspace.ID) (first idspace.ID)
-	Near(key idspace.ID, within time.Duration) (idspace.ID, bool)
+	Near(key idspace.ID) []idspace.ID
 	Answer(e env.Env, request *wire.Routed, body []byte, why wire.Refusal)
 	Stretched(d time.Duration) time.Duration
 	RetryAfter(e env.Env) time.Duration

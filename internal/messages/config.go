@@ -22,7 +22,6 @@ type Config struct {
 	Replicas int           // servers asked for by the first locate; default 4
 	Rounds   int           // locates for one message to an object; default 3
 	Taken    int           // raced messages that are remembered, so that none is handled twice; default 8192
-	Near     time.Duration // round trip within which a neighbor gets a copy of a raced one; default 10 ms (design §8)
 	GiveUp   time.Duration // deadline of a send or message that names none; default 10 s
 	MaxLife  time.Duration // longest time that a message may be with the application; default 2 min
 
@@ -62,7 +61,6 @@ func (c *Config) settings() []setting.Setting {
 		setting.Of("Rounds", &c.Rounds, 3),
 		setting.Of("Roots", &c.Roots, 4),
 		setting.Of("Taken", &c.Taken, 8192),
-		setting.Of("Near", &c.Near, 10*time.Millisecond),
 		setting.Of("GiveUp", &c.GiveUp, 10*time.Second),
 		setting.Of("MaxLife", &c.MaxLife, 2*time.Minute),
 	}

@@ -9,12 +9,12 @@ import (
 )
 
 // A raced message is not preceded by a locate (design §8): a copy goes towards each root of the
-// object, and one to the near node, and the first node on each way that has pointers turns its copy
+// object, and one to each near node, and the first node on each way that has pointers turns its copy
 // to the nearest server it knows. Several servers may get the message, each hands it to its
 // application once, and the first reply counts. When all copies were refused, or none was answered
 // for a while, the message is sent as if it had not been raced.
 
-// nearSalt is the salt whose key says which neighbor is the near node of an object.
+// nearSalt is the salt whose key says which neighbors are the near nodes of an object.
 const nearSalt = 0
 
 // race sends the copies of s. Those that begin where a pointer lies would all go the same way.
@@ -36,12 +36,12 @@ func (c *Carrier) race(e env.Env, s *send) {
 }
 
 func (c *Carrier) copyNear(e env.Env, s *send, body *wire.AppMessage) {
-	near, ok := c.Router.Near(c.cfg.Space.Salted(s.Key, nearSalt, c.cfg.Roots), c.cfg.Near)
-	if !ok {
-		return
-	}
 	body.Here = true
-	c.Router.RouteVia(e, c.copyOf(e, s, body, nearSalt), near)
+	for _, near := range c.Router.Near(c.cfg.Space.Salted(s.Key, nearSalt, c.cfg.Roots)) {
+		if s.racing && c.sends[s.Call] == s {
+			c.Router.RouteVia(e, c.copyOf(e, s, body, nearSalt), near)
+		}
+	}
 	body.Here = false
 }
 

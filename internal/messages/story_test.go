@@ -110,7 +110,10 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 		p := s.store.Find(keyOf(s, d.CmdArgs[0].Key), s.env.ID(d.CmdArgs[1].Key))
 		s.store.Doubt(p.Server, s.env.ID(arg(d, "by", "")), s.env.Now())
 	case "near":
-		s.router.Nearby = s.env.ID(d.CmdArgs[0].Key)
+		s.router.Nearby = nil
+		for _, a := range d.CmdArgs {
+			s.router.Nearby = append(s.router.Nearby, s.env.ID(a.Key))
+		}
 	case "serve":
 		s.served.Add(keyOf(s, d.CmdArgs[0].Key), 4)
 	case "hop":

@@ -20,7 +20,6 @@ type Config struct {
 
 	Heirs   int           // of a root; default 2 (design §8)
 	Backups int           // of each first hop; default 1 (design §8)
-	Near    time.Duration // how near is next to a server; default 10 ms (design §8)
 	MaxLife time.Duration // longest life granted to a record; default 2 h
 
 	Silence time.Duration // of a server that is asked for, until a first hop asks it whether it lives; default 6 s
@@ -58,7 +57,6 @@ func (c *Config) settings() []setting.Setting {
 	return []setting.Setting{
 		setting.Of("Heirs", &c.Heirs, 2),
 		setting.Of("Backups", &c.Backups, 1),
-		setting.Of("Near", &c.Near, 10*time.Millisecond),
 		setting.Of("MaxLife", &c.MaxLife, 2*time.Hour),
 		setting.Of("Silence", &c.Silence, 6*time.Second),
 		setting.Of("Linger", &c.Linger, 10*time.Second),

@@ -23,7 +23,7 @@ import (
 // nobodyNear is a Router that has no neighbors.
 type nobodyNear struct{}
 
-func (nobodyNear) Near(idspace.ID, time.Duration) (near idspace.ID, ok bool) { return near, false }
+func (nobodyNear) Near(idspace.ID) []idspace.ID { return nil }
 
 // passer is a node between a server and one further node, to which the paths of its objects lead.
 type passer struct {

@@ -17,7 +17,7 @@ import (
 
 // Router says who is next to this node.
 type Router interface {
-	Near(key idspace.ID, within time.Duration) (near idspace.ID, ok bool)
+	Near(key idspace.ID) []idspace.ID
 }
 
 // Deps are the rooms below that a Keeper uses.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
@@ -20,13 +21,14 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 	"github.com/tapestry-dolr/tapestry/leafset"
 	"github.com/tapestry-dolr/tapestry/neighbormap"
+	"github.com/tapestry-dolr/tapestry/routing"
 	"github.com/tapestry-dolr/tapestry/surrogate"
 )
 
 const (
-	roots    = 4
-	nearness = 10 * time.Millisecond
-	recordS  = 3600
+	roots   = 4
+	backups = 1
+	recordS = 3600
 )
 
 // failer is what a test and a rapid test have in common.
@@ -62,14 +64,19 @@ type nearRouter struct {
 	links *links.Table
 }
 
-func (r nearRouter) Near(key idspace.ID, within time.Duration) (idspace.ID, bool) {
-	near := r.self
-	for _, l := range r.links.All() {
-		if rtt, ok := r.links.RTT(l.ID); ok && rtt <= within && r.space.Closer(l.ID, near, key) {
-			near = l.ID
+func (r nearRouter) Near(key idspace.ID) (all []idspace.ID) {
+	for _, within := range routing.Circles {
+		near := r.self
+		for _, l := range r.links.All() {
+			if rtt, ok := r.links.RTT(l.ID); ok && rtt <= within && r.space.Closer(l.ID, near, key) {
+				near = l.ID
+			}
+		}
+		if near != r.self && !slices.Contains(all, near) {
+			all = append(all, near)
 		}
 	}
-	return near, near != r.self
+	return all
 }
 
 // rooms are what a Keeper stands on.

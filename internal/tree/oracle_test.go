@@ -70,12 +70,16 @@ func (o *oracle) walk(of *host, key pointers.Key, salt int) {
 func (o *oracle) beside(of *host, key pointers.Key, salt int, target idspace.ID) {
 	if hop := of.tables.Course(target); hop.Rule == wire.Rule_RULE_SLOT {
 		if slot := of.tables.Map.Slot(hop.Level, hop.Digit); len(slot) > 1 {
-			o.lay(o.net.host(slot[1].ID), of.id, wire.Copy_COPY_BACKUP, of, key, salt)
+			for _, backup := range slot[1:min(len(slot), 1+backups)] {
+				o.lay(o.net.host(backup.ID), of.id, wire.Copy_COPY_BACKUP, of, key, salt)
+			}
 		}
 	}
 	near := nearRouter{o.net.space, of.id, of.links}
-	if id, ok := near.Near(o.net.space.Salted(key.GUID, 0, roots), nearness); ok && salt == 0 {
-		o.lay(o.net.host(id), of.id, wire.Copy_COPY_NEAR, of, key, salt)
+	if salt == 0 {
+		for _, id := range near.Near(o.net.space.Salted(key.GUID, salt, roots)) {
+			o.lay(o.net.host(id), of.id, wire.Copy_COPY_NEAR, of, key, salt)
+		}
 	}
 }
 

@@ -105,7 +105,7 @@ func (k *Keeper) beside(e env.Env, p *pointers.Pointer, salt, roots int, changed
 	}
 	fresh := k.only(e, p, wire.Copy_COPY_BACKUP, salt, roots, k.backups(k.course(p, salt, roots)))
 	if salt == 0 {
-		fresh = k.only(e, p, wire.Copy_COPY_NEAR, salt, roots, k.near(p, roots)) || fresh
+		fresh = k.only(e, p, wire.Copy_COPY_NEAR, salt, roots, k.Router.Near(k.cfg.Space.Salted(p.GUID, salt, roots))) || fresh
 	}
 	return fresh || changed
 }
@@ -121,14 +121,6 @@ func (k *Keeper) backups(hop surrogate.Hop) (ids []idspace.ID) {
 		}
 	}
 	return ids
-}
-
-// near is the node next to this one at which whoever asks near here asks too.
-func (k *Keeper) near(p *pointers.Pointer, roots int) []idspace.ID {
-	if id, ok := k.Router.Near(k.cfg.Space.Salted(p.GUID, 0, roots), k.cfg.Near); ok {
-		return []idspace.ID{id}
-	}
-	return nil
 }
 
 // only makes sure that the copies of a kind, under one salt, lie with those wanted and with

@@ -29,7 +29,7 @@ type Router struct {
 	Full    bool // what begins here has to wait
 	Left    bool // this node is no member: it may not answer as root
 	Heir    idspace.ID
-	Nearby  idspace.ID            // the near node of every key, if the story has named one
+	Nearby  []idspace.ID          // the near nodes of every key
 	Open    func(idspace.ID) bool // whom a request may be given whatever δ says, path or not
 
 	begun   []*wire.Routed // the requests that began here, by number
@@ -99,9 +99,9 @@ func (r *Router) Heirs(idspace.ID, int) []idspace.ID {
 	return []idspace.ID{r.Heir}
 }
 
-// Near is the story's near node.
-func (r *Router) Near(idspace.ID, time.Duration) (idspace.ID, bool) {
-	return r.Nearby, !r.Nearby.IsZero()
+// Near are the story's near nodes.
+func (r *Router) Near(idspace.ID) []idspace.ID {
+	return r.Nearby
 }
 
 // Arrive is a request, named label, that comes in from a neighbor.
