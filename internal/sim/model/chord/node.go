@@ -15,7 +15,7 @@ type Config struct {
 	Stabilize   time.Duration // mean time between two rounds: 30 s, uniform in 15 to 45 s (section V-E)
 	Replicas    int           // nodes that hold who has an object: 4
 	Republish   time.Duration // 30 s, as this overlay
-	PointerLife time.Duration // 75 s, as this overlay
+	PointerLife time.Duration // 105 s, as this overlay
 	Patience    time.Duration // of a request until it is repeated, at most three times: 5 s
 }
 
@@ -33,7 +33,7 @@ func (c Config) filled() Config {
 		want time.Duration
 	}{
 		{&c.Stabilize, 30 * time.Second}, {&c.Republish, 30 * time.Second},
-		{&c.PointerLife, 75 * time.Second}, {&c.Patience, 5 * time.Second},
+		{&c.PointerLife, 105 * time.Second}, {&c.Patience, 5 * time.Second},
 	} {
 		if *field.at == 0 {
 			*field.at = field.want
