@@ -60,35 +60,36 @@ func (passing) OnHop(env.Env, *wire.Routed, routing.At) routing.Verdict { return
 func (passing) OnReply(env.Env, *wire.Routed)                           {}
 func (passing) OnLost(env.Env, *wire.Routed, wire.Refusal)              {}
 
+func randomID(rng *rand.Rand) (id idspace.ID) {
+	for i := range id {
+		id[i] = byte(rng.Uint32())
+	}
+	return id
+}
+
 // busyRouter is a router whose map was built from nodes random nodes, and a 1 KiB
 // message that somebody else has sent it for a key that it is not the root of.
 func busyRouter(tb testing.TB, nodes int) (*routing.Router, *wire.Routed, idspace.ID) {
 	tb.Helper()
 	rng := rand.New(rand.NewPCG(1, 2))
-	random := func() (id idspace.ID) {
-		for i := range id {
-			id[i] = byte(rng.Uint32())
-		}
-		return id
-	}
-	self := random()
+	self := randomID(rng)
 	tables := &surrogate.Tables{
 		Space: idspace.Hex, Self: self,
 		Map: neighbormap.New(idspace.Hex, self, 3), Leaves: leafset.New(self, 8),
 	}
 	for range nodes {
-		id := random()
+		id := randomID(rng)
 		tables.Map.Insert(neighbormap.Neighbor{ID: id, RTT: time.Duration(rng.IntN(200)) * time.Millisecond})
 		tables.Leaves.Insert(id)
 	}
 	r := routing.New(routing.Config{}.WithDefaults(), tables, links.New(links.Config{}.WithDefaults()))
 	r.Serve(wire.BodyKind_BODY_MESSAGE, passing{})
 	r.OnActivated(new(sink))
-	key, from := random(), random()
+	key, from := randomID(rng), randomID(rng)
 	for r.Next(key).Rule == wire.Rule_RULE_ROOT {
-		key = random()
+		key = randomID(rng)
 	}
-	origin := random()
+	origin := randomID(rng)
 	return r, &wire.Routed{
 		Call: 1, Tx: 1, Key: key[:], BodyKind: wire.BodyKind_BODY_MESSAGE, Body: make([]byte, 1024),
 		Path: append(origin[:], from[:]...), HopsLeft: 20, DeadlineMs: 5000,
@@ -136,4 +137,22 @@ func BenchmarkForwardFrame(b *testing.B) {
 		r.OnAck(e, next, ack)
 	}
 	e.mustHaveSent(b)
+}
+
+// BenchmarkNear finds the near nodes of a key among 160 neighbors.
+func BenchmarkNear(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	table := links.New(links.Config{}.WithDefaults())
+	for range 160 {
+		id := randomID(rng)
+		table.Open(id)
+		table.Sample(id, time.Duration(1+rng.IntN(200))*time.Millisecond)
+	}
+	r := routing.New(routing.Config{}.WithDefaults(), &surrogate.Tables{Space: idspace.Hex, Self: randomID(rng)}, table)
+	key := randomID(rng)
+	for b.Loop() {
+		if len(r.Near(key)) == 0 {
+			b.Fatal("no near node")
+		}
+	}
 }

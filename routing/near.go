@@ -16,13 +16,19 @@ var Circles = [...]time.Duration{15 * time.Millisecond, 60 * time.Millisecond}
 // there and whoever asks asks there: two who are close to each other, and to the same nodes, choose the
 // same ones. Suspicion counts for nothing, as in Course: what is laid must not move with it.
 func (r *Router) Near(key idspace.ID) (all []idspace.ID) {
-	for _, within := range Circles {
-		near := r.tables.Self
-		for _, l := range r.links.All() {
-			if rtt, measured := r.links.RTT(l.ID); measured && rtt <= within && r.tables.Space.Closer(l.ID, near, key) {
-				near = l.ID
+	var nearest [len(Circles)]idspace.ID
+	for i := range nearest {
+		nearest[i] = r.tables.Self
+	}
+	for _, l := range r.links.All() {
+		rtt, measured := r.links.RTT(l.ID)
+		for i, within := range Circles {
+			if measured && rtt <= within && r.tables.Space.Closer(l.ID, nearest[i], key) {
+				nearest[i] = l.ID
 			}
 		}
+	}
+	for _, near := range nearest {
 		if near != r.tables.Self && !slices.Contains(all, near) {
 			all = append(all, near)
 		}

@@ -18,15 +18,9 @@ import (
 // the root among this node and the neighbors within it.
 func TestNearIsTheRootAmongThoseMeasuredToBeNear(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	random := func() (id idspace.ID) {
-		for i := range id {
-			id[i] = byte(rng.Uint32())
-		}
-		return id
-	}
 	var found [len(routing.Circles) + 1]int
 	for range 200 {
-		self := random()
+		self := randomID(rng)
 		table := links.New(links.Config{}.WithDefaults())
 		tables := &surrogate.Tables{
 			Space: idspace.Hex, Self: self, Map: neighbormap.New(idspace.Hex, self, 3), Leaves: leafset.New(self, 8),
@@ -36,7 +30,7 @@ func TestNearIsTheRootAmongThoseMeasuredToBeNear(t *testing.T) {
 			close[i] = []idspace.ID{self}
 		}
 		for i := range rng.IntN(20) {
-			id := random()
+			id := randomID(rng)
 			table.Open(id)
 			if i%4 == 0 {
 				continue // never measured
@@ -49,7 +43,7 @@ func TestNearIsTheRootAmongThoseMeasuredToBeNear(t *testing.T) {
 				}
 			}
 		}
-		key := random()
+		key := randomID(rng)
 		var want []idspace.ID
 		for _, circle := range close {
 			if root := surrogate.Root(idspace.Hex, circle, key); root != self && !slices.Contains(want, root) {
