@@ -76,7 +76,7 @@ func rank(last bool) int {
 // are others.
 func (c *Carrier) choose(e env.Env, live []*pointers.Pointer, open func(idspace.ID) bool) (all []way) {
 	for _, p := range live {
-		if p.Server.Doubted() && len(all) > 0 {
+		if p.Server.Doubted() && !live[0].Server.Doubted() {
 			break
 		}
 		all = append(all, c.ways(e, p.Server.ID, p, open)...)
