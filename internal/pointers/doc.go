@@ -14,7 +14,7 @@
 // they are unpublished, ours run out, and a withdrawn one stays as a tombstone, so that a late
 // copy cannot bring it back. The pointers of a server found dead are buried, that is hidden, for
 // the same reason; those of one that a neighbor says to be dead, who may err or lie, are doubted:
-// offered last. A token made later takes back both, its answer to this node that it is buried.
+// offered last. A later sign of life, a token or its answer to this node, takes back both.
 //
 // What others can make a node keep is bounded altogether, for each server, for each object, and for
 // each neighbor, which brings no more than it leaves free (share.go).

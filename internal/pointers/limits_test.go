@@ -119,8 +119,10 @@ func TestNobodyPushesOutWhatOthersBring(t *testing.T) {
 		d.from, d.latency = fmt.Sprint("peer", i/2), time.Second
 		demandPut(t, s, d, 0, pointers.Stored)
 	}
+	madeUp := make(map[idspace.ID]bool)
 	for i := range 1000 {
 		d := long("x", fmt.Sprint("made up", i))
+		madeUp[named(d.server)] = true
 		d.from, d.latency = "flooder", time.Duration(1000-i)
 		s.Put(d.deposit(t, s), 0)
 		if i%8 == 0 { // it names what others have brought, too
@@ -141,8 +143,8 @@ func TestNobodyPushesOutWhatOthersBring(t *testing.T) {
 	honest()
 	late := long("x", "late") // who brings less takes the place of one who brings more
 	late.from = "peer9"
-	if r := demandPut(t, s, late, 0, pointers.Stored); r.Evicted == nil {
-		t.Error("nobody gave way")
+	if r := demandPut(t, s, late, 0, pointers.Stored); r.Evicted == nil || !madeUp[r.Evicted.Server.ID] {
+		t.Errorf("%v gave way", r.Evicted)
 	}
 	honest()
 }

@@ -211,7 +211,7 @@ func (s *Store) attach(p *Pointer, d Deposit) (fresh bool) {
 	return fresh
 }
 
-// refile notes where p came from and puts it in its place among its object's.
+// refile notes how far p's server is and puts p in its place among its object's.
 func (s *Store) refile(p *Pointer, d Deposit) {
 	if d.Latency >= 0 {
 		p.Latency = d.Latency

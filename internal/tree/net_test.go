@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
@@ -57,26 +56,9 @@ func nodeRecord(name string, generation, version uint64) *wire.SignedRecord {
 	})
 }
 
-// nearRouter is the rule of routing.Router for near nodes over the same links.
-type nearRouter struct {
-	space idspace.Space
-	self  idspace.ID
-	links *links.Table
-}
-
-func (r nearRouter) Near(key idspace.ID) (all []idspace.ID) {
-	for _, within := range routing.Circles {
-		near := r.self
-		for _, l := range r.links.All() {
-			if rtt, ok := r.links.RTT(l.ID); ok && rtt <= within && r.space.Closer(l.ID, near, key) {
-				near = l.ID
-			}
-		}
-		if near != r.self && !slices.Contains(all, near) {
-			all = append(all, near)
-		}
-	}
-	return all
+// router is the real one, of which a Keeper asks for near nodes alone.
+func router(tables *surrogate.Tables, links *links.Table) *routing.Router {
+	return routing.New(routing.Config{}.WithDefaults(), tables, links)
 }
 
 // rooms are what a Keeper stands on.
@@ -95,7 +77,7 @@ func newRooms(space idspace.Space, self idspace.ID, limits pointers.Limits) room
 }
 
 func (r rooms) deps() tree.Deps {
-	return tree.Deps{Router: nearRouter{r.tables.Space, r.tables.Self, r.links}, Tables: r.tables, Links: r.links, Store: r.store}
+	return tree.Deps{Router: router(r.tables, r.links), Tables: r.tables, Links: r.links, Store: r.store}
 }
 
 // know puts a node into all tables.

@@ -75,9 +75,8 @@ func (o *oracle) beside(of *host, key pointers.Key, salt int, target idspace.ID)
 			}
 		}
 	}
-	near := nearRouter{o.net.space, of.id, of.links}
 	if salt == 0 {
-		for _, id := range near.Near(o.net.space.Salted(key.GUID, salt, roots)) {
+		for _, id := range router(of.tables, of.links).Near(target) {
 			o.lay(o.net.host(id), of.id, wire.Copy_COPY_NEAR, of, key, salt)
 		}
 	}
