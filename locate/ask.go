@@ -37,7 +37,11 @@ func (l *Locator) OnTimer(e env.Env, k env.TimerKey) {
 // not wait for it.
 func (l *Locator) onRetry(e env.Env, call env.Call) {
 	q, ok := l.calls[call]
-	if !ok || q.near {
+	switch {
+	case !ok || q.near:
+		return
+	case q.fetch != nil:
+		l.fetched(e, call)
 		return
 	}
 	if q.ask.roots[q.salt].tries >= l.cfg.Tries {

@@ -26,6 +26,11 @@ type Config struct {
 	Tries   int           // how often a root is asked before the others need not wait for it; default 3
 	GiveUp  time.Duration // deadline of a request that names none; default 10 s
 	Asks    int           // most requests under way at once; default 1024
+
+	Popular int           // requests that pass while a cached pointer lives, from which on the object's are cached; default 3
+	Cached  time.Duration // life of a cached pointer; default 5 s (design §8)
+	Known   int           // objects whose requests are counted; default 1024
+	Fetches int           // most questions for cached pointers under way at once; default 16
 }
 
 // Validate names the first field that makes no sense.
@@ -67,6 +72,10 @@ func (c *Config) settings() []setting.Setting {
 		setting.Of("Tries", &c.Tries, 3),
 		setting.Of("GiveUp", &c.GiveUp, 10*time.Second),
 		setting.Of("Asks", &c.Asks, 1024),
+		setting.Of("Popular", &c.Popular, 3),
+		setting.Of("Cached", &c.Cached, 5*time.Second),
+		setting.Of("Known", &c.Known, 1024),
+		setting.Of("Fetches", &c.Fetches, 16),
 	}
 }
 

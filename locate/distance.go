@@ -30,8 +30,13 @@ type offer struct {
 // nearest returns up to limit of the live pointers that lie here, those nearest to the
 // asker (design §8): what is near to here need not be near to it.
 func (l *Locator) nearest(e env.Env, key pointers.Key, by asker, limit int) []offer {
+	return l.offers(l.Store.Live(key, e.Now(), l.Store.Len()), by, limit)
+}
+
+// offers are those up to limit of some pointers that are nearest to the asker.
+func (l *Locator) offers(lie []*pointers.Pointer, by asker, limit int) []offer {
 	var offers []offer
-	for _, p := range l.Store.Live(key, e.Now(), l.Store.Len()) {
+	for _, p := range lie {
 		if match, ok := by.zone.match(p.Server.Zone()); ok {
 			c := l.where(p)
 			offers = append(offers, offer{p, c, l.guess(p, c, by), match})

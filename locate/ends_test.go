@@ -42,6 +42,9 @@ func TestEveryLocateEndsOnce(t *testing.T) {
 					RTT: time.Duration(rapid.IntRange(0, 9).Draw(rt, "rtt")) * time.Millisecond,
 				})
 			},
+			"fetch": func(*rapid.T) {
+				s.l.OnFetch(s.env, &env.Fetch{GUID: s.object("x"), App: "app", Towards: s.key("x#1")})
+			},
 			"advance": func(rt *rapid.T) { pass(time.Duration(rapid.IntRange(1, 2000).Draw(rt, "ms")) * time.Millisecond) },
 			"move": func(rt *rapid.T) {
 				s.router.Default = s.env.ID(rapid.SampledFrom([]string{"me", "n1"}).Draw(rt, "hop"))
@@ -53,8 +56,8 @@ func TestEveryLocateEndsOnce(t *testing.T) {
 				rt.Fatalf("call %d ended %d times\n%s", call, n, s.env.Drain())
 			}
 		}
-		if asks, probes := s.l.Outstanding(); asks != 0 || probes != 0 || s.env.Timers() != 0 {
-			rt.Fatalf("%d requests, %d probes and %d timers are left", asks, probes, s.env.Timers())
+		if asks, calls, probes := s.l.Outstanding(); asks != 0 || calls != 0 || probes != 0 || s.env.Timers() != 0 {
+			rt.Fatalf("%d requests, %d calls, %d probes and %d timers are left", asks, calls, probes, s.env.Timers())
 		}
 	})
 }

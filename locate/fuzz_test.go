@@ -6,6 +6,7 @@ import (
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
@@ -33,6 +34,12 @@ func FuzzLocate(f *testing.F) {
 			Call: 1, Key: key[:], BodyKind: wire.BodyKind_BODY_LOCATE, Body: request, Path: from[:], SpentUs: spent,
 		})
 		s.router.Reply(s.env, 1, &wire.Routed{Body: reply}, from)
+		s.l.Passed(s.env, pointers.Key{GUID: guid, App: "app"}, key)
+		s.l.OnFetch(s.env, &env.Fetch{GUID: guid, App: "app", Towards: key})
+		s.router.Reply(s.env, s.router.Requests(), &wire.Routed{Body: reply}, from)
+		if n := len(s.l.Cached(pointers.Key{GUID: guid, App: "app"}, s.env.Now())); n > wire.MaxFound {
+			t.Fatalf("%d pointers cached", n)
+		}
 		s.env.Advance(time.Minute, func(k env.TimerKey) { s.l.OnTimer(s.env, k) })
 		if s.env.Ended(1) != 1 || s.env.Timers() != 0 {
 			t.Fatalf("ended %d times, %d timers left", s.env.Ended(1), s.env.Timers())

@@ -3,6 +3,7 @@ package locate
 import (
 	"time"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
@@ -52,6 +53,9 @@ type Locator struct {
 	calls  map[env.Call]question // the routed calls under way
 	probes map[idspace.ID][]*ask // who waits for a node's verdict, in order of asking
 
+	popular *simplelru.LRU[pointers.Key, *popular] // what is asked for here, and lies elsewhere
+	fetches int                                    // of calls, those for popular objects
+
 	dead      []death   // in the last GiveUp, the latest maxDead; the latest last
 	strangers mono.Time // until then two overlays become one, and nothing is known to be absent
 }
@@ -97,6 +101,8 @@ type question struct {
 	ask  *ask
 	salt int
 	near bool // of a near node, whose word is no root's
+
+	fetch *pointers.Key // instead, for whose sake nobody asks but this node
 }
 
 // replica is a server found.
@@ -122,12 +128,14 @@ const (
 
 // New returns a Locator; cfg must be valid.
 func New(cfg Config, deps Deps) *Locator {
+	cfg = cfg.withDefaults()
 	return &Locator{
-		cfg:    cfg.withDefaults(),
-		Deps:   deps,
-		asks:   make(map[env.Call]*ask),
-		calls:  make(map[env.Call]question),
-		probes: make(map[idspace.ID][]*ask),
+		cfg:     cfg,
+		Deps:    deps,
+		asks:    make(map[env.Call]*ask),
+		calls:   make(map[env.Call]question),
+		probes:  make(map[idspace.ID][]*ask),
+		popular: newPopular(cfg.Known),
 	}
 }
 
@@ -135,9 +143,11 @@ func New(cfg Config, deps Deps) *Locator {
 // the root of others' requests and as the asker: roots move before pointers do.
 func (l *Locator) OnStrangers(s *env.Strangers) { l.strangers = max(l.strangers, s.Until) }
 
-// Outstanding says how many requests are under way, and for how many nodes' distance
+// Outstanding says how many requests and questions are under way, and for how many nodes' distance
 // they wait.
-func (l *Locator) Outstanding() (asks, probes int) { return len(l.asks), len(l.probes) }
+func (l *Locator) Outstanding() (asks, calls, probes int) {
+	return len(l.asks), len(l.calls), len(l.probes)
+}
 
 func (l *Locator) setTimer(e env.Env, what uint8, call env.Call, at mono.Time) {
 	e.SetTimer(env.TimerKey{Room: env.Locate, What: what, N: uint64(call)}, max(at.Sub(e.Now()), 0))

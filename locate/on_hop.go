@@ -32,6 +32,11 @@ func (l *Locator) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verdic
 	key := pointers.Key{GUID: wire.ID(m.Guid), App: m.App}
 	l.Tree.Sought(e, key)
 	live := l.nearest(e, key, by, limit)
+	cached := len(live) == 0 && m.Cached && !at.Root && at.From != l.cfg.Self
+	if cached {
+		l.Passed(e, key, wire.ID(r.Key))
+		live = l.within(e, key, by, limit)
+	}
 	if at.Note != nil {
 		at.Note.Pointers = uint32(len(live))
 	}
@@ -53,7 +58,9 @@ func (l *Locator) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verdic
 	if m.Fresh {
 		live = l.withGone(e, key, live)
 	}
-	l.named(e, live)
+	if !cached {
+		l.named(e, live)
+	}
 	l.Router.Answer(e, r, wire.Pack(replyOf(live)), wire.Refusal_REFUSAL_NONE)
 	return routing.Consumed
 }

@@ -79,7 +79,7 @@ func (l *Locator) question(e env.Env, a *ask, salt int) {
 func (l *Locator) envelope(e env.Env, a *ask, call env.Call, m *wire.Locate) *wire.Routed {
 	key := l.cfg.Space.Salted(a.GUID, int(m.Salt), len(a.roots))
 	m.Guid, m.App, m.Limit, m.Coord = a.GUID[:], a.App, uint32(l.wanted(a)), l.Links.Coord()
-	m.Zone, m.Local, m.Fresh = a.Zone, a.Local, a.Fresh
+	m.Zone, m.Local, m.Fresh, m.Cached = a.Zone, a.Local, a.Fresh, a.Cached
 	return &wire.Routed{
 		Call: uint64(call), Key: key[:], BodyKind: wire.BodyKind_BODY_LOCATE, Explain: a.Explain,
 		Body:       wire.Pack(m),

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
@@ -15,12 +14,19 @@ import (
 // OnReply takes an answer: replicas, a vote that there are none, or a refusal.
 func (l *Locator) OnReply(e env.Env, r *wire.Routed) {
 	q, ok := l.calls[env.Call(r.Call)]
+	if ok && q.fetch != nil {
+		l.fetched(e, env.Call(r.Call))
+	}
 	if !ok || r.Refusal != wire.Refusal_REFUSAL_NONE {
 		return // a refusal is no vote: the root is asked again when its timer comes
 	}
 	m, err := wire.Unpack(r.Body, new(wire.LocateReply))
 	if err != nil {
 		e.Emit(&env.Dropped{Why: "locate: bad reply"})
+		return
+	}
+	if q.fetch != nil {
+		l.cache(e, *q.fetch, m.Replicas, via(r))
 		return
 	}
 	a := q.ask
@@ -72,40 +78,24 @@ func (l *Locator) closeCalls(e env.Env, at *root) {
 }
 
 // take adds a replica to what was found, once per server: the shortest estimate, the
-// newest records, the way of the first answer. The world has checked the signatures.
+// newest records, the way of the first answer.
 func (l *Locator) take(a *ask, f *wire.FoundReplica, via []idspace.ID) error {
-	rec, err := f.Pointer.Pointer()
+	o, err := l.open(a.key, f)
 	if err != nil {
 		return err
 	}
-	node, err := f.Server.Node()
-	if err != nil {
-		return err
-	}
-	server, sequence := wire.ID(rec.Server), pointers.Sequence{Generation: rec.Generation, Counter: rec.Counter}
-	switch {
-	case rec.Network != l.cfg.Network || node.Network != l.cfg.Network:
-		return fmt.Errorf("records of networks %q and %q", rec.Network, node.Network)
-	case wire.ID(rec.Guid) != a.GUID || rec.App != a.App:
-		return errors.New("not what was asked for")
-	case l.cfg.Space.Truncate(node.ID()) != server:
-		return errors.New("the node record is not the server's")
-	case rec.Withdrawn:
-		a.withdrawn(server, sequence)
+	if o.rec.Withdrawn {
+		a.withdrawn(o.server(), o.sequence())
 		return errWithdrawn
 	}
-	match, ok := a.zone().match(node.Zone)
+	match, ok := a.zone().match(o.node.Zone)
 	if !ok {
-		return fmt.Errorf("in zone %q, not in %q", node.Zone, a.Zone)
+		return fmt.Errorf("in zone %q, not in %q", o.node.Zone, a.Zone)
 	}
 	l.merge(a, &replica{
-		Replica: env.Replica{
-			Server: server, Record: f.Server,
-			RTT: time.Duration(min(f.RttUs, 2*maxSpent)) * time.Microsecond,
-			Via: via,
-		},
-		sequence: sequence,
-		node:     node,
+		Replica:  env.Replica{Server: o.server(), Record: f.Server, RTT: trip(f), Via: via},
+		sequence: o.sequence(),
+		node:     o.node,
 		match:    match,
 		doubted:  f.Doubted,
 	})
@@ -136,6 +126,8 @@ func (l *Locator) merge(a *ask, n *replica) {
 func (l *Locator) OnLost(e env.Env, r *wire.Routed, why wire.Refusal) {
 	q, ok := l.calls[env.Call(r.Call)]
 	switch {
+	case ok && q.fetch != nil:
+		l.fetched(e, env.Call(r.Call))
 	case !ok || len(q.ask.found) > 0:
 	case why == wire.Refusal_REFUSAL_NOT_JOINED:
 		l.end(e, q.ask, env.NotJoined)

@@ -24,16 +24,19 @@ const roots = 4
 // what the machine did.
 //
 //	locate CALL OBJECT [first|all] [fresh] [zone=eu [local]] [explain] [limit=4] [deadline=5s] [for=messages]     cancel CALL
-//	reply KEY by=NODE [n=NUMBER] [found=SERVER~30ms,…] [refused=no-route] [bad=network|object|record|withdrawn]
+//	reply KEY by=NODE [over=NODE] [n=NUMBER] [found=SERVER~30ms/…] [refused=no-route] [bad=network|object|record|withdrawn]
 //	lost KEY why=not-joined                       KEY: OBJECT#SALT, the latest request for it; or n=NUMBER
 //	verdict NODE dead | verdict NODE rtt=20ms
-//	arrive LABEL KEY [limit=4] [spent=10ms] [here] [fresh] [zone=eu [local]] [explain]
+//	arrive LABEL KEY [limit=4] [spent=10ms] [here] [fresh] [cached] [zone=eu [local]] [explain]
 //	hold OBJECT SERVER=10ms …                     pointers that lie here, withdraw: tombstones
 //	hop KEY=NODE … | hop all=NODE                 rtt NODE=10ms …        advance 1s
 //	down NODE=(KEY,nearer|farther[,left]) …       they die, or leave
 //	place NODE=30ms …                             on a line: distances are round trips
 //	zone NODE=eu/ber …                            what their records say
 //	silent NODE …                                 nothing comes from them any more
+//	fetch OBJECT#SALT                             what is posted for a popular object comes back
+//	cached OBJECT                                 what messages see of it
+//	doubt OBJECT SERVER                           somebody says that it is dead
 //	near NODE                                     the near node of every key
 //	full, room                                    what the router says of another request
 //	strangers 10s                                 two overlays become one for so long
@@ -99,7 +102,7 @@ func (s *story) Sought(env.Env, pointers.Key) {}
 func newStory(t testing.TB) *story {
 	s := &story{t: t, env: envtest.New("me"), zones: make(map[string]string)}
 	s.links = &links{self: s.env.Self, now: s.env.Now, rtts: make(map[idspace.ID]time.Duration), silent: make(map[idspace.ID]mono.Time), places: make(map[idspace.ID]wire.Coord)}
-	cfg := locate.Config{Space: idspace.Hex, Self: s.env.Self, Network: envtest.Network, Asks: 3}
+	cfg := locate.Config{Space: idspace.Hex, Self: s.env.Self, Network: envtest.Network, Asks: 3, Fetches: 2}
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
 	}
@@ -156,6 +159,16 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 		for _, a := range d.CmdArgs {
 			s.zones[a.Key] = a.Vals[0]
 		}
+	case "fetch":
+		name, _, _ := strings.Cut(d.CmdArgs[0].Key, "#")
+		s.l.OnFetch(s.env, &env.Fetch{GUID: s.object(name), App: "app", Towards: s.key(d.CmdArgs[0].Key)})
+	case "cached":
+		for _, c := range s.l.Cached(pointers.Key{GUID: s.object(d.CmdArgs[0].Key), App: "app"}, s.env.Now()) {
+			s.env.Line("%s by %s", s.env.Of(c.Server.ID), s.env.Of(c.First))
+		}
+	case "doubt":
+		p := s.store.Find(pointers.Key{GUID: s.object(d.CmdArgs[0].Key), App: "app"}, s.env.ID(d.CmdArgs[1].Key))
+		s.store.Doubt(p.Server, s.env.ID("gossip"), s.env.Now())
 	case "near":
 		s.router.Nearby = nil
 		for _, a := range d.CmdArgs {
@@ -197,6 +210,10 @@ func (s *story) reply(d *datadriven.TestData) {
 	m := &wire.Routed{}
 	if why := arg(d, "refused", ""); why != "" {
 		m.Refusal = s.refusal(why)
+	}
+	if name := arg(d, "over", ""); name != "" {
+		hop := s.env.ID(name)
+		m.Trail = hop[:]
 	}
 	body := new(wire.LocateReply)
 	for _, found := range strings.Fields(strings.ReplaceAll(arg(d, "found", ""), "/", " ")) {
@@ -249,7 +266,7 @@ func (s *story) arrive(d *datadriven.TestData) {
 		SpentUs: uint64(s.duration(arg(d, "spent", "10ms")).Microseconds()), Explain: d.HasArg("explain"),
 		Body: wire.Pack(&wire.Locate{
 			Guid: guid[:], App: "app", Limit: uint32(s.number(arg(d, "limit", "4"))), Here: d.HasArg("here"),
-			Fresh: d.HasArg("fresh"), Zone: arg(d, "zone", ""), Local: d.HasArg("local"),
+			Fresh: d.HasArg("fresh"), Cached: d.HasArg("cached"), Zone: arg(d, "zone", ""), Local: d.HasArg("local"),
 			Coord: s.links.place(from).Packed(),
 		}),
 	}

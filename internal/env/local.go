@@ -82,6 +82,7 @@ type LocateRequest struct {
 	Fresh    bool   // believe roots only, and as many as it takes to know of every withdrawal
 	Zone     string // servers there come first, or with Local alone count
 	Local    bool
+	Cached   bool // a cached pointer will do: the servers themselves are asked next
 	Explain  bool
 	Deadline mono.Time
 }
@@ -308,6 +309,14 @@ type Located struct {
 	Notes    [][]*wire.HopNote // one list of hops per root asked, if asked to explain
 }
 
+// Fetch: an object is popular of which no pointer lies here; ask for some towards a key, to be cached. Of locate
+// to itself.
+type Fetch struct {
+	GUID    idspace.ID
+	App     string
+	Towards idspace.ID
+}
+
 // Withdraw: take everything that this node published away; it leaves. From
 // membership to publish, which answers Withdrawn.
 type (
@@ -349,6 +358,7 @@ func (*Drained) local()          {}
 func (*Departing) local()        {}
 func (*Departed) local()         {}
 func (*Located) local()          {}
+func (*Fetch) local()            {}
 func (*MulticastRequest) local() {}
 func (*Insert) local()           {}
 func (*Inserted) local()         {}

@@ -13,7 +13,9 @@ func (e *Env) describeLocal(m env.Local) string {
 	case *env.Probe:
 		return fmt.Sprintf("probe %s", e.Of(m.Peer))
 	case *env.LocateRequest:
-		return fmt.Sprintf("locate %d %s/%s limit=%d first=%v", m.Call, e.Of(m.GUID), m.App, m.Limit, m.First)
+		return fmt.Sprintf("locate %d %s/%s limit=%d first=%v cached=%v", m.Call, e.Of(m.GUID), m.App, m.Limit, m.First, m.Cached)
+	case *env.Fetch:
+		return fmt.Sprintf("fetch %s/%s towards %s", e.Of(m.GUID), m.App, e.Of(m.Towards))
 	case *env.Located:
 		return fmt.Sprintf("located %d %v%s%s", m.Call, m.Status, e.replicas(m.Replicas), e.notes(m.Notes))
 	case *env.Withdrawn:

@@ -37,6 +37,14 @@ type Deps struct {
 	Links  Links
 	Served *pointers.Served
 	Store  *pointers.Store
+	Cache  Cache
+}
+
+// Cache has pointers to popular objects that lie elsewhere, for a moment.
+type Cache interface {
+	// Passed notes a request for an object that none lies here of, on its way towards a key.
+	Passed(e env.Env, key pointers.Key, towards idspace.ID)
+	Cached(key pointers.Key, now mono.Time) []pointers.Cached
 }
 
 // Carrier is the machine. See the package comment.

@@ -23,7 +23,12 @@ func (c *Carrier) Lead(e env.Env, r *wire.Routed, open func(idspace.ID) bool) (l
 	key := pointers.Key{GUID: wire.ID(m.Guid), App: m.App}
 	if r.Exact {
 		server := wire.ID(r.Key)
-		if ways := c.ways(e, server, c.Store.Find(key, server), open); len(ways) > 0 {
+		ways := c.ways(e, server, c.Store.Find(key, server), open)
+		if len(ways) == 0 {
+			ways = c.cached(e, key, open)
+			ways = slices.DeleteFunc(ways, func(w way) bool { return w.server != server })
+		}
+		if len(ways) > 0 {
 			return routing.Lead{To: slices.MinFunc(ways, shorter).first}, true
 		}
 		lead.To, ok = c.along(r, wire.IDs(m.Via), open)
@@ -33,15 +38,19 @@ func (c *Carrier) Lead(e env.Env, r *wire.Routed, open func(idspace.ID) bool) (l
 		return lead, false
 	}
 	live := c.Store.Live(key, e.Now(), choice)
-	if len(live) == 0 {
-		return lead, false
+	var ways []way
+	if len(live) > 0 {
+		lead.Key = live[0].Server.ID
+		ways = c.choose(e, live, open)
+	} else if len(r.Path) > 0 {
+		c.Cache.Passed(e, key, wire.ID(r.Key))
+		ways = c.cached(e, key, open)
 	}
-	lead.Key = live[0].Server.ID
-	if ways := c.choose(e, live, open); len(ways) > 0 {
+	if len(ways) > 0 {
 		best := slices.MinFunc(ways, shorter)
 		lead = routing.Lead{Key: best.server, To: best.first}
 	}
-	return lead, true
+	return lead, len(live) > 0 || len(ways) > 0
 }
 
 // choice is among how many servers, the nearest by their pointers, a raced message has its way.
@@ -96,21 +105,39 @@ func (c *Carrier) ways(e env.Env, server idspace.ID, p *pointers.Pointer, open f
 	if p == nil || p.State != pointers.Live {
 		return nil
 	}
-	at := c.Links.Where(server)
+	for _, l := range p.Laid() {
+		b := l.Branch()
+		if !b.Out && b.Peer != server && open(b.Peer) {
+			w := c.by(b.Peer, p)
+			w.up = b.Copy == wire.Copy_COPY_HEIR
+			all = append(all, w)
+		}
+	}
+	return all
+}
+
+// by is the way to the server of a pointer by a neighbor.
+func (c *Carrier) by(first idspace.ID, p *pointers.Pointer) way {
+	at := c.Links.Where(p.Server.ID)
 	if !at.Known() {
 		at = p.Server.Coord
 	}
-	for _, l := range p.Laid() {
-		b := l.Branch()
-		if b.Out || b.Peer == server || !open(b.Peer) {
-			continue
+	rtt, _ := c.Links.RTT(first)
+	rest, known := links.Apart(c.Links.Where(first), at)
+	if !known {
+		rest = p.Latency
+	}
+	return way{server: p.Server.ID, first: first, far: rtt + rest}
+}
+
+// cached lists the ways to servers of an object that many ask for, of which no pointer lies here.
+func (c *Carrier) cached(e env.Env, key pointers.Key, open func(idspace.ID) bool) (all []way) {
+	for _, p := range c.Cache.Cached(key, e.Now()) {
+		if straight := c.ways(e, p.Server.ID, nil, open); len(straight) > 0 {
+			all = append(all, straight...)
+		} else if open(p.First) {
+			all = append(all, c.by(p.First, p.Pointer))
 		}
-		rtt, _ := c.Links.RTT(b.Peer)
-		rest, known := links.Apart(c.Links.Where(b.Peer), at)
-		if !known {
-			rest = p.Latency
-		}
-		all = append(all, way{server: server, first: b.Peer, up: b.Copy == wire.Copy_COPY_HEIR, far: rtt + rest})
 	}
 	return all
 }

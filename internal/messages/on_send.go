@@ -59,10 +59,10 @@ func (c *Carrier) locate(e env.Env, s *send) {
 	s.rounds++
 	m := &env.LocateRequest{
 		Call: s.Call, For: env.Messages, GUID: s.Key, App: s.App,
-		Limit: c.cfg.Replicas, First: true, Deadline: s.Deadline,
+		Limit: c.cfg.Replicas, First: true, Cached: true, Deadline: s.Deadline,
 	}
 	if s.rounds > 1 {
-		m.Limit, m.First = wire.MaxFound, false
+		m.Limit, m.First, m.Cached = wire.MaxFound, false, false
 	}
 	e.Post(m)
 }

@@ -28,6 +28,7 @@ import (
 //	handled TICKET [payload=yes] [size=N] [error=…] [refused=no-handler]
 //	hold OBJECT SERVER=FROM … [heir]              pointers that lie here, the nearest first, and where they came from
 //	met NODE[=1ms] …      there is a link with them            near NODE: the near node of every key
+//	cached OBJECT SERVER=FIRST …                  pointers that lie elsewhere
 //	serve OBJECT          hop KEY=NODE … | hop all=NODE          stop, pass: what Forward says
 //	advance 1s            outstanding           full, room: what the router says of another request
 func TestStories(t *testing.T) {
@@ -45,6 +46,7 @@ type story struct {
 	store  *pointers.Store
 	links  links
 	silent map[idspace.ID]bool // of links: those that routing suspects
+	cached map[pointers.Key][]pointers.Cached
 	c      *messages.Carrier
 	calls  uint64
 	stop   bool // Forward stops messages
@@ -56,8 +58,16 @@ func (l links) RTT(id idspace.ID) (time.Duration, bool) { return l[id], l[id] > 
 func (l links) Where(idspace.ID) (c wire.Coord)         { return c }
 func (l links) Fresh(id idspace.ID, _ mono.Time) bool   { return l[id] > 0 }
 
+// Passed writes down that the node was asked for what does not lie here.
+func (s *story) Passed(_ env.Env, key pointers.Key, towards idspace.ID) {
+	s.env.Line("asked for %s towards %s", s.env.Of(key.GUID), s.env.Of(towards))
+}
+
+// Cached is what the story says.
+func (s *story) Cached(key pointers.Key, _ mono.Time) []pointers.Cached { return s.cached[key] }
+
 func newStory(t testing.TB, forward bool) *story {
-	s := &story{t: t, env: envtest.New("me"), served: pointers.NewServed(pointers.Limits{}), links: make(links), silent: make(map[idspace.ID]bool)}
+	s := &story{t: t, env: envtest.New("me"), served: pointers.NewServed(pointers.Limits{}), links: make(links), silent: make(map[idspace.ID]bool), cached: make(map[pointers.Key][]pointers.Cached)}
 	s.store = pointers.New(s.env.Self, pointers.Limits{})
 	cfg := messages.Config{Space: idspace.Hex, Self: s.env.Self, Network: envtest.Network, Sends: 3, Inbound: 3, PerPeer: 2}
 	if forward {
@@ -72,7 +82,7 @@ func newStory(t testing.TB, forward bool) *story {
 	s.router = routetest.New(s.env)
 	s.router.Default = s.env.ID("n1")
 	s.router.Hops[s.env.Self] = s.env.Self
-	s.c = messages.New(cfg, messages.Deps{Router: s.router, Links: s.links, Served: s.served, Store: s.store})
+	s.c = messages.New(cfg, messages.Deps{Router: s.router, Links: s.links, Served: s.served, Store: s.store, Cache: s})
 	s.router.Upcall = s.c
 	s.router.Open = func(id idspace.ID) bool { return s.links[id] > 0 && !s.silent[id] }
 	return s
@@ -97,6 +107,14 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 		s.c.OnHandlerReply(s.env, s.handled(d))
 	case "hold":
 		s.hold(d)
+	case "cached":
+		key := keyOf(s, d.CmdArgs[0].Key)
+		s.cached[key] = nil
+		for _, a := range d.CmdArgs[1:] {
+			s.cached[key] = append(s.cached[key], pointers.Cached{
+				First: s.env.ID(a.Vals[0]), Pointer: &pointers.Pointer{Key: key, Server: &pointers.Server{ID: s.env.ID(a.Key)}, Latency: time.Millisecond},
+			})
+		}
 	case "met":
 		for _, a := range d.CmdArgs {
 			s.links[s.env.ID(a.Key)] = time.Millisecond

@@ -27,7 +27,7 @@ func (n *Node) build() (err error) {
 	n.publish = publish.New(n.cfg.Publish, publish.Deps{Router: n.router, Tree: n.tree, Store: n.store, Served: n.served})
 	n.tree.Heed(n.publish)
 	n.locate = locate.New(n.cfg.Locate, locate.Deps{Router: n.router, Links: n.links, Store: n.store, Tree: n.tree})
-	n.messages = messages.New(n.cfg.Messages, messages.Deps{Router: n.router, Links: n.links, Served: n.served, Store: n.store})
+	n.messages = messages.New(n.cfg.Messages, messages.Deps{Router: n.router, Links: n.links, Served: n.served, Store: n.store, Cache: n.locate})
 	n.multicast = multicast.New(n.cfg.Multicast, multicast.Deps{Tables: n.tables, Links: n.links, Router: n.router})
 
 	n.witness = witness.New(n.cfg.Witness, n.tables, n.membership.Record)

@@ -162,6 +162,8 @@ func (n *Node) judgement(e env.Env, l env.Local) bool {
 		n.witness.OnStrangers()
 	case *env.Located:
 		n.messages.OnLocated(e, l)
+	case *env.Fetch:
+		n.locate.OnFetch(e, l)
 	default:
 		return false
 	}

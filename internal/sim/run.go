@@ -155,7 +155,7 @@ func (c *Config) node(n *node.Config) {
 	if c.Recovery == "reactive" {
 		n.Membership.Recovery = membership.Reactive
 	}
-	c.Without.apply(&n.Heartbeat)
+	c.Without.apply(n)
 }
 
 func (r *run) trace(from, to *world.Host, m wire.Message) {

@@ -88,6 +88,9 @@ func (b *binned) add(rtt time.Duration, x float64) {
 	b[i].add(x)
 }
 
+// all are those of all distances.
+func (b *binned) all() (s samples) { return slices.Concat(b[:]...) }
+
 // magnitude is how many digits a number has beside the first, at most 3.
 func magnitude(n int) (m int) {
 	for ; n >= 10 && m < magnitudes-1; n /= 10 {

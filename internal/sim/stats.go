@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"slices"
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/sim/report"
@@ -134,9 +133,8 @@ func (r *run) report() report.Report {
 func (s *stats) byAsked() (all []report.Asked) {
 	from := 0
 	for i := range s.askedBins {
-		bins := s.askedBins[i].report()
-		if slices.ContainsFunc(bins, func(b report.Bin) bool { return b.Count > 0 }) {
-			all = append(all, report.Asked{From: from, Bins: bins})
+		if bins := s.askedBins[i]; len(bins.all()) > 0 {
+			all = append(all, report.Asked{From: from, Count: len(bins.all()), Stretch: bins.all().quantiles(), Bins: bins.report()})
 		}
 		from = max(10, 10*from)
 	}

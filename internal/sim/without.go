@@ -3,23 +3,25 @@ package sim
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
-	"github.com/tapestry-dolr/tapestry/heartbeat"
+	"github.com/tapestry-dolr/tapestry/internal/node"
 )
 
-// Without names parts of the failure detector that are switched off, to see what each does:
-// Lifeguard's three, the questions to others, and the notice that a node takes of its own stalls.
+// Without names parts of a node that are switched off, to see what each does: of the failure detector Lifeguard's
+// three, the questions to others, and the notice that a node takes of its own stalls; and the caching of pointers.
 type Without []string
 
 // parts switches each off.
-var parts = map[string]func(*heartbeat.Config){
-	"awareness":     func(c *heartbeat.Config) { c.Awareness = -1 },
-	"confirmations": func(c *heartbeat.Config) { c.Confirmations = -1 },
-	"telling":       func(c *heartbeat.Config) { c.Untold = true },
-	"helpers":       func(c *heartbeat.Config) { c.Helpers = -1 },
-	"stalls":        func(c *heartbeat.Config) { c.Asleep = -1 },
+var parts = map[string]func(*node.Config){
+	"awareness":     func(c *node.Config) { c.Heartbeat.Awareness = -1 },
+	"confirmations": func(c *node.Config) { c.Heartbeat.Confirmations = -1 },
+	"telling":       func(c *node.Config) { c.Heartbeat.Untold = true },
+	"helpers":       func(c *node.Config) { c.Heartbeat.Helpers = -1 },
+	"caching":       func(c *node.Config) { c.Locate.Popular = math.MaxInt },
+	"stalls":        func(c *node.Config) { c.Heartbeat.Asleep = -1 },
 }
 
 // Set reads names separated by commas.
@@ -39,7 +41,7 @@ func (w *Without) String() string { return strings.Join(*w, ",") }
 // Type names the flag's argument.
 func (*Without) Type() string { return "PARTS" }
 
-func (w Without) apply(c *heartbeat.Config) {
+func (w Without) apply(c *node.Config) {
 	for _, name := range w {
 		parts[name](c)
 	}

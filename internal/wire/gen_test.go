@@ -371,6 +371,7 @@ var bodies = map[string]*rapid.Generator[wire.Body]{
 			Salt: rapid.Uint32().Draw(t, "salt"), Limit: rapid.Uint32().Draw(t, "limit"),
 			Here: rapid.Bool().Draw(t, "here"), Coord: anyCoords(t, 1), Zone: text(wire.MaxZone).Draw(t, "zone"),
 			Local: rapid.Bool().Draw(t, "local"), Fresh: rapid.Bool().Draw(t, "fresh"),
+			Cached: rapid.Bool().Draw(t, "cached"),
 		}
 	}),
 	"LocateReply": rapid.Custom(func(t *rapid.T) wire.Body {

@@ -3823,6 +3823,8 @@ type Locate struct {
 	Local bool `protobuf:"varint,7,opt,name=local,proto3" json:"local,omitempty"`
 	// Only roots answer, and name tombstones too.
 	Fresh bool `protobuf:"varint,8,opt,name=fresh,proto3" json:"fresh,omitempty"`
+	// A cached pointer will do.
+	Cached bool `protobuf:"varint,9,opt,name=cached,proto3" json:"cached,omitempty"`
 	// Where the asker is, in network coordinates.
 	Coord         []byte `protobuf:"bytes,10,opt,name=coord,proto3" json:"coord,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -3911,6 +3913,13 @@ func (x *Locate) GetLocal() bool {
 func (x *Locate) GetFresh() bool {
 	if x != nil {
 		return x.Fresh
+	}
+	return false
+}
+
+func (x *Locate) GetCached() bool {
+	if x != nil {
+		return x.Cached
 	}
 	return false
 }
@@ -4513,7 +4522,7 @@ const file_wire_proto_rawDesc = "" +
 	"\x05pulse\x18\a \x01(\v2\x17.tapestry.wire.v1.PulseR\x05pulse\"Z\n" +
 	"\fPublishReply\x12'\n" +
 	"\x0fheld_generation\x18\x01 \x01(\x04R\x0eheldGeneration\x12!\n" +
-	"\fheld_counter\x18\x02 \x01(\x04R\vheldCounter\"\xc2\x01\n" +
+	"\fheld_counter\x18\x02 \x01(\x04R\vheldCounter\"\xda\x01\n" +
 	"\x06Locate\x12\x12\n" +
 	"\x04guid\x18\x01 \x01(\fR\x04guid\x12\x10\n" +
 	"\x03app\x18\x02 \x01(\tR\x03app\x12\x12\n" +
@@ -4522,7 +4531,8 @@ const file_wire_proto_rawDesc = "" +
 	"\x04here\x18\x05 \x01(\bR\x04here\x12\x12\n" +
 	"\x04zone\x18\x06 \x01(\tR\x04zone\x12\x14\n" +
 	"\x05local\x18\a \x01(\bR\x05local\x12\x14\n" +
-	"\x05fresh\x18\b \x01(\bR\x05fresh\x12\x14\n" +
+	"\x05fresh\x18\b \x01(\bR\x05fresh\x12\x16\n" +
+	"\x06cached\x18\t \x01(\bR\x06cached\x12\x14\n" +
 	"\x05coord\x18\n" +
 	" \x01(\fR\x05coord\"I\n" +
 	"\vLocateReply\x12:\n" +

@@ -178,11 +178,11 @@ func (r *Router) conclude(e env.Env, request, reply *wire.Routed) {
 	r.Env.Line("answer %s %s", r.arrived[request.Call], r.Describe(reply))
 }
 
-// Reply hands the machine the reply to request n, from the node by.
+// Reply hands the machine the reply to request n, from the node by; over those in its trail, if there are any.
 func (r *Router) Reply(e env.Env, n int, reply *wire.Routed, by idspace.ID) {
 	m := r.begun[n]
 	reply.Call, reply.BodyKind, reply.Reply = m.Call, m.BodyKind, true
-	reply.Trail = slices.Clone(r.Env.Self[:])
+	reply.Trail = slices.Concat(r.Env.Self[:], reply.Trail)
 	if by != r.Env.Self {
 		reply.Trail = append(reply.Trail, by[:]...)
 	}
@@ -257,6 +257,9 @@ func (r *Router) describeBody(m *wire.Routed) string {
 		}
 		if b.Fresh {
 			s += " fresh"
+		}
+		if b.Cached {
+			s += " cached"
 		}
 		return s
 	case wire.BodyKind_BODY_MESSAGE:

@@ -151,8 +151,10 @@ type Litter struct {
 // Asked are stretches of searches whose object was looked for From times before, or up to ten
 // times as often.
 type Asked struct {
-	From int   `json:"from"`
-	Bins []Bin `json:"bins"`
+	From    int       `json:"from"`
+	Count   int       `json:"count"`
+	Stretch Quantiles `json:"stretch"`
+	Bins    []Bin     `json:"bins"`
 }
 
 // Publish is what laying, keeping and taking away pointers costs.

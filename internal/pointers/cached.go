@@ -1,0 +1,10 @@
+package pointers
+
+import "github.com/tapestry-dolr/tapestry/internal/idspace"
+
+// Cached is a pointer that does not lie here, in no Store: First, a neighbor, has it or knows the way. Nobody says when it
+// is withdrawn, so that it is good for a few seconds, and for those whom its server may turn away.
+type Cached struct {
+	*Pointer
+	First idspace.ID
+}
