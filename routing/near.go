@@ -16,6 +16,9 @@ var Circles = [...]time.Duration{15 * time.Millisecond, 60 * time.Millisecond}
 // there and whoever asks asks there: two who are close to each other, and to the same nodes, choose the
 // same ones. Suspicion counts for nothing, as in Course: what is laid must not move with it.
 func (r *Router) Near(key idspace.ID) (all []idspace.ID) {
+	if r.cfg.Alone {
+		return nil
+	}
 	var nearest [len(Circles)]idspace.ID
 	for i := range nearest {
 		nearest[i] = r.tables.Self

@@ -59,3 +59,18 @@ func TestNearIsTheRootAmongThoseMeasuredToBeNear(t *testing.T) {
 		t.Fatalf("so many had none, one and two near nodes: %v; the test says nothing", found)
 	}
 }
+
+// TestAloneNobodyIsNear: what near nodes do can be seen by leaving them out.
+func TestAloneNobodyIsNear(t *testing.T) {
+	near := func(cfg routing.Config) []idspace.ID {
+		table := links.New(links.Config{}.WithDefaults())
+		tables := &surrogate.Tables{Space: idspace.Hex, Map: neighbormap.New(idspace.Hex, idspace.ID{}, 3), Leaves: leafset.New(idspace.ID{}, 8)}
+		next := idspace.ID{1}
+		table.Open(next)
+		table.Sample(next, time.Millisecond)
+		return routing.New(cfg, tables, table).Near(next)
+	}
+	if with, without := near(routing.Config{}), near(routing.Config{Alone: true}); len(with) != 1 || len(without) != 0 {
+		t.Errorf("near %v, and alone %v", with, without)
+	}
+}

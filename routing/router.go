@@ -34,6 +34,8 @@ type Config struct {
 	// Pass is how long the answer to a request that was passed on by a node that is no
 	// member yet is waited for before it is one. If zero, 1.5 s.
 	Pass time.Duration
+	// Alone has Near name nobody, to see what near nodes do.
+	Alone bool
 }
 
 // WithDefaults returns c with zero fields filled in.
