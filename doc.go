@@ -16,8 +16,8 @@
 //
 // # Verbs
 //
-//	PublishObject, PublishObjects   this node serves an object
-//	UnpublishObject                 it no longer does
+//	PublishObject(s)                this node serves an object, or all of an iterator
+//	UnpublishObject(s)              it no longer does
 //	LocateObject                    who serves it, nearest first
 //	RouteToObject                   a message to the nearest server, and its reply
 //	RouteToNode                     a message to a node, or to the one that answers for an ID

@@ -2,22 +2,14 @@ package tapestry
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"iter"
 	"slices"
-	"sync"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/node"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
 )
-
-// publishWindow is how many objects PublishObjects has under way at once: enough to
-// hide round trips. With 32, eight servers that publish at once over loopback queue
-// so long that hops are sent again, and nothing is done sooner.
-const publishWindow = 8
 
 // PublishObject tells the overlay that this node serves the object g for app, and
 // keeps telling it until UnpublishObject, Leave or Close. It returns nil when the
@@ -57,88 +49,6 @@ func (n *Node) Published() iter.Seq2[GUID, AppID] {
 			}
 		}
 	}
-}
-
-// PublishReport is what became of a PublishObjects.
-type PublishReport struct {
-	Placed int              `json:"placed"` // objects whose roots have acknowledged
-	Failed []PublishFailure `json:"failed"` // the others, in no particular order
-}
-
-// PublishFailure is one object that was not published, and why.
-type PublishFailure struct {
-	GUID   GUID   `json:"guid"`
-	Reason string `json:"reason"` // Err as text
-	Err    error  `json:"-"`
-}
-
-// PublishObjects publishes every object of gs, several at a time, each with its own
-// share of patience: ctx bounds the whole, DefaultTimeout each object. It always
-// reports; the error is not nil if any object failed or ctx ended before the last.
-func (n *Node) PublishObjects(ctx context.Context, app AppID, gs iter.Seq[GUID]) (PublishReport, error) {
-	work := make(chan GUID)
-	var all tally
-	var workers sync.WaitGroup
-	for range publishWindow {
-		workers.Go(func() {
-			for g := range work {
-				all.add(g, n.publishOne(ctx, g, app))
-			}
-		})
-	}
-	err := feed(ctx, work, gs)
-	close(work)
-	workers.Wait()
-	return all.report, publishError(all.report, err)
-}
-
-func (n *Node) publishOne(ctx context.Context, g GUID, app AppID) error {
-	ctx, cancel := context.WithTimeout(ctx, DefaultTimeout)
-	defer cancel()
-	return n.PublishObject(ctx, g, app)
-}
-
-func feed(ctx context.Context, work chan<- GUID, gs iter.Seq[GUID]) error {
-	for g := range gs {
-		select {
-		case work <- g:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
-}
-
-func publishError(r PublishReport, stopped error) error {
-	if stopped != nil {
-		return &OpError{Op: "publish", Err: stopped}
-	}
-	if len(r.Failed) == 0 {
-		return nil
-	}
-	first := r.Failed[0].Err
-	var op *OpError
-	if errors.As(first, &op) {
-		first = op.Err
-	}
-	return &OpError{Op: "publish", Err: fmt.Errorf("%d of %d objects failed, the first with: %w",
-		len(r.Failed), r.Placed+len(r.Failed), first)}
-}
-
-// tally collects the report of objects that are published side by side.
-type tally struct {
-	mu     sync.Mutex
-	report PublishReport
-}
-
-func (t *tally) add(g GUID, err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if err == nil {
-		t.report.Placed++
-		return
-	}
-	t.report.Failed = append(t.report.Failed, PublishFailure{GUID: g, Reason: err.Error(), Err: err})
 }
 
 // UnpublishObject takes the object g of app back: when it returns nil the roots, and
