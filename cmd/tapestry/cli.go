@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"github.com/tapestry-dolr/tapestry"
 	"github.com/tapestry-dolr/tapestry/cmd/tapestry/config"
 	"github.com/tapestry-dolr/tapestry/cmd/tapestry/control"
 )
@@ -123,19 +122,6 @@ func (c *cli) client(cmd *cobra.Command, patience time.Duration) (*control.Clien
 		patience = c.timeout
 	}
 	return control.NewClient(cfg.ControlSocket(), patience), nil
-}
-
-// parseGUIDs reads arguments that name objects.
-func parseGUIDs(args []string) ([]tapestry.GUID, error) {
-	var all []tapestry.GUID
-	for _, a := range args {
-		g, err := tapestry.ParseID(a)
-		if err != nil {
-			return nil, usageError{err}
-		}
-		all = append(all, g)
-	}
-	return all, nil
 }
 
 // appFlag adds the flag that says which application is meant.

@@ -29,15 +29,15 @@ writes them to FILE or standard output.`,
 			if c.json && to == "" {
 				return usageError{errors.New("--json needs -o FILE: standard output is the file's own")}
 			}
-			guids, err := parseGUIDs(args)
+			g, err := tapestry.ParseID(args[0]) // of files: no CID is theirs
 			if err != nil {
-				return err
+				return usageError{err}
 			}
 			client, err := c.client(cmd, getPatience)
 			if err != nil {
 				return err
 			}
-			body, got, err := client.Fetch(cmd.Context(), guids[0])
+			body, got, err := client.Fetch(cmd.Context(), g)
 			if err != nil {
 				return err
 			}

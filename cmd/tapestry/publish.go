@@ -15,14 +15,25 @@ import (
 )
 
 func (c *cli) publish() *cobra.Command {
-	return &cobra.Command{
+	many := stream{verb: "published", do: (*control.Client).PublishObjects}
+	cmd := &cobra.Command{
 		Use:   "publish FILE…",
-		Short: "Publish files, and all regular files in folders",
+		Short: "Publish files, and all regular files in folders; or objects that others serve",
 		Long: `publish has the daemon serve each file under the SHA-256 of its bytes, cut to 40
 hex digits, and tells the overlay. The daemon reads the files where they are; it
-serves them until unpublish, and again whenever it is started, even if it was killed.`,
-		Args: cobra.MinimumNArgs(1),
+serves them until unpublish, and again whenever it is started, even if it was killed.
+
+With --from it tells the overlay of objects that are no files: those of another process
+beside the daemon, which --app names. The stream has one GUID, CID or multihash in a
+line; empty lines and those that begin with # are left out. They stay published, over
+restarts too, until unpublish --from; naming some again does no harm.`,
+		Example: `  tapestry publish photos
+  ipfs refs local | tapestry publish --app ipfs --from -`,
+		Args: many.args(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if many.from != "" {
+				return many.run(c, cmd)
+			}
 			var q control.PublishRequest
 			for _, a := range args {
 				path, err := filepath.Abs(a)
@@ -48,6 +59,8 @@ serves them until unpublish, and again whenever it is started, even if it was ki
 			return nil
 		},
 	}
+	many.flags(cmd)
+	return cmd
 }
 
 func publishTable(w io.Writer, a control.PublishReply) {
@@ -61,13 +74,18 @@ func publishTable(w io.Writer, a control.PublishReply) {
 }
 
 func (c *cli) unpublish() *cobra.Command {
-	return &cobra.Command{
+	many := stream{verb: "taken back", do: (*control.Client).UnpublishObjects}
+	cmd := &cobra.Command{
 		Use:   "unpublish GUID|FILE…",
 		Short: "Take published files back",
 		Long: `unpublish takes files back that this daemon has published, named by their GUIDs or by
-the files themselves, as they were when they were published; of a folder all files.`,
-		Args: cobra.MinimumNArgs(1),
+the files themselves, as they were when they were published; of a folder all files. With
+--from it takes back what publish --from has published.`,
+		Args: many.args(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if many.from != "" {
+				return many.run(c, cmd)
+			}
 			guids, err := guidsOf(args)
 			if err != nil {
 				return err
@@ -87,6 +105,8 @@ the files themselves, as they were when they were published; of a folder all fil
 			})
 		},
 	}
+	many.flags(cmd)
+	return cmd
 }
 
 // guidsOf reads GUIDs, or takes those of files and of what is in folders.

@@ -42,6 +42,7 @@ func TestMain(m *testing.M) {
 //	exits CODE COMMAND…         the command ends with CODE
 //	within TIME CODE COMMAND…   run it again and again until it ends with CODE
 //	file NAME SIZE              make a file; sets $NAME to its GUID
+//	guids NAME COUNT            make a file of so many GUIDs, one in a line; sets $NAME_last
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -61,7 +62,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"daemon": startDaemon, "identity": makeIdentity, "says": says, "signal": sendSignal, "ended": ended,
-			"exits": exits, "within": within, "file": makeFile,
+			"exits": exits, "within": within, "file": makeFile, "guids": makeGUIDs,
 		},
 	})
 }
@@ -262,6 +263,18 @@ func makeFile(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.MkdirAll(filepath.Dir(path), 0o755))
 	ts.Check(os.WriteFile(path, data, 0o644))
 	ts.Setenv(filepath.Base(args[0]), tapestry.GUIDFromBytes(data).String())
+}
+
+func makeGUIDs(ts *testscript.TestScript, _ bool, args []string) {
+	count, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	var all strings.Builder
+	for i := range count {
+		g := tapestry.GUIDFromBytes(fmt.Appendf(nil, "%s %d", args[0], i)).String()
+		all.WriteString(g + "\n")
+		ts.Setenv(args[0]+"_last", g)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(all.String()), 0o644))
 }
 
 func makeIdentity(ts *testscript.TestScript, _ bool, args []string) {

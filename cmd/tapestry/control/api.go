@@ -19,6 +19,8 @@ import (
 type API interface {
 	Publish(ctx context.Context, q PublishRequest) (PublishReply, error)
 	Unpublish(ctx context.Context, q UnpublishRequest) (UnpublishReply, error)
+	PublishObjects(ctx context.Context, q ObjectsRequest) (ObjectsReply, error)
+	UnpublishObjects(ctx context.Context, q ObjectsRequest) (ObjectsReply, error)
 	Locate(ctx context.Context, q LocateRequest) (LocateReply, error)
 	Route(ctx context.Context, q RouteRequest) (RouteReply, error)
 	Multicast(ctx context.Context, q MulticastRequest) (MulticastReply, error)
@@ -50,6 +52,25 @@ type Object struct {
 type Failure struct {
 	GUID   tapestry.GUID `json:"guid"`
 	Path   string        `json:"path"`
+	Reason string        `json:"reason"`
+}
+
+// ObjectsRequest: publish these objects, which others serve by way of this node, or take them back.
+type ObjectsRequest struct {
+	App   tapestry.AppID  `json:"app"`
+	GUIDs []tapestry.GUID `json:"guids"`
+}
+
+// ObjectsReply says for how many that was done, and for which it was not.
+type ObjectsReply struct {
+	Done   int              `json:"done"`
+	Failed []ObjectsFailure `json:"failed"` // tapestry.MaxFailures at most
+	More   int              `json:"more"`   // failures beside those
+}
+
+// ObjectsFailure is an object for which it was not, and why.
+type ObjectsFailure struct {
+	GUID   tapestry.GUID `json:"guid"`
 	Reason string        `json:"reason"`
 }
 

@@ -45,6 +45,16 @@ func (c *Client) Unpublish(ctx context.Context, q UnpublishRequest) (UnpublishRe
 	return call[UnpublishReply](ctx, c, "unpublish", q)
 }
 
+// PublishObjects asks for objects to be published that are no files.
+func (c *Client) PublishObjects(ctx context.Context, q ObjectsRequest) (ObjectsReply, error) {
+	return call[ObjectsReply](ctx, c, "publish-objects", q)
+}
+
+// UnpublishObjects asks for them to be taken back.
+func (c *Client) UnpublishObjects(ctx context.Context, q ObjectsRequest) (ObjectsReply, error) {
+	return call[ObjectsReply](ctx, c, "unpublish-objects", q)
+}
+
 // Locate asks who serves an object.
 func (c *Client) Locate(ctx context.Context, q LocateRequest) (LocateReply, error) {
 	return call[LocateReply](ctx, c, "locate", q)

@@ -41,6 +41,14 @@ func (f *fake) Unpublish(ctx context.Context, q control.UnpublishRequest) (contr
 	return answer(ctx, f, q, control.UnpublishReply(q))
 }
 
+func (f *fake) PublishObjects(ctx context.Context, q control.ObjectsRequest) (control.ObjectsReply, error) {
+	return answer(ctx, f, q, control.ObjectsReply{Done: len(q.GUIDs)})
+}
+
+func (f *fake) UnpublishObjects(ctx context.Context, q control.ObjectsRequest) (control.ObjectsReply, error) {
+	return answer(ctx, f, q, control.ObjectsReply{More: len(q.GUIDs)})
+}
+
 func (f *fake) Locate(ctx context.Context, q control.LocateRequest) (control.LocateReply, error) {
 	return answer(ctx, f, q, control.LocateReply{GUID: q.GUID, Replicas: []control.Replica{{RTTMs: 1.5}}})
 }
@@ -89,6 +97,13 @@ func TestEveryVerbCrossesTheSocket(t *testing.T) {
 	}
 	if a, err := c.Unpublish(t.Context(), control.UnpublishRequest{GUIDs: []tapestry.GUID{g}}); err != nil || a.GUIDs[0] != g {
 		t.Errorf("unpublish: %+v, %v", a, err)
+	}
+	many := control.ObjectsRequest{App: "a", GUIDs: []tapestry.GUID{g, {}}}
+	if a, err := c.PublishObjects(t.Context(), many); err != nil || a.Done != 2 {
+		t.Errorf("publish objects: %+v, %v", a, err)
+	}
+	if a, err := c.UnpublishObjects(t.Context(), many); err != nil || a.More != 2 {
+		t.Errorf("unpublish objects: %+v, %v", a, err)
 	}
 	if a, err := c.Locate(t.Context(), control.LocateRequest{GUID: g}); err != nil || a.GUID != g || a.Replicas[0].RTTMs != 1.5 {
 		t.Errorf("locate: %+v, %v", a, err)

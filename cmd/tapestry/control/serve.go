@@ -26,6 +26,8 @@ func Serve(api API) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST /v1/publish", verb(api.Publish))
 	mux.Handle("POST /v1/unpublish", verb(api.Unpublish))
+	mux.Handle("POST /v1/publish-objects", verb(api.PublishObjects))
+	mux.Handle("POST /v1/unpublish-objects", verb(api.UnpublishObjects))
 	mux.Handle("POST /v1/locate", verb(api.Locate))
 	mux.Handle("POST /v1/route", verb(api.Route))
 	mux.Handle("POST /v1/multicast", verb(api.Multicast))

@@ -135,6 +135,45 @@ func (a *api) Unpublish(ctx context.Context, q control.UnpublishRequest) (contro
 	return reply, nil
 }
 
+// PublishObjects tells the overlay of objects that are no files. Whoever reads this node's
+// datastore next publishes them again.
+func (a *api) PublishObjects(ctx context.Context, q control.ObjectsRequest) (control.ObjectsReply, error) {
+	if err := checkObjects(q); err != nil {
+		return control.ObjectsReply{}, err
+	}
+	r, err := a.d.node.PublishObjects(ctx, q.App, slices.Values(q.GUIDs))
+	return objectsReply(r.Placed, r.Failed, r.More, err)
+}
+
+// UnpublishObjects takes them back.
+func (a *api) UnpublishObjects(ctx context.Context, q control.ObjectsRequest) (control.ObjectsReply, error) {
+	if err := checkObjects(q); err != nil {
+		return control.ObjectsReply{}, err
+	}
+	r, err := a.d.node.UnpublishObjects(ctx, q.App, slices.Values(q.GUIDs))
+	return objectsReply(r.Withdrawn, r.Failed, r.More, err)
+}
+
+// checkObjects refuses to speak for files without serving them.
+func checkObjects(q control.ObjectsRequest) error {
+	if q.App == content.App {
+		return &control.Error{Code: control.BadRequest, Message: fmt.Sprintf("the application %s is of files", q.App)}
+	}
+	return nil
+}
+
+// objectsReply is a report as it is answered, or an error if nothing was done.
+func objectsReply(done int, failed []tapestry.Failure, more int, err error) (control.ObjectsReply, error) {
+	reply := control.ObjectsReply{Done: done, Failed: []control.ObjectsFailure{}, More: more}
+	for _, f := range failed {
+		reply.Failed = append(reply.Failed, control.ObjectsFailure{GUID: f.GUID, Reason: f.Reason})
+	}
+	if err != nil && done == 0 {
+		return reply, err
+	}
+	return reply, nil
+}
+
 // Locate asks the overlay for servers.
 func (a *api) Locate(ctx context.Context, q control.LocateRequest) (control.LocateReply, error) {
 	var opts []tapestry.LocateOption
