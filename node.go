@@ -197,7 +197,11 @@ func (n *Node) ended(op string, id ID, run func() (*env.Outcome, error)) (*env.O
 
 // observe is told of every event on the node's own loop; it must not block.
 func (n *Node) observe(ev env.Event) {
-	if _, ok := ev.(*env.Ready); ok {
+	switch ev := ev.(type) {
+	case *env.Ready:
 		n.readyOnce.Do(func() { close(n.ready) })
+	case *env.Behind:
+		logger.Warnw("objects are published again later than they should be", "network", n.settings.network,
+			"late", ev.Late, "spare", ev.Spare, "objects", ev.Served)
 	}
 }

@@ -27,6 +27,7 @@ type Status struct {
 	Pointers  int        `json:"pointers"`  // kept for others
 	Store     Store      `json:"store"`     // the same in numbers
 	Published int        `json:"published"` // objects that this node serves
+	LateS     float64    `json:"late_s"`    // the first of them is published again so much later than it should be
 	Resume    Resume     `json:"resume"`    // of what was published before this start
 	Pending   int        `json:"pending"`   // messages that wait for an acknowledgement
 
@@ -126,7 +127,7 @@ func coreStatus(s node.Status) Status {
 		Links: s.Links, MaxLinks: s.LinksCap, MostLinks: s.LinksMost,
 		Levels: s.Levels, LeafSet: append([]ID{}, s.LeafSet...), Neighbors: []Neighbor{},
 		Pointers: s.Pointers, Store: storeOf(s.Store),
-		Published: s.Served, Pending: s.Pending,
+		Published: s.Served, LateS: s.Late.Seconds(), Pending: s.Pending,
 		Place: Place{HeightMs: 1e3 * s.Place.Height, Error: s.Place.Error},
 	}
 	for _, x := range s.Place.Vec {

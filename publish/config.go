@@ -33,6 +33,7 @@ type Config struct {
 	GiveUp  time.Duration // how long a lay nobody waits for is retried; default 10 s
 	Leave   time.Duration // longest wait for the roots when this node leaves; default 2 s
 	Portion int           // objects laid again, or withdrawn, in one step; default 256
+	Window  int           // most records under way before another object is laid again; default 256
 }
 
 // Validate names the first field that makes no sense.
@@ -74,5 +75,6 @@ func (c *Config) settings() []setting.Setting {
 		setting.Of("GiveUp", &c.GiveUp, 10*time.Second),
 		setting.Of("Leave", &c.Leave, 2*time.Second),
 		setting.Of("Portion", &c.Portion, 256),
+		setting.Of("Window", &c.Window, 256),
 	}
 }

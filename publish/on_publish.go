@@ -53,34 +53,9 @@ func (p *Publisher) newJob(e env.Env, call env.Call, deadline mono.Time) *job {
 	return j
 }
 
-func (p *Publisher) schedule(e env.Env, o *pointers.Object, in time.Duration) {
-	at := e.Now().Add(in)
-	p.Served.Schedule(o, at)
-	p.arm(e, timerRelay, at)
-}
-
 // random draws a duration from 0 to d.
 func (p *Publisher) random(e env.Env, d time.Duration) time.Duration {
 	return time.Duration(e.Rand().Int64N(int64(d) + 1))
-}
-
-// onRelay lays the objects that are due again, a portion at a time.
-func (p *Publisher) onRelay(e env.Env) {
-	if p.leaving != nil {
-		return
-	}
-	for range p.cfg.Portion {
-		o := p.Served.Next()
-		if o == nil || e.Now().Before(o.Due()) {
-			break
-		}
-		// 0.9 to 1.1 periods: a jitter that leaves the life of 2.5 periods its margin.
-		p.schedule(e, o, p.cfg.Period*9/10+p.random(e, p.cfg.Period/5))
-		p.begin(e, &lay{key: o.Key})
-	}
-	if o := p.Served.Next(); o != nil {
-		p.arm(e, timerRelay, max(o.Due(), e.Now().Add(step)))
-	}
 }
 
 // OnCancel forgets a call that nobody waits for: as if its deadline had come.

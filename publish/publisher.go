@@ -45,6 +45,7 @@ type Publisher struct {
 	retries  []retry              // when to look at an attempt again; in order of due
 	held     []withdrawal         // that came to their root here, and are acknowledged when all who hold copies know
 
+	warned  mono.Time // when it was last told that objects are laid again too late
 	leaving *farewell
 	left    bool // everything was withdrawn; until this node is a member again
 	armed   [timerKinds]mono.Time

@@ -38,7 +38,8 @@ const roots = 4
 //	sought OBJECT                                  somebody looks for it here
 //	unheard, heard: whether those who hold copies have yet to know of what is laid
 //	settled OBJECT server=NODE: they know, or had long enough
-//	advance 1s                                     store, served
+//	advance 1s                                     store, served, late
+//	window 2 period=30m life=1h                     begin anew, with no more records under way than that
 //
 // Pointers lie in a real tree, whose node knows nobody: what becomes of them there are
 // stories of its own.
@@ -109,6 +110,8 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 	switch d.Cmd {
 	case "store":
 		return s.describeStore()
+	case "late":
+		return fmt.Sprintln(s.p.Late(s.env.Now()).Round(10 * time.Millisecond))
 	case "served":
 		return s.describeServed()
 	}
@@ -123,6 +126,10 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 
 func (s *story) do(d *datadriven.TestData) {
 	switch d.Cmd {
+	case "window":
+		s.cfg.Window = int(s.number(d.CmdArgs[0].Key))
+		s.cfg.Period, s.cfg.Life = s.duration(arg(d, "period", "30m")), s.duration(arg(d, "life", "1h"))
+		s.build(pointers.Limits{PerObject: 3, PerServer: 5, Served: 5})
 	case "publish":
 		s.p.OnPublish(s.env, &env.PublishRequest{
 			Call: s.call(d), GUID: s.object(d.CmdArgs[1].Key), App: s.app(d), Deadline: s.deadline(d), Explain: d.HasArg("explain"),

@@ -68,7 +68,7 @@ func statusTable(w io.Writer, a control.StatusReply) {
 	row(w, "leaf set", count(len(n.LeafSet), "node"))
 	row(w, "neighbor map", count(n.Levels, "level"))
 	row(w, "pointers", pointersText(n))
-	row(w, "published", count(n.Published, "object"))
+	row(w, "published", publishedText(n))
 	if r := n.Resume; r.Done+r.Left > 0 {
 		row(w, "after the restart", resumeText(r))
 	}
@@ -107,4 +107,13 @@ func peersTable(w io.Writer, neighbors []tapestry.Neighbor) {
 		}
 		row(w, nb.ID, rtt, nb.Mine, nb.Theirs, level, state)
 	}
+}
+
+// publishedText says how many objects there are, and if they are published again too late.
+func publishedText(n tapestry.Status) string {
+	text := count(n.Published, "object")
+	if late := time.Duration(n.LateS * float64(time.Second)); late >= time.Minute {
+		text += fmt.Sprintf(", published again %v too late", late.Round(time.Second))
+	}
+	return text
 }

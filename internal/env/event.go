@@ -56,6 +56,12 @@ type (
 		GUID, Server idspace.ID
 		Why          string
 	}
+	// Behind: objects are published again later than they should be, the first of them by so much. When
+	// nothing of Spare is left, pointers run out.
+	Behind struct {
+		Late, Spare time.Duration
+		Served      int // objects that are published
+	}
 	// Measured: an RTT sample of a neighbor.
 	Measured struct {
 		Peer idspace.ID
@@ -91,4 +97,5 @@ func (*Arrived) event()         {}
 func (*Dropped) event()         {}
 func (*Stored) event()          {}
 func (*Removed) event()         {}
+func (*Behind) event()          {}
 func (*Measured) event()        {}

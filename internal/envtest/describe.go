@@ -167,6 +167,8 @@ func (e *Env) describeEvent(ev env.Event) string {
 	switch ev := ev.(type) {
 	case *env.Stored:
 		return fmt.Sprintf("stored %s at %s", e.Of(ev.GUID), e.Of(ev.Server))
+	case *env.Behind:
+		return fmt.Sprintf("behind by %v of %v with %d objects", ev.Late, ev.Spare, ev.Served)
 	case *env.Removed:
 		return fmt.Sprintf("removed %s at %s: %s", e.Of(ev.GUID), e.Of(ev.Server), ev.Why)
 	case *env.Dropped:

@@ -161,7 +161,7 @@ func (n *net) join(h *host) {
 	n.t.Helper()
 	var seeds []idspace.ID
 	for _, other := range n.hosts {
-		if other != h && other.node.Status().Ready && !other.down {
+		if other != h && other.node.Status(other.Now()).Ready && !other.down {
 			seeds = append(seeds, other.id)
 			break
 		}

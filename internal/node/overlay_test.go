@@ -65,7 +65,7 @@ func TestCapOfLinksHoldsAndEveryKeyHasOneRoot(t *testing.T) {
 			n.check(5)
 		}
 		for _, h := range n.hosts {
-			if s := h.node.Status(); s.LinksMost > 40 {
+			if s := h.node.Status(h.Now()); s.LinksMost > 40 {
 				t.Errorf("%s had %d links at once", h.id.Short(), s.LinksMost)
 			}
 		}
@@ -79,7 +79,7 @@ func TestLossDoesNotKillTheLiving(t *testing.T) {
 	n.run(2 * time.Minute)
 	n.check(5)
 	for _, h := range n.hosts {
-		for _, nb := range h.node.Status().LeafSet {
+		for _, nb := range h.node.Status(h.Now()).LeafSet {
 			if n.byID[nb].down {
 				t.Errorf("%s keeps a dead leaf", h.id.Short())
 			}
@@ -96,7 +96,7 @@ func TestManyJoinAtOnceThenManyDie(t *testing.T) {
 	}
 	n.run(20 * time.Second)
 	for _, h := range n.hosts {
-		if s := h.node.Status(); !s.Ready {
+		if s := h.node.Status(h.Now()); !s.Ready {
 			t.Fatalf("%s is %s 20 s after its join", h.id.Short(), s.Phase)
 		}
 	}

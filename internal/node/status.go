@@ -6,6 +6,7 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/membership"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 	"github.com/tapestry-dolr/tapestry/surrogate"
@@ -26,8 +27,9 @@ type Status struct {
 	Neighbors []Neighbor
 	Pointers  int // pointers kept for others
 	Store     pointers.Stats
-	Served    int // objects that this node publishes
-	Pending   int // envelopes that wait for an acknowledgement or a verdict
+	Served    int           // objects that this node publishes
+	Late      time.Duration // that the first of them is published again too late
+	Pending   int           // envelopes that wait for an acknowledgement or a verdict
 }
 
 // Neighbor is one link in a Status.
@@ -46,14 +48,14 @@ var phaseNames = [...]string{
 	membership.Idle: "idle", membership.Joining: "joining", membership.Active: "active", membership.Leaving: "leaving",
 }
 
-// Status takes a snapshot.
-func (n *Node) Status() Status {
+// Status takes a snapshot at the time now.
+func (n *Node) Status(now mono.Time) Status {
 	s := Status{
 		ID: n.cfg.Self, Network: n.cfg.Network,
 		Phase: phaseNames[n.membership.Phase()], Ready: n.router.Sure(),
 		Links: n.links.Count(), LinksCap: n.links.Cap(), LinksMost: n.links.Most(),
 		LeafSet: n.tables.Leaves.All(), Levels: n.tables.Map.Levels(), Place: n.links.Place(),
-		Pointers: n.store.Len(), Store: n.store.Stats(), Served: n.served.Len(), Pending: n.router.Pending(),
+		Pointers: n.store.Len(), Store: n.store.Stats(), Served: n.served.Len(), Late: n.publish.Late(now), Pending: n.router.Pending(),
 	}
 	for _, l := range n.links.All() {
 		s.Neighbors = append(s.Neighbors, n.neighbor(l.ID, l.Mine, l.Theirs))

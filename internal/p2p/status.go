@@ -80,7 +80,7 @@ func (n *Node) Status() Status {
 	n.calls.mu.Unlock()
 	n.loop.look(func(l *loop) {
 		if n.core != nil {
-			s.Node = n.core.Status()
+			s.Node = n.core.Status(l.clock.now())
 		}
 		s.Timers = len(l.timers.queue)
 		s.Links = l.status()

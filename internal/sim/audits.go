@@ -115,7 +115,7 @@ func (a *auditor) pointers(m *member) {
 
 // bounds: links, pointers, timers and what waits stay within their bounds.
 func (a *auditor) bounds(m *member) {
-	s := m.host.Node().Status()
+	s := m.host.Node().Status(m.host.Now())
 	for _, b := range []struct {
 		what     string
 		is, most int

@@ -127,7 +127,7 @@ func (n *nearness) estimates(pairs int) (wrong samples) {
 }
 
 func (n *nearness) between(a, b *world.Host) time.Duration {
-	return a.Node().Status().Place.Distance(b.Node().Status().Place)
+	return a.Node().Status(a.Now()).Place.Distance(b.Node().Status(b.Now()).Place)
 }
 
 // TestMapsAreNearlyPerfect grows an overlay on measured Internet delays and compares its

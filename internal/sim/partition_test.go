@@ -304,11 +304,11 @@ func TestANodeThatDidNotRunDropsItsClaims(t *testing.T) {
 		t.Errorf("%d have it in their leaf sets after 39 s", n)
 	}
 	h.world.Run(1200 * time.Millisecond)
-	if sleeper.host.Node().Status().Ready {
+	if sleeper.host.Node().Status(sleeper.host.Now()).Ready {
 		t.Error("it answers as root as soon as it runs again")
 	}
 	woke := h.world.Now()
-	h.until("it answers as root", func() bool { return sleeper.host.Node().Status().Ready })
+	h.until("it answers as root", func() bool { return sleeper.host.Node().Status(sleeper.host.Now()).Ready })
 	h.until("one overlay", func() bool { return h.faults() == 0 })
 	if took := h.world.Now().Sub(woke); took > 15*time.Second {
 		t.Errorf("one overlay after %v", took)

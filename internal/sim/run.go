@@ -360,7 +360,7 @@ func (r *run) tell(stage string, done, total time.Duration) {
 func (r *run) state() (s report.State) {
 	var links samples
 	for _, m := range r.people.active {
-		status := m.host.Node().Status()
+		status := m.host.Node().Status(r.world.Now())
 		links.add(float64(status.Links))
 		s.LinksMax = max(s.LinksMax, status.LinksMost)
 	}

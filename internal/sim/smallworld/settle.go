@@ -93,7 +93,7 @@ func (s *scene) whole() error {
 			continue
 		}
 		if m.leaving || !m.node.Active() {
-			return fmt.Errorf("machine %d is %s", m.number, m.node.Status().Phase)
+			return fmt.Errorf("machine %d is %s", m.number, m.node.Status(s.now).Phase)
 		}
 		up, ids = append(up, m), append(ids, m.id)
 	}

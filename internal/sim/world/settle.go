@@ -211,7 +211,7 @@ func (b *builder) seat(i int, h *Host) {
 
 // beacons tells everybody whom a node uses that it does, and who it is.
 func (b *builder) beacons(h *Host) {
-	for _, nb := range h.node.Status().Neighbors {
+	for _, nb := range h.node.Status(h.Now()).Neighbors {
 		if nb.Mine == wire.Use_USE_NONE {
 			continue
 		}

@@ -234,7 +234,7 @@ func TestPartitionsCutAndHeal(t *testing.T) {
 	w.Partition(func(place int) bool { return place < 20 })
 	w.Run(time.Minute)
 	for _, h := range w.Hosts() {
-		for _, nb := range h.Node().Status().LeafSet {
+		for _, nb := range h.Node().Status(h.Now()).LeafSet {
 			if (w.Host(nb).Place() < 20) != (h.Place() < 20) {
 				t.Fatalf("%v keeps %v of the other side", h, w.Host(nb))
 			}
