@@ -25,6 +25,7 @@
 //	Multicast                       a message to every node, or to all under a prefix
 //	Handle                          what this node does with messages and streams
 //	Explain, Status, Published      why, how, and what
+//	Routing                         the same for what is built on libp2p's routing interfaces
 //	Leave, Close                    goodbye, and the end
 //
 // An object has a GUID and belongs to an application, its AppID: the same GUID under

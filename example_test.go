@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ipfs/go-cid"
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
@@ -156,6 +157,21 @@ func ExampleNode_UnpublishObject() {
 		fmt.Println(errors.Is(err, tapestry.ErrNotFound))
 	}
 	// Output: true
+}
+
+// Whatever wants a libp2p routing system can have the node for it.
+func ExampleNode_Routing() {
+	server, client, done := pair()
+	defer done()
+	ctx := context.Background()
+	content := must(cid.Decode("bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi"))
+	if err := server.Routing().Provide(ctx, content, true); err != nil {
+		log.Fatal(err)
+	}
+	for provider := range client.Routing().FindProvidersAsync(ctx, content, 1) {
+		fmt.Println("from the server:", provider.ID == server.Status().Peer)
+	}
+	// Output: from the server: true
 }
 
 func ExampleNode_Published() {

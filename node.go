@@ -23,6 +23,7 @@ const DefaultTimeout = 10 * time.Second
 // called from any number of goroutines.
 type Node struct {
 	id       ID
+	host     host.Host
 	settings settings
 	world    *p2p.Node
 	bulletin *bulletin
@@ -48,7 +49,7 @@ func New(h host.Host, opts ...Option) (*Node, error) {
 		return nil, &OpError{Op: "new", Err: err}
 	}
 	n := &Node{
-		id: NodeIDFromPeer(h.ID()), settings: s,
+		id: NodeIDFromPeer(h.ID()), host: h, settings: s,
 		ready: make(chan struct{}), closed: make(chan struct{}),
 	}
 	if n.kept, err = openKept(n); err != nil {
@@ -71,6 +72,7 @@ func New(h host.Host, opts ...Option) (*Node, error) {
 	if err != nil {
 		return nil, &OpError{Op: "new", Err: errors.Join(err, n.bulletin.close())}
 	}
+	n.world.Handle(string(peerApp), introduce(h))
 	n.announce()
 	n.trace(s.tracer)
 	n.kept.start()
