@@ -17,6 +17,7 @@ type page struct {
 	record    *wire.SignedRecord
 	stamp     wire.Stamp // of record: all that is asked for again and again; records stay packed
 	notBefore mono.Time  // hearsay of it is ignored until then
+	restsAs   wire.Use   // but not if there is more use for it than this
 	heard     mono.Time  // when coord was said, or rttUs measured
 	group     string     // the label of its network, once labeled
 	rttUs     uint32     // how far it was when the gate last measured it; 0 if never, or coord is newer
@@ -117,17 +118,38 @@ const (
 // avoid ignores hearsay of a node for a while.
 func (b *book) avoid(id idspace.ID, until mono.Time) {
 	if p := b.find(id); p != nil {
-		p.buried, p.notBefore = false, until
+		p.buried, p.notBefore, p.restsAs = false, until, anyUse
 	}
+}
+
+// release ignores hearsay of a node that has let go of a link for a while, unless there is more use for it
+// then than there is now.
+func (b *book) release(id idspace.ID, use wire.Use, until mono.Time) {
+	if b.avoid(id, until); b.find(id) != nil {
+		b.find(id).restsAs = use
+	}
+}
+
+// anyUse is as much use as there can be for a node.
+const anyUse = wire.Use_USE_LEAF
+
+// rests reports whether hearsay of a node is to be ignored by whoever has a use for it. One that had no room for
+// a spare link is asked at once when there is nobody else for its slot: it gives others up for that.
+func (p *page) rests(now mono.Time, use wire.Use) bool {
+	return now.Before(p.notBefore) && use <= p.restsAs
 }
 
 // maxRefusals bounds how often the time for which a refusal is respected doubles.
 const maxRefusals = 5
 
-// refuse ignores hearsay of a node that had no room, or for which there was none, for a
+// refuse ignores hearsay of a node that had no room for such a use, or for which there was none, for a
 // while that doubles from refusal to refusal.
-func (b *book) refuse(e env.Env, id idspace.ID, mean time.Duration) {
+func (b *book) refuse(e env.Env, id idspace.ID, use wire.Use, mean time.Duration) {
 	if p := b.find(id); p != nil {
+		if use > p.restsAs {
+			p.refusals = 0
+		}
+		p.restsAs = use
 		p.notBefore = e.Now().Add(env.Jitter(e, mean<<p.refusals))
 		p.refusals = min(p.refusals+1, maxRefusals)
 	}

@@ -108,8 +108,8 @@ func (m *Member) considerKnown(e env.Env) (lacking bool) {
 		}
 	}
 	for _, p := range slices.Clone(m.book.order) {
-		if m.want(p.id) >= wire.Use_USE_SOLE {
-			lacking = lacking || !e.Now().Before(p.notBefore)
+		if use := m.want(p.id); use >= wire.Use_USE_SOLE {
+			lacking = lacking || !p.rests(e.Now(), use)
 			m.consider(e, p.id)
 		}
 	}

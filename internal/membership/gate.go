@@ -40,7 +40,7 @@ func (m *Member) want(id idspace.ID) wire.Use {
 // consider sends a known node to the gate if a table has room for it.
 func (m *Member) consider(e env.Env, id idspace.ID) {
 	p := m.book.find(id)
-	if p == nil || e.Now().Before(p.notBefore) || m.phase == Idle || m.phase == Leaving {
+	if p == nil || p.rests(e.Now(), m.want(id)) || m.phase == Idle || m.phase == Leaving {
 		return
 	}
 	if _, busy := m.gate.probing[id]; busy || m.want(id) == wire.Use_USE_NONE {
@@ -132,7 +132,7 @@ func (m *Member) sample(e env.Env, among []*page) {
 	}
 	among = slices.DeleteFunc(among, func(p *page) bool {
 		_, busy := m.gate.probing[p.id]
-		return busy || e.Now().Before(p.notBefore) || m.measuredLately(e, p)
+		return busy || p.rests(e.Now(), wire.Use_USE_NONE) || m.measuredLately(e, p)
 	})
 	if len(among) > 0 {
 		m.sampled = e.Now()
@@ -161,9 +161,9 @@ func (m *Member) OnVerdict(e env.Env, v *env.Verdict) {
 		m.book.bury(v.Peer, e.Now().Add(m.cfg.Forgotten))
 		m.fillSlot(e, v.Peer)
 	case v.Refused && m.tables.Map.FillsHole(v.Peer) && m.standsIn(v.Peer):
-		m.book.refuse(e, v.Peer, m.cfg.Refused/urgency)
+		m.book.refuse(e, v.Peer, use, m.cfg.Refused/urgency)
 	case v.Refused:
-		m.book.refuse(e, v.Peer, m.cfg.Refused)
+		m.book.refuse(e, v.Peer, use, m.cfg.Refused)
 	case use == wire.Use_USE_NONE:
 		m.measured(e, v)
 	default:

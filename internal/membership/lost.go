@@ -68,7 +68,7 @@ func (l *lostList) next() *lostNode {
 // this node.
 func (b *book) bury(id idspace.ID, until mono.Time) {
 	if p := b.find(id); p != nil {
-		p.buried, p.notBefore = true, max(p.notBefore, until)
+		p.buried, p.notBefore, p.restsAs = true, max(p.notBefore, until), anyUse
 	}
 }
 

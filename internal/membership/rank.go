@@ -148,7 +148,7 @@ func (m *Member) improve(e env.Env) {
 // and once more than the primary, which most routes take; 0 if it is not clearly nearer.
 func (m *Member) promise(e env.Env, p *page) time.Duration {
 	far := m.far(e, p)
-	if far == unknownRTT || !m.wantsSlot(p.id, far) || m.tables.Leaves.Has(p.id) || e.Now().Before(p.notBefore) {
+	if far == unknownRTT || !m.wantsSlot(p.id, far) || m.tables.Leaves.Has(p.id) || p.rests(e.Now(), wire.Use_USE_SPARE) {
 		return 0
 	}
 	if _, busy := m.gate.probing[p.id]; busy {

@@ -186,12 +186,10 @@ func (m *Member) OnSuspect(e env.Env, x *env.Suspect) {
 func (m *Member) OnDown(e env.Env, d *env.Down) {
 	c := &env.Changed{}
 	lives := d.Why == env.Unlinked || d.Why == env.CutOff
-	switch {
-	case d.Why == env.Unlinked:
-		m.book.avoid(d.Peer, e.Now().Add(env.Jitter(e, m.cfg.Refused)))
-	case d.Why == env.CutOff:
+	if d.Why == env.CutOff {
 		m.cut(e, d.Peer, d.By)
-	default:
+	}
+	if !lives {
 		c.Dead = []idspace.ID{d.Peer}
 	}
 	inMap, inLeaves := m.tables.Map.Remove(d.Peer), false
@@ -202,6 +200,9 @@ func (m *Member) OnDown(e env.Env, d *env.Down) {
 	}
 	if inMap || inLeaves {
 		c.Removed = []idspace.ID{d.Peer}
+	}
+	if d.Why == env.Unlinked {
+		m.book.release(d.Peer, max(m.want(d.Peer), wire.Use_USE_SPARE), e.Now().Add(env.Jitter(e, m.cfg.Refused)))
 	}
 	if inMap {
 		m.lists[rowList].losses++
