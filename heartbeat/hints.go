@@ -18,7 +18,17 @@ const (
 )
 
 // OnHints takes the word of a neighbor that some nodes are dead.
-func (m *Monitor) OnHints(e env.Env, h *env.Hints) { m.heed(e, h.From, h.Refs) }
+func (m *Monitor) OnHints(e env.Env, h *env.Hints) {
+	if !h.Silent {
+		m.heed(e, h.From, h.Refs)
+		return
+	}
+	for _, r := range wire.Refs(h.Refs) {
+		if l := m.links.Named(r); l != nil {
+			m.look(e, l)
+		}
+	}
+}
 
 // heed probes those that are said to be dead, if this node points at them: nobody is
 // dropped on hearsay (design §7).

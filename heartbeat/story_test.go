@@ -122,7 +122,7 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) {
 	case "hint":
 		from := "somebody"
 		d.MaybeScanArgs(t, "from", &from)
-		s.monitor.OnHints(s.world, &env.Hints{From: s.ID(from), Refs: s.refs(t, d, d.CmdArgs[0].Key)})
+		s.monitor.OnHints(s.world, &env.Hints{From: s.ID(from), Refs: s.refs(t, d, d.CmdArgs[0].Key), Silent: d.HasArg("silent")})
 	default:
 		s.with(t, d, s.ID(d.CmdArgs[0].Key))
 	}

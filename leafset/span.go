@@ -54,6 +54,12 @@ func (c *Claim) empty(a, b idspace.ID) bool {
 	return true
 }
 
+// Denies reports whether c vouches that id does not live: its place is on the span, and it is not named.
+func (c *Claim) Denies(id idspace.ID) bool {
+	covered := onArc(c.Down, c.Of, id, id) || onArc(c.Of, c.Up, id, id)
+	return covered && id != c.Of && !slices.Contains(c.Named, id)
+}
+
 // onArc reports whether the way from a clockwise to b lies on that from lo to hi.
 func onArc(lo, hi, a, b idspace.ID) bool {
 	toA, toB, length := idspace.Clockwise(lo, a), idspace.Clockwise(lo, b), idspace.Clockwise(lo, hi)

@@ -178,3 +178,17 @@ func TestMembersAloneCoverNothing(t *testing.T) {
 		}
 	}
 }
+
+// A claim denies whom it does not name on its span, and says nothing of others.
+func TestAClaimDeniesWhomItDoesNotName(t *testing.T) {
+	around := &leafset.Claim{Of: place(100), Up: place(110), Down: place(95), Named: []idspace.ID{place(95), place(104), place(110), place(120)}}
+	edge := &leafset.Claim{Of: place(100), Up: place(100), Down: place(100)}
+	for n, denied := range map[int]bool{90: false, 95: false, 97: true, 100: false, 102: true, 104: false, 109: true, 110: false, 112: false, 120: false} {
+		if around.Denies(place(n)) != denied {
+			t.Errorf("%d, around 95 to 110 but 104: denied %v", n, !denied)
+		}
+		if edge.Denies(place(n)) {
+			t.Errorf("%d is denied by who claims nothing", n)
+		}
+	}
+}

@@ -170,8 +170,9 @@ type Use struct {
 // Hints: a neighbor says that these nodes are dead. From membership to heartbeat, which
 // sees for itself.
 type Hints struct {
-	From idspace.ID
-	Refs []byte // short references
+	From   idspace.ID
+	Refs   []byte // short references
+	Silent bool   // it does not say so: it does not name them where it would, and may not have met them
 }
 
 // Pointed: Peer began to point at this node. From heartbeat to membership: a

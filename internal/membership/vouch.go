@@ -41,10 +41,25 @@ func (m *Member) vouch(e env.Env, from idspace.ID, msg *wire.LeafSet) {
 	c.Reach(int(msg.Up-1), int(msg.Down-1), m.tables.Self)
 	c.Named = slices.DeleteFunc(c.Named, func(id idspace.ID) bool { return !m.holds(id) && m.buried(e, id) })
 	m.tables.Leaves.Vouch(c)
+	m.denied(e, c)
 	for _, id := range c.Named {
 		if id != m.tables.Self && !m.tables.Leaves.Has(id) {
 			m.tables.Leaves.Doubt(id) // it is wanted, and comes through the gate if it lives
 		}
+	}
+}
+
+// denied has those members looked after of whom somebody vouches that they do not live: it may have noticed sooner
+// than this node, whose beacons are few, or not have heard of them yet.
+func (m *Member) denied(e env.Env, c *leafset.Claim) {
+	var refs []byte
+	for _, id := range m.tables.Leaves.All() {
+		if !m.tables.Leaves.Suspected(id) && c.Denies(id) {
+			refs = wire.AppendRef(refs, m.book.ref(id))
+		}
+	}
+	if len(refs) > 0 {
+		e.Post(&env.Hints{From: c.Of, Refs: refs, Silent: true})
 	}
 }
 

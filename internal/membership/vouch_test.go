@@ -79,6 +79,7 @@ type listener struct {
 	*village
 	probed []idspace.ID
 	judged []env.Judged
+	hints  []*env.Hints
 }
 
 func (l *listener) Post(m env.Local) {
@@ -87,6 +88,8 @@ func (l *listener) Post(m env.Local) {
 		l.probed = append(l.probed, m.Peer)
 	case *env.Judged:
 		l.judged = append(l.judged, *m)
+	case *env.Hints:
+		l.hints = append(l.hints, m)
 	}
 	l.village.Post(m)
 }
@@ -111,5 +114,41 @@ func TestWhoIsNamedByAWitnessGoesThroughTheGate(t *testing.T) {
 	}
 	if !l.member.holds(l.ID("amy")) || l.member.holds(l.ID("bob")) {
 		t.Error("the living one is not in the tables, or the dead one is")
+	}
+}
+
+// Who lies on somebody's span and is not named there is looked after, though nobody says that it is dead.
+func TestWhoIsNotNamedWhereItWouldBeIsLookedAfter(t *testing.T) {
+	c := newCorrespondent(t)
+	ring := c.ring()
+	first, second, third := ring[0], ring[1], ring[2]
+	for _, name := range ring[:3] {
+		c.meet(name)
+	}
+	l := &listener{village: c.village}
+	for _, step := range []struct {
+		what   string
+		list   *wire.LeafSet
+		denied []string
+	}{
+		{"all are named", c.claims(3, 1, "me", second, third), nil},
+		{"one is not", c.claims(2, 1, "me", third), []string{second}},
+		{"nor is it where nothing is claimed", c.claims(1, 1, "me", third), nil},
+		{"by who is no member", c.claims(0, 0, "me", third), nil},
+	} {
+		l.hints = nil
+		l.member.OnLeafSet(l, c.ID(first), step.list)
+		var denied []string
+		for _, h := range l.hints {
+			for _, r := range wire.Refs(h.Refs) {
+				denied = append(denied, c.Of(l.member.book.resolve(r).id))
+			}
+			if h.From != c.ID(first) || !h.Silent {
+				t.Errorf("%s: %+v", step.what, h)
+			}
+		}
+		if !slices.Equal(denied, step.denied) {
+			t.Errorf("%s: %v are looked after, want %v", step.what, denied, step.denied)
+		}
 	}
 }

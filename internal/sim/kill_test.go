@@ -60,3 +60,18 @@ func TestObjectsAreFoundInChurn(t *testing.T) {
 		t.Errorf("%+v, %v", l, r.Oracles)
 	}
 }
+
+// TestTablesAreRightUnderChurn: sessions of ten minutes, in tables so full that nodes refuse links. No slot
+// stays empty, and nobody who is down stays in a leaf set, for longer than repair may take.
+func TestTablesAreRightUnderChurn(t *testing.T) {
+	t.Parallel()
+	c := Default()
+	c.RTTMatrix, c.Seed, c.Nodes, c.Transport, c.Loss = planetLab(t), 2, 400, "datagram", 0.02
+	c.Fast, c.Check, c.SessionMedian, c.Warmup, c.Duration = true, true, 10*time.Minute, time.Minute, 4*time.Minute
+	c.Objects, c.PublishEvery, c.LocateEvery, c.LookupEvery = 0, 0, 0, 200*time.Millisecond
+	for oracle, found := range played(t, c).Oracles {
+		if found > 0 {
+			t.Errorf("%d violations of %s", found, oracle)
+		}
+	}
+}
