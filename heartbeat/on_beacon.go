@@ -67,6 +67,8 @@ func (m *Monitor) OnLinkOpened(e env.Env, x *env.LinkOpened) {
 func (m *Monitor) OnBeaconAck(e env.Env, from idspace.ID, a *wire.BeaconAck) {
 	w := m.watches.Of(from)
 	if w == nil || w.seq == 0 || w.seq != a.Seq && w.first.seq != a.Seq {
+		// Too late for its series. It may have been given up meanwhile, and yet it lives.
+		e.Post(&env.Verdict{Peer: from, For: env.Heartbeat, Alive: true})
 		return
 	}
 	m.heed(e, from, a.DeadRefs)

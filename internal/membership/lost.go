@@ -79,11 +79,12 @@ func (b *book) unbury(id idspace.ID) {
 	}
 }
 
-// OnMet takes the verdict on a node that another machine has asked for: one that was found
-// dead, and answers, is a candidate again.
+// OnMet takes the verdict on a node that another machine has asked for, or that was given up when its answer
+// came: one that was found dead or out of reach, and answers, is a candidate again.
 func (m *Member) OnMet(e env.Env, v *env.Verdict) {
-	if p := m.book.find(v.Peer); v.Alive && p != nil && p.buried {
-		m.book.unbury(v.Peer)
+	p := m.book.find(v.Peer)
+	if _, away := m.away[v.Peer]; v.Alive && p != nil && (p.buried || away) {
+		m.book.avoid(v.Peer, 0)
 		m.consider(e, v.Peer)
 	}
 }

@@ -152,3 +152,26 @@ func TestWhoIsNotNamedWhereItWouldBeIsLookedAfter(t *testing.T) {
 		}
 	}
 }
+
+// Who was given up, as dead or as out of reach, and answers all the same is a candidate again.
+func TestALateAnswerLiftsWhatWasConcludedFromSilence(t *testing.T) {
+	for _, by := range []string{"-", "amy"} {
+		l := &listener{village: newVillage(t, 4, 3)}
+		for _, name := range []string{"amy", "bob"} {
+			l.member.OnNamed(l, &env.Named{Record: envtest.Node(name, 1)})
+		}
+		bob, silent := l.ID("bob"), &env.Verdict{Peer: l.ID("bob"), For: env.Membership, By: l.ID(by)}
+		l.links.Open(l.ID("amy"))
+		l.member.OnVerdict(l, &env.Verdict{Peer: l.ID("amy"), For: env.Membership, Alive: true, RTT: time.Millisecond})
+		l.member.OnVerdict(l, silent)
+		l.probed = nil
+		l.member.consider(l, bob)
+		if len(l.probed) > 0 {
+			t.Fatalf("silent, reached by %s: probed on hearsay", by)
+		}
+		l.member.OnMet(l, &env.Verdict{Peer: bob, For: env.Heartbeat, Alive: true})
+		if !slices.Equal(l.probed, []idspace.ID{bob}) {
+			t.Errorf("silent, reached by %s, and answers: probed %v", by, l.probed)
+		}
+	}
+}

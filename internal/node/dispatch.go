@@ -222,16 +222,17 @@ func (n *Node) handled(e env.Env, r *env.HandlerReply) {
 
 // verdict goes to the machine that asked for it.
 func (n *Node) verdict(e env.Env, v *env.Verdict) {
-	if v.For == env.Tree {
+	switch v.For {
+	case env.Tree:
 		n.tree.OnVerdict(e, v)
-		return
-	}
-	if v.For == env.Locate {
+	case env.Heartbeat:
+		n.membership.OnMet(e, v)
+	case env.Locate:
 		n.locate.OnVerdict(e, v)
 		n.membership.OnMet(e, v)
-		return
+	default:
+		n.membership.OnVerdict(e, v)
 	}
-	n.membership.OnVerdict(e, v)
 }
 
 // cancel tells every machine that may keep something for a call: only one does.
