@@ -62,7 +62,7 @@ type Message struct {
 
 // Handle makes h the process of this node for app; nil removes it. A node needs no
 // handler to publish, but whoever sends a message to an object of a server without
-// one gets ErrNoHandler.
+// one gets ErrNoHandler. AppIDs that begin with /tapestry/ are the package's own.
 func (n *Node) Handle(app AppID, h Handler) {
 	n.world.Handle(string(app), upcalls(h))
 }

@@ -6,10 +6,9 @@
 // (design §8), and the asker gathers answers for a moment and measures the nearest
 // few, because the first answer is often not the nearest copy. Whoever answers names the
 // replicas nearest to the asker, by network coordinates, not those nearest to itself; and
-// one neighbor close by is asked beside the roots, where servers close by lay pointers too.
-// A server's own hop,
-// and any other holder that asks, goes on asking others unless the first answer is
-// enough.
+// one neighbor in each of two circles around it is asked beside the roots, where servers close by lay
+// pointers too. A server's own hop, and any other holder that asks, goes on asking others unless the
+// first answer is enough. Pointers to popular objects are cached a hop further out, for messages.
 //
 // There are three answers: found, absent (as many roots as it takes say that they
 // hold no pointer), and unknown. A pointer beats any number of votes; a refusal is

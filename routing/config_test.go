@@ -8,5 +8,5 @@ import (
 )
 
 func TestConfigErrorsNameTheField(t *testing.T) {
-	envtest.ValidateNamesFields(t, routing.Config{}.WithDefaults())
+	envtest.ValidateNamesFields(t, routing.Config{}.WithDefaults(), "Alone")
 }
