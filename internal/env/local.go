@@ -147,7 +147,7 @@ type Probe struct {
 	For  Room
 }
 
-// Verdict answers Probe.
+// Verdict answers Probe; for Heartbeat nobody: an answer came when its series was over.
 type Verdict struct {
 	Peer    idspace.ID
 	For     Room
