@@ -107,15 +107,26 @@ func (in *intake) greeted(src *source, s network.Stream, life uint64, hasOurs wi
 	}
 }
 
-// hasOurs returns which of this node's records a peer has, by its last hello. It says so
-// once: if a hello without the record was of no use, the next one brings it.
-func (in *intake) hasOurs(p peer.ID) (has wire.Stamp) {
+// hasOurs returns which of this node's records a peer has, by its last hello in this generation: one
+// that was started again has none. It says so once: if a hello without the record was of no use, the
+// next one brings it.
+func (in *intake) hasOurs(p peer.ID, generation uint64) (has wire.Stamp) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if src := in.sources[p]; src != nil {
+	if src := in.sources[p]; src != nil && src.life >= generation {
 		has, src.hasOurs = src.hasOurs, wire.Stamp{}
 	}
 	return has
+}
+
+// life is the generation in which a peer has said hello last, 0 if that is over.
+func (in *intake) life(p peer.ID) uint64 {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if src := in.sources[p]; src != nil && src.current != nil {
+		return src.life
+	}
+	return 0
 }
 
 // conn is the connection by which a peer said hello last, nil if that was in an earlier generation

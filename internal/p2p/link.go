@@ -38,7 +38,7 @@ type link struct {
 	asked string        // for what, if it does: see errand
 	known wire.Stamp    // which of the peer's records this node has
 	anew  bool          // the peer was started again: connections may lead to where it was
-	life  uint64        // the generation of the peer, 0 while that is not known
+	life  uint64        // the generation of the peer that it leads to, 0 while that is not known
 
 	// The loop alone uses these.
 	step   batch     // the frames of the present step
@@ -51,7 +51,10 @@ type link struct {
 // is none.
 func (l *loop) link(to idspace.ID) (k *link, why string) {
 	if k, ok := l.links[to]; ok {
-		return k, ""
+		if !l.returned(k) {
+			return k, ""
+		}
+		l.remove(k)
 	}
 	p, ok := l.book.peer(to)
 	switch {
@@ -100,7 +103,7 @@ func (l *loop) newLink(as link) (k *link, why string) {
 	k.queue = newQueue(l.cfg.QueueFrames, l.cfg.QueueBytes)
 	k.gone = make(chan struct{})
 	k.known = l.core.Known(k.id)
-	k.life = l.book.generation(k.id)
+	k.life = l.lifeOf(k)
 	w := &writer{Node: l.Node, link: k}
 	if !l.life.start(w.run) {
 		return nil, closing
@@ -186,11 +189,14 @@ type opened struct {
 }
 
 func (t opened) run(l *loop) {
-	t.link.opened = l.clock.now()
-	t.link.last = t.link.opened
 	if t.dialed {
 		l.probed[t.link.id] = true
 	}
+	if l.links[t.link.id] != t.link {
+		return // another one has taken its place
+	}
+	t.link.opened = l.clock.now()
+	t.link.last = t.link.opened
 	l.local(&env.LinkOpened{Peer: t.link.id, Dialed: t.dialed})
 }
 

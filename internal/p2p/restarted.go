@@ -17,6 +17,15 @@ import (
 // what is sent there is lost, and the neighbor not dialed where it is now. A record of a higher
 // generation tells that it was started again.
 
+// lifeOf is the generation to which a new link leads: the present one if a connection is opened for it,
+// else that in which the peer has last said hello.
+func (l *loop) lifeOf(k *link) uint64 {
+	if life := l.inbound.life(k.peer); life > 0 && !k.dials {
+		return life
+	}
+	return l.book.generation(k.id)
+}
+
 // outdated reports whether the peer of a link has been started again since the link was made.
 func (l *loop) outdated(k *link) bool {
 	life := l.book.generation(k.id)
@@ -24,6 +33,12 @@ func (l *loop) outdated(k *link) bool {
 		k.life = life
 	}
 	return life > k.life
+}
+
+// returned reports whether the peer of an outdated link has said hello since: what is sent goes to
+// where it is then, whether or not the connection to where it was is found to be dead.
+func (l *loop) returned(k *link) bool {
+	return l.outdated(k) && l.inbound.conn(k.peer, l.book.generation(k.id)) != nil
 }
 
 // dropDead closes those connections to a peer, which has been started again, that do not answer.

@@ -99,3 +99,47 @@ func (l *streamLimit) OpenStream(p peer.ID, dir network.Direction) (network.Stre
 	}
 	return l.ResourceManager.OpenStream(p, dir)
 }
+
+// What is sent to a node that has been started again, and has said hello from where it is now, goes there,
+// not by the link to where it was.
+func TestWhoHasComeBackIsAnsweredWhereItIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net, s := sites(t, 2, p2p.Config{Generation: 1})
+		a, b := s[0], s[1]
+		a.Act(func(w env.World) { w.SendDial(b.ID(), beacon(1)) })
+		time.Sleep(time.Second)
+		net.Crash(1)
+		again := start(t, net.Again(1), p2p.Config{Generation: 2})
+		again.Learn(a.Record())
+		again.Act(func(w env.World) { w.SendDial(a.ID(), beacon(2)) })
+		time.Sleep(time.Second)
+		a.Act(func(w env.World) { w.Send(b.ID(), beacon(3)) })
+		time.Sleep(time.Second)
+		if n := len(again.got(wire.KindBeacon)); n != 1 {
+			t.Errorf("%d beacons of 1 have come", n)
+		}
+	})
+}
+
+// A node that was started again has lost the records that it had said it has.
+func TestANewLifeIsToldTheRecordThatTheFormerOneHad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net, s := sites(t, 2, p2p.Config{Generation: 1})
+		a, b := s[0], s[1]
+		record, err := a.Record().Node()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.knows(a.ID(), record.Stamp())
+		b.Act(func(w env.World) { w.SendDial(a.ID(), beacon(1)) })
+		time.Sleep(time.Second)
+		net.Crash(1)
+		again := start(t, net.Again(1), p2p.Config{Generation: 2})
+		a.Learn(again.Record())
+		a.Act(func(w env.World) { w.SendDial(b.ID(), beacon(2)) })
+		time.Sleep(2 * time.Second)
+		if n, faults := len(again.got(wire.KindBeacon)), again.Status().Faults; n != 1 || len(faults) > 0 {
+			t.Errorf("%d beacons of 1 have come, faults %v", n, faults)
+		}
+	})
+}

@@ -68,7 +68,7 @@ func (w *writer) open() error {
 	if err != nil {
 		return err
 	}
-	if w.greeting, err = wire.AppendFrame(nil, w.own.hello(w.link.known, w.inbound.hasOurs(w.link.peer))); err != nil {
+	if w.greeting, err = wire.AppendFrame(nil, w.own.hello(w.link.known, w.inbound.hasOurs(w.link.peer, w.book.generation(w.link.id)))); err != nil {
 		w.stream.Reset()
 		return err
 	}
