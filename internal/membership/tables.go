@@ -200,6 +200,7 @@ func (m *Member) OnDown(e env.Env, d *env.Down) {
 	}
 	if inMap || inLeaves {
 		c.Removed = []idspace.ID{d.Peer}
+		m.forgetInsertion(e, d.Peer) // if it asks again, this node must be among those that get to know it
 	}
 	if d.Why == env.Unlinked {
 		m.book.release(d.Peer, max(m.want(d.Peer), wire.Use_USE_SPARE), e.Now().Add(env.Jitter(e, m.cfg.Refused)))
