@@ -24,7 +24,7 @@ type inquiry struct {
 
 // inquire asks others about a node that this one must not miss, unless its death is confirmed.
 func (m *Monitor) inquire(e env.Env, id idspace.ID, w *watch) {
-	if !m.essential(id, w) || w.doubt != nil && len(w.doubt.confirmed) > 0 {
+	if !m.essential(id, w) || w.vouched() || w.doubt != nil && len(w.doubt.confirmed) > 0 {
 		return
 	}
 	helpers := m.helpers(id)
@@ -39,6 +39,9 @@ func (m *Monitor) inquire(e env.Env, id idspace.ID, w *watch) {
 		e.Send(h, &wire.IndirectProbe{Seq: d.inquiry.seq, Target: id[:]})
 	}
 }
+
+// vouched reports whether somebody who was asked says that the node lives.
+func (w *watch) vouched() bool { return w.doubt != nil && !w.doubt.by.IsZero() }
 
 func (m *Monitor) essential(id idspace.ID, w *watch) bool {
 	if l := m.links.Link(id); l != nil && l.Mine >= wire.Use_USE_SOLE {
@@ -79,7 +82,7 @@ func (m *Monitor) detour(w *watch) (longest time.Duration) {
 
 // giveUp ends a series that was not answered: the node is dead, or lives for others alone.
 func (m *Monitor) giveUp(e env.Env, id idspace.ID, w *watch) {
-	if w.doubt != nil && !w.doubt.by.IsZero() {
+	if w.vouched() {
 		m.dead(e, id, env.Down{Why: env.CutOff, By: w.doubt.by})
 		return
 	}
@@ -104,7 +107,7 @@ func (m *Monitor) OnIndirectAck(e env.Env, from idspace.ID, a *wire.IndirectAck)
 		d.by = from
 	case wire.Finding_FINDING_DEAD:
 		m.confirm(id, from)
-		if d.by.IsZero() && w.tries >= m.enough(id, w) {
+		if !w.vouched() && w.tries >= m.enough(id, w) {
 			m.giveUp(e, id, w)
 		}
 	}

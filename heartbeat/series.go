@@ -167,10 +167,13 @@ func (m *Monitor) speaks(e env.Env, id idspace.ID, w *watch) bool {
 }
 
 // enough is how many unanswered beacons end the series: the routine beacon that began
-// a suspicion counts as one more.
+// a suspicion counts as one more. A stranger that somebody else reaches is worth as many.
 func (m *Monitor) enough(id idspace.ID, w *watch) int {
 	if l := m.links.Link(id); l != nil && l.Mutual() != wire.Use_USE_NONE {
 		return m.shortened(m.cfg.DeathProbes+1, w)
+	}
+	if w.vouched() {
+		return max(m.cfg.GateProbes, m.cfg.DeathProbes+1)
 	}
 	return m.cfg.GateProbes
 }
@@ -208,8 +211,9 @@ func (m *Monitor) dead(e env.Env, id idspace.ID, how env.Down) {
 	w := m.watches.Of(id)
 	known := false
 	found := how.Why == env.Dead || how.Why == env.CutOff // by this node, not said by the other
-	if l := m.links.Link(id); l != nil && found && calls(l, w) {
-		l.Asked = wire.Use_USE_NONE
+	if l := m.links.Link(id); l != nil && found && m.unproven(l, w) {
+		m.lapse(e, l, w)
+		how.Why = env.Unlinked
 	} else if l != nil {
 		known = (l.Mine | l.Theirs) != wire.Use_USE_NONE
 		watched := l.Mine != wire.Use_USE_NONE
@@ -236,11 +240,25 @@ func (m *Monitor) dead(e env.Env, id idspace.ID, how env.Down) {
 	m.rest(e, id)
 }
 
-// calls reports whether a candidate that did not answer at the gate points at this node and has
-// been heard meanwhile: packets pass in one direction only. It is not dead, and was no neighbor
-// before: nothing has changed.
+// unproven reports whether silence does not make a node dead that this one does not use: packets may pass in one
+// direction only, as they did before. It calls, or it has a connection and nobody else was asked about it.
+func (m *Monitor) unproven(l *links.Link, w *watch) bool {
+	return l.Mine == wire.Use_USE_NONE && (calls(l, w) || !w.closed && !m.essential(l.ID, w))
+}
+
+// lapse ends the series to such a node. If it calls it goes on pointing at this one, else its next beacon comes
+// from a stranger.
+func (m *Monitor) lapse(e env.Env, l *links.Link, w *watch) {
+	if calls(l, w) {
+		l.Asked = wire.Use_USE_NONE
+		return
+	}
+	m.drop(e, l.ID)
+}
+
+// calls reports whether a node that did not answer points at this one and has been heard meanwhile.
 func calls(l *links.Link, w *watch) bool {
-	return w != nil && len(w.asks) > 0 && l.Mine == wire.Use_USE_NONE && l.Theirs != wire.Use_USE_NONE && !l.Heard.Before(w.since)
+	return l.Theirs != wire.Use_USE_NONE && !l.Heard.Before(w.since)
 }
 
 // bury takes the death of a neighbor into account.

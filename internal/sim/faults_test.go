@@ -170,11 +170,10 @@ func TestWhoeverCannotReachTheRootFindsIt(t *testing.T) {
 
 // TestLinksThatLoseOneWayAreGoneAround: on one link in a hundred all that goes in one direction is lost,
 // from one moment on, while connections stay open. Few neighbors are dropped twice within a minute, and none
-// that was taken for a neighbor again in between. Where a link that breaks was the only way into a slot, its end is a
-// wrong root for up to a minute: two seeds of 36 had more than one wrong answer in a thousand, most had none.
+// that was taken for a neighbor again in between.
 func TestLinksThatLoseOneWayAreGoneAround(t *testing.T) {
 	t.Parallel()
-	deaths, flaps, seeds, right, consistent := 0, 0, 0.0, 0.0, 0.0
+	deaths, flaps := 0, 0
 	for seed := range runs(9) {
 		c := small(200)
 		c.Seed, c.Warm, c.Fast, c.Transport, c.Loss = seed, "never", true, "datagram", 0.02
@@ -182,19 +181,14 @@ func TestLinksThatLoseOneWayAreGoneAround(t *testing.T) {
 		c.Objects, c.LocateEvery, c.PublishEvery, c.LookupEvery = 0, 0, 0, 50*time.Millisecond
 		c.Duration = 2 * time.Minute
 		r := played(t, c)
-		l := r.Lookups
-		if l.Total < 20000 || l.CompletedRatio < 0.999 || l.TrueRatio < 0.99 {
-			t.Errorf("%d lookups, of which %v completed, %v true", l.Total, l.CompletedRatio, l.TrueRatio)
+		if l := r.Lookups; l.Total < 20000 || l.TrueRatio < 0.9999 || l.ConsistentRatio < 0.9999 || l.CompletedRatio < 0.999 {
+			t.Errorf("%d lookups, of which %v completed, %v true, %v consistent", l.Total, l.CompletedRatio, l.TrueRatio, l.ConsistentRatio)
 		}
-		seeds, right, consistent = seeds+1, right+l.TrueRatio, consistent+l.ConsistentRatio
 		if d := r.Detector; d.WellDeaths < 10 || d.Relapses > 0 {
 			t.Errorf("%d neighbors found dead though they live, %d taken back and dropped again within a minute", d.WellDeaths, d.Relapses)
 		}
 		deaths += r.Detector.WellDeaths
 		flaps += r.Detector.Flaps
-	}
-	if right/seeds < 0.999 || consistent/seeds < 0.999 {
-		t.Errorf("%v true, %v consistent", right/seeds, consistent/seeds)
 	}
 	if 10*flaps > deaths {
 		t.Errorf("%d neighbors found dead though they live, %d twice within a minute", deaths, flaps)
