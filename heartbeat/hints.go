@@ -17,7 +17,7 @@ const (
 	provenAlive = time.Second
 )
 
-// OnHints takes the word of a neighbor that some nodes are dead.
+// OnHints takes the word of a neighbor that some nodes are dead, or looks after those that it has left out.
 func (m *Monitor) OnHints(e env.Env, h *env.Hints) {
 	if !h.Silent {
 		m.heed(e, h.From, h.Refs)

@@ -116,17 +116,13 @@ const (
 )
 
 // avoid ignores hearsay of a node for a while.
-func (b *book) avoid(id idspace.ID, until mono.Time) {
-	if p := b.find(id); p != nil {
-		p.buried, p.notBefore, p.restsAs = false, until, anyUse
-	}
-}
+func (b *book) avoid(id idspace.ID, until mono.Time) { b.release(id, anyUse, until) }
 
 // release ignores hearsay of a node that has let go of a link for a while, unless there is more use for it
 // then than there is now.
 func (b *book) release(id idspace.ID, use wire.Use, until mono.Time) {
-	if b.avoid(id, until); b.find(id) != nil {
-		b.find(id).restsAs = use
+	if p := b.find(id); p != nil {
+		p.buried, p.notBefore, p.restsAs = false, until, use
 	}
 }
 
