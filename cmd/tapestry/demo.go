@@ -6,8 +6,6 @@ import (
 	"math/rand/v2"
 	"os"
 
-	"github.com/mattn/go-isatty"
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 	"github.com/tapestry-dolr/tapestry/cmd/tapestry/demo"
 	"github.com/tapestry-dolr/tapestry/docs"
@@ -74,38 +72,4 @@ func demoTable(w io.Writer, r demo.Report) {
 	row(w, "killed", fmt.Sprintf("%s; %s with a living server", count(r.Killed, "node"), count(r.Surviving, "object")))
 	row(w, "fetched again", fmt.Sprintf("%d, verified %d", r.AfterKill.Fetched, r.AfterKill.Verified))
 	row(w, "time", fmt.Sprintf("%.1f s", r.WallS))
-}
-
-// bar shows how far the demo is, on a terminal only.
-type bar struct {
-	to    io.Writer
-	stage string
-	now   *progressbar.ProgressBar
-}
-
-func (c *cli) bar() *bar {
-	if f, ok := c.err.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
-		return &bar{to: f}
-	}
-	return new(bar)
-}
-
-func (b *bar) advance(stage string, done, total int) {
-	if b.to == nil {
-		return
-	}
-	if b.now == nil || stage != b.stage {
-		b.clear()
-		b.stage = stage
-		b.now = progressbar.NewOptions(total, progressbar.OptionSetWriter(b.to), progressbar.OptionSetDescription(fmt.Sprintf("%-16s", stage)),
-			progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth())
-	}
-	// A terminal that cannot be drawn on is no reason to stop.
-	_ = b.now.Set(done)
-}
-
-func (b *bar) clear() {
-	if b.now != nil {
-		_ = b.now.Clear()
-	}
 }

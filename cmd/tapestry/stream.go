@@ -6,46 +6,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
-	"github.com/ipfs/go-cid"
-	"github.com/multiformats/go-multihash"
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 	"github.com/tapestry-dolr/tapestry"
 	"github.com/tapestry-dolr/tapestry/cmd/tapestry/content"
 	"github.com/tapestry-dolr/tapestry/cmd/tapestry/control"
 )
-
-// parseGUID reads what names an object: a GUID, or a CID or multihash of its content.
-func parseGUID(text string) (tapestry.GUID, error) {
-	if g, err := tapestry.ParseID(text); err == nil {
-		return g, nil
-	}
-	if c, err := cid.Decode(text); err == nil {
-		return tapestry.GUIDFromMultihash(c.Hash()), nil
-	}
-	if m, err := multihash.FromHexString(text); err == nil {
-		return tapestry.GUIDFromMultihash(m), nil
-	}
-	if m, err := multihash.FromB58String(text); err == nil {
-		return tapestry.GUIDFromMultihash(m), nil
-	}
-	return tapestry.GUID{}, fmt.Errorf("%q is neither a GUID of 40 hex digits nor a CID nor a multihash", text)
-}
-
-// parseGUIDs reads arguments that name objects.
-func parseGUIDs(args []string) ([]tapestry.GUID, error) {
-	var all []tapestry.GUID
-	for _, a := range args {
-		g, err := parseGUID(a)
-		if err != nil {
-			return nil, usageError{err}
-		}
-		all = append(all, g)
-	}
-	return all, nil
-}
 
 // stream is what publish --from and unpublish --from do: one thing for every object that a file, or
 // standard input, names.
@@ -128,7 +96,7 @@ func (s *stream) portions(c *cli, in io.Reader, report *streamReport, do func([]
 	var guids []tapestry.GUID
 	for lines.Scan() {
 		number++
-		text := lines.Text()
+		text := strings.TrimSpace(lines.Text())
 		if text == "" || text[0] == '#' {
 			continue
 		}
@@ -199,17 +167,4 @@ func streamTable(w io.Writer, verb string, r streamReport) {
 		}
 		row(w, f.GUID, f.Reason)
 	}
-}
-
-// count shows how many there were so far, of nobody knows how many.
-func (b *bar) count(stage string, done int) {
-	if b.to == nil {
-		return
-	}
-	if b.now == nil {
-		b.now = progressbar.NewOptions(-1, progressbar.OptionSetWriter(b.to), progressbar.OptionSetDescription(stage),
-			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionClearOnFinish())
-	}
-	// A terminal that cannot be drawn on is no reason to stop.
-	_ = b.now.Set(done)
 }
