@@ -92,7 +92,7 @@ func (s *simulation) flags(f *pflag.FlagSet) {
 	f.IntVar(&c.Replicas, "replicas", c.Replicas, "servers of each object")
 	f.IntVar(&c.Roots, "roots", c.Roots, "salted roots of each object")
 	f.IntVar(&c.MaxLinks, "max-links", c.MaxLinks, "of a node, whoever uses them")
-	f.Var(&c.Without, "without", "parts of a node: awareness, confirmations, helpers, stalls and telling of the failure detector; caching of pointers, near nodes")
+	f.Var(&c.Without, "without", "parts of a node: awareness, confirmations, helpers, stalls and telling of the failure detector; caching of pointers, near nodes, doors of servers")
 	f.StringVar(&c.Recovery, "recovery", c.Recovery, "periodic; reactive: tables are exchanged because they change, to see what that comes to")
 	f.StringVar(&c.Warm, "warm", c.Warm, "always: begin settled, not by joins; never; auto: above 2000 nodes")
 	f.Lookup("warm").NoOptDefVal = "always"

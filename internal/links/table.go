@@ -1,6 +1,7 @@
 package links
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -126,6 +127,15 @@ func (t *Table) Named(r wire.Ref) *Link {
 	return nil
 }
 
+// Begins returns the neighbor whose identifier begins so, if there is one.
+func (t *Table) Begins(r wire.ServerRef) (id idspace.ID, ok bool) {
+	i, ok := slices.BinarySearch(t.keys, binary.BigEndian.Uint64(r[:]))
+	if !ok {
+		return id, false
+	}
+	return t.all[i].ID, true
+}
+
 // Linked reports whether there is a link to id.
 func (t *Table) Linked(id idspace.ID) bool { return t.Link(id) != nil }
 
@@ -195,6 +205,20 @@ const rarelyDead = 100
 func (t *Table) Fresh(id idspace.ID, now mono.Time) bool {
 	l := t.Link(id)
 	return l != nil && l.srtt > 0 && !l.Suspect && (t.lifetime == 0 || now.Sub(l.Heard) <= t.lifetime/rarelyDead)
+}
+
+// Doors are those neighbors, most of them, by which this node is reached soonest: both use the link, so that both
+// know how long it takes and that the other lives. Packed, the nearest first.
+func (t *Table) Doors(most int) (packed []byte) {
+	both := slices.DeleteFunc(slices.Clone(t.all), func(l *Link) bool {
+		return l.Mine == wire.Use_USE_NONE || l.Theirs == wire.Use_USE_NONE || l.Suspect || l.srtt == 0
+	})
+	slices.SortStableFunc(both, func(a, b *Link) int { return cmp.Compare(a.srtt, b.srtt) })
+	for _, l := range both[:min(most, len(both))] {
+		r := wire.ServerRefTo(l.ID)
+		packed = append(packed, r[:]...)
+	}
+	return packed
 }
 
 // Heard is when anything last came from a neighbor that is not under suspicion.

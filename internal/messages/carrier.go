@@ -29,6 +29,7 @@ type Links interface {
 	RTT(id idspace.ID) (time.Duration, bool)
 	Fresh(id idspace.ID, now mono.Time) bool
 	Where(id idspace.ID) wire.Coord
+	Begins(r wire.ServerRef) (idspace.ID, bool)
 }
 
 // Deps are the rooms below that a Carrier uses.

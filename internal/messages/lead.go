@@ -94,7 +94,7 @@ func (c *Carrier) choose(e env.Env, live []*pointers.Pointer, open func(idspace.
 }
 
 // ways lists the ways to a server: straight, where there is a link with it; where a pointer to it
-// lies, by those who have laid that. Whether a server that does not acknowledge a message has had it
+// lies, by its doors, and by those who have laid that. Whether a server that does not acknowledge a message has had it
 // nobody can tell, so none gets one but who was heard of lately; by δ it comes to nodes that would
 // know of its death.
 func (c *Carrier) ways(e env.Env, server idspace.ID, p *pointers.Pointer, open func(idspace.ID) bool) (all []way) {
@@ -104,6 +104,11 @@ func (c *Carrier) ways(e env.Env, server idspace.ID, p *pointers.Pointer, open f
 	}
 	if p == nil || p.State != pointers.Live {
 		return nil
+	}
+	for _, r := range wire.ServerRefs(p.Server.Doors) {
+		if door, ok := c.Links.Begins(r); ok && c.Links.Fresh(door, e.Now()) && open(door) {
+			all = append(all, c.by(door, p))
+		}
 	}
 	for _, l := range p.Laid() {
 		b := l.Branch()

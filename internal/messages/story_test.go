@@ -26,7 +26,7 @@ import (
 //	reply KEY by=NODE [payload=yes] [error=…] [refused=stale [again=1s]] [garbage]     lost KEY why=no-route
 //	arrive LABEL KEY [guid=OBJECT] [exact [follow]] [via=NODE+NODE] [race=N [here]] [payload=hi] [signed[=wrong]] [deadline=5s] [from=NODE] [garbage]
 //	handled TICKET [payload=yes] [size=N] [error=…] [refused=no-handler]
-//	hold OBJECT SERVER=FROM … [heir]              pointers that lie here, the nearest first, and where they came from
+//	hold OBJECT SERVER=FROM … [heir] [doors=NODE+NODE]     pointers that lie here, the nearest first, where they came from, and the servers' doors
 //	met NODE[=1ms] …      there is a link with them            near NODE: the near node of every key
 //	cached OBJECT SERVER=FIRST …                  pointers that lie elsewhere
 //	serve OBJECT          hop KEY=NODE … | hop all=NODE          stop, pass: what Forward says
@@ -57,6 +57,15 @@ type links map[idspace.ID]time.Duration
 func (l links) RTT(id idspace.ID) (time.Duration, bool) { return l[id], l[id] > 0 }
 func (l links) Where(idspace.ID) (c wire.Coord)         { return c }
 func (l links) Fresh(id idspace.ID, _ mono.Time) bool   { return l[id] > 0 }
+
+func (l links) Begins(r wire.ServerRef) (id idspace.ID, ok bool) {
+	for id := range l { // no two begin alike
+		if wire.ServerRefTo(id) == r {
+			return id, true
+		}
+	}
+	return id, false
+}
 
 // Passed writes down that the node was asked for what does not lie here.
 func (s *story) Passed(_ env.Env, key pointers.Key, towards idspace.ID) {
@@ -191,7 +200,7 @@ func (s *story) hold(d *datadriven.TestData) {
 		copied = wire.Copy_COPY_HEIR
 	}
 	for i, a := range d.CmdArgs[1:] {
-		if len(a.Vals) == 0 {
+		if len(a.Vals) == 0 || a.Key == "doors" {
 			continue
 		}
 		guid, server := s.env.ID(d.CmdArgs[0].Key), s.env.ID(a.Key)
@@ -201,8 +210,13 @@ func (s *story) hold(d *datadriven.TestData) {
 		if err != nil {
 			s.t.Fatal(err)
 		}
+		meets := s.store.Meet(server, node, opened)
+		for _, door := range wire.IDs(s.path(arg(d, "doors", ""))) {
+			ref := wire.ServerRefTo(door)
+			meets.Doors = append(meets.Doors, ref[:]...)
+		}
 		s.store.Put(pointers.Deposit{
-			Signed: envtest.Pointer(a.Key, rec), Record: rec, Server: s.store.Meet(server, node, opened), From: s.env.ID(a.Vals[0]),
+			Signed: envtest.Pointer(a.Key, rec), Record: rec, Server: meets, From: s.env.ID(a.Vals[0]),
 			Copy: copied, Roots: 4, Latency: time.Duration(i+1) * time.Millisecond, Left: time.Minute, Until: s.env.Now().Add(time.Minute),
 		}, s.env.Now())
 	}

@@ -63,6 +63,7 @@ type Server struct {
 	Record *wire.SignedRecord // the newest node record seen: where it can be dialed
 	Lease  lease.Seen
 	Coord  wire.Coord // where it was when it made its newest token, if that is known
+	Doors  []byte     // packed server references: neighbors of its that hand messages to it, by its own word
 	Asked  mono.Time  // when it was last said that it is asked for; the tree's
 
 	node     *wire.NodeRecord // what Record says

@@ -11,8 +11,8 @@ import (
 )
 
 // Without names parts of a node that are switched off, to see what each does: of the failure detector Lifeguard's
-// three, the questions to others, and the notice that a node takes of its own stalls; the caching of pointers, and the
-// near nodes of objects.
+// three, the questions to others, and the notice that a node takes of its own stalls; the caching of pointers, the
+// near nodes of objects, and the neighbors by whom a server is reached.
 type Without []string
 
 // parts switches each off.
@@ -22,6 +22,7 @@ var parts = map[string]func(*node.Config){
 	"telling":       func(c *node.Config) { c.Heartbeat.Untold = true },
 	"helpers":       func(c *node.Config) { c.Heartbeat.Helpers = -1 },
 	"caching":       func(c *node.Config) { c.Locate.Popular = math.MaxInt },
+	"doors":         func(c *node.Config) { c.Tree.NoDoors = true },
 	"near":          func(c *node.Config) { c.Routing.Alone = true },
 	"stalls":        func(c *node.Config) { c.Heartbeat.Asleep = -1 },
 }

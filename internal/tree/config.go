@@ -32,6 +32,7 @@ type Config struct {
 	Heed    time.Duration // longest that a withdrawal waits for those who hold copies; default 300 ms
 	Portion int           // pointers looked at in one step; default 256
 	Window  int           // pointers on their way to one neighbor; default 256
+	NoDoors bool          // name no neighbors by whom this node is reached, to see what that is worth
 }
 
 // Validate names the first field that makes no sense.

@@ -34,6 +34,8 @@ type Keeper struct {
 	Deps
 
 	began     mono.Time // when the lease's first token was made
+	near      []byte    // the doors of this node
+	doorsAt   mono.Time // when they were looked for, 0 if never
 	links     []*link   // to whom something is laid, in order of their identifiers
 	publisher Publisher // nil: none
 	pace      pace
@@ -125,10 +127,11 @@ type word struct {
 	token []byte
 	age   time.Duration // of the token
 	coord wire.Coord    // where the server was when it was made
+	doors []byte        // by whom it was reached when its pointers were laid last, if that is said
 }
 
 func wordOf(s *wire.Pulse) word {
-	return word{s.Index, s.Token, time.Duration(s.AgeMs) * time.Millisecond, wire.CoordIn(s.Coord)}
+	return word{s.Index, s.Token, time.Duration(s.AgeMs) * time.Millisecond, wire.CoordIn(s.Coord), s.Doors}
 }
 
 // Pulse is the newest token of this node's own lease: the first begins it.
@@ -142,7 +145,20 @@ func (k *Keeper) Pulse(now mono.Time) *wire.Pulse {
 	lasts := now.Sub(k.began)
 	index := uint32(lasts / lease.Period)
 	token := k.cfg.Lease.Token(index)
-	return &wire.Pulse{Index: index, Token: token[:], AgeMs: uint32((lasts % lease.Period).Milliseconds()), Coord: k.Links.Coord()}
+	return &wire.Pulse{
+		Index: index, Token: token[:], AgeMs: uint32((lasts % lease.Period).Milliseconds()), Coord: k.Links.Coord(), Doors: k.doors(now),
+	}
+}
+
+// doors are the neighbors by which this node is reached, looked at once a period.
+func (k *Keeper) doors(now mono.Time) []byte {
+	if k.cfg.NoDoors {
+		return nil
+	}
+	if k.doorsAt == 0 || now.Sub(k.doorsAt) >= lease.Period {
+		k.doorsAt, k.near = max(now, 1), k.Links.Doors(wire.MaxDoors)
+	}
+	return k.near
 }
 
 // pulse is the newest token of a server that this node has.
@@ -151,7 +167,7 @@ func (k *Keeper) pulse(e env.Env, sv *pointers.Server) *wire.Pulse {
 		return k.Pulse(e.Now())
 	}
 	index, token, _ := sv.Lease.Newest()
-	return &wire.Pulse{Index: index, Token: token[:], AgeMs: uint32(k.age(e, sv).Milliseconds()), Coord: sv.Coord.Packed()}
+	return &wire.Pulse{Index: index, Token: token[:], AgeMs: uint32(k.age(e, sv).Milliseconds()), Coord: sv.Coord.Packed(), Doors: sv.Doors}
 }
 
 // age is how old the newest token of a server is, by those who have laid its pointers here.
@@ -222,6 +238,9 @@ func (k *Keeper) take(e env.Env, sv *pointers.Server, w word, most uint32) (unti
 	}
 	if w.coord.Known() && (another || w.index >= before || !sv.Coord.Known()) {
 		sv.Coord = w.coord
+	}
+	if len(w.doors) > 0 && (another || w.index >= before) {
+		sv.Doors = w.doors
 	}
 	if another || w.index > before {
 		for _, b := range sv.Branches() {

@@ -70,7 +70,7 @@ func (k *Keeper) refreshed(e env.Env, from idspace.ID, b wire.Branch, trusted bo
 	case !trusted:
 		return stale
 	}
-	until, ok := k.take(e, sv, word{b.Index, b.Token[:], b.Age, b.Coord}, lease.Few)
+	until, ok := k.take(e, sv, word{b.Index, b.Token[:], b.Age, b.Coord, nil}, lease.Few)
 	if !ok {
 		return stale
 	}

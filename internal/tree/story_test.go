@@ -32,7 +32,7 @@ import (
 //	self VERSION          activated             advance 1s
 //	store                 links
 //
-// What is signed takes [seq=1.1] [withdrawn] [network=NAME] [life=3600] [left=3600] [generation=1] [record=NODE];
+// What tells of a server takes [doors=(NODE,NODE)]. What is signed takes [seq=1.1] [withdrawn] [network=NAME] [life=3600] [left=3600] [generation=1] [record=NODE];
 // a token [token=0] [forged] [age=0s].
 func TestStories(t *testing.T) {
 	envtest.Tell(t, "testdata/stories", newStory, func(s *story, t *testing.T, d *datadriven.TestData) { s.run(t, d) })
@@ -283,7 +283,12 @@ func (s *story) pulse(d *datadriven.TestData, server string) *wire.Pulse {
 	if d.HasArg("forged") {
 		token[0] ^= 1
 	}
-	return &wire.Pulse{Index: index, Token: token[:], AgeMs: uint32(span(s.t, arg(d, "age", "0s")).Milliseconds())}
+	pulse := &wire.Pulse{Index: index, Token: token[:], AgeMs: uint32(span(s.t, arg(d, "age", "0s")).Milliseconds())}
+	for _, door := range s.ids(d, "doors") {
+		ref := wire.ServerRefTo(door)
+		pulse.Doors = append(pulse.Doors, ref[:]...)
+	}
+	return pulse
 }
 
 // ---- what is there ----

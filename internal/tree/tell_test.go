@@ -82,6 +82,9 @@ func tellDeposit(names envtest.Names, m *wire.Deposit) string {
 	}
 	s := fmt.Sprintf("deposit %s/%d.%d %s token=%d age=%v", names.Of(node.ID()), node.Generation, node.Version, m.Copy.Name(), m.Pulse.Index,
 		time.Duration(m.Pulse.AgeMs)*time.Millisecond)
+	for _, r := range wire.ServerRefs(m.Pulse.Doors) {
+		s += " door=" + serverOf(names, r)
+	}
 	for i, l := range m.Laid {
 		if i == 4 && len(m.Laid) > 5 {
 			return s + fmt.Sprintf(" … %d in all", len(m.Laid))

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"math/bits"
@@ -27,7 +28,8 @@ func (s Sum) Minus(o Sum) Sum {
 	return Sum{hi, lo}
 }
 
-// ServerRef is the beginning of a server's identifier: who holds its pointers knows the rest.
+// ServerRef is the beginning of the identifier of a server, or of one of its doors: who holds its pointers, or has
+// a link with it, knows the rest.
 type ServerRef [refPrefix]byte
 
 // ServerRefTo abbreviates an identifier.
@@ -153,7 +155,7 @@ func checkPulse(s *Pulse) error {
 	if len(s.GetToken()) != tokenSize {
 		return fmt.Errorf("token of %d bytes, want %d", len(s.GetToken()), tokenSize)
 	}
-	return checkCoord(s.Coord)
+	return errors.Join(checkCoord(s.Coord), checkPacked("doors", s.Doors, refPrefix, MaxDoors))
 }
 
 func checkCopy(c Copy) error {

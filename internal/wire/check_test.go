@@ -160,6 +160,8 @@ func TestBodiesBeyondALimitAreRefusedWhole(t *testing.T) {
 		"publish without a server":       &wire.Publish{Pointer: record, Roots: 1, Pulse: pulse},
 		"publish without a pulse":        &wire.Publish{Pointer: record, Server: record, Roots: 1},
 		"publish of half a token":        &wire.Publish{Pointer: record, Server: record, Roots: 1, Pulse: &wire.Pulse{Token: id20[:19]}},
+		"publish with half a door":       &wire.Publish{Pointer: record, Server: record, Roots: 1, Pulse: &wire.Pulse{Token: id20, Doors: id20[:12]}},
+		"publish with too many doors":    &wire.Publish{Pointer: record, Server: record, Roots: 1, Pulse: &wire.Pulse{Token: id20, Doors: make([]byte, 8*(wire.MaxDoors+1))}},
 		"publish from half a place":      &wire.Publish{Pointer: record, Server: record, Roots: 1, Pulse: &wire.Pulse{Token: id20, Coord: []byte{1}}},
 		"locate from half a place":       &wire.Locate{Guid: id20, Coord: []byte{1}},
 		"answer with half a place":       &wire.LocateReply{Replicas: []*wire.FoundReplica{{Pointer: record, Server: record, Coord: []byte{1}}}},

@@ -291,7 +291,7 @@ var anyToken = bytesOf(20)
 var anyPulse = rapid.Custom(func(t *rapid.T) *wire.Pulse {
 	return &wire.Pulse{
 		Index: rapid.Uint32().Draw(t, "index"), Token: anyToken.Draw(t, "token"), AgeMs: rapid.Uint32().Draw(t, "age"),
-		Coord: anyCoords(t, 1),
+		Coord: anyCoords(t, 1), Doors: packed(8, wire.MaxDoors).Draw(t, "doors"),
 	}
 })
 

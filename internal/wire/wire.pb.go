@@ -2859,7 +2859,9 @@ type Pulse struct {
 	// How long ago it was made, as far as the sender knows.
 	AgeMs uint32 `protobuf:"varint,3,opt,name=age_ms,json=ageMs,proto3" json:"age_ms,omitempty"`
 	// Where the server was then, in network coordinates.
-	Coord         []byte `protobuf:"bytes,10,opt,name=coord,proto3" json:"coord,omitempty"`
+	Coord []byte `protobuf:"bytes,10,opt,name=coord,proto3" json:"coord,omitempty"`
+	// Neighbors near the server that hand messages to it: the first bytes of their identifiers.
+	Doors         []byte `protobuf:"bytes,11,opt,name=doors,proto3" json:"doors,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2918,6 +2920,13 @@ func (x *Pulse) GetAgeMs() uint32 {
 func (x *Pulse) GetCoord() []byte {
 	if x != nil {
 		return x.Coord
+	}
+	return nil
+}
+
+func (x *Pulse) GetDoors() []byte {
+	if x != nil {
+		return x.Doors
 	}
 	return nil
 }
@@ -4446,13 +4455,14 @@ const file_wire_proto_rawDesc = "" +
 	"\x06Wanted\x12\x16\n" +
 	"\x06server\x18\x01 \x01(\fR\x06server\x12*\n" +
 	"\x04copy\x18\x02 \x01(\x0e2\x16.tapestry.wire.v1.CopyR\x04copy\x12\x16\n" +
-	"\x06prints\x18\x03 \x01(\fR\x06prints\"`\n" +
+	"\x06prints\x18\x03 \x01(\fR\x06prints\"v\n" +
 	"\x05Pulse\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\rR\x05index\x12\x14\n" +
 	"\x05token\x18\x02 \x01(\fR\x05token\x12\x15\n" +
 	"\x06age_ms\x18\x03 \x01(\rR\x05ageMs\x12\x14\n" +
 	"\x05coord\x18\n" +
-	" \x01(\fR\x05coord\"\xc8\x01\n" +
+	" \x01(\fR\x05coord\x12\x14\n" +
+	"\x05doors\x18\v \x01(\fR\x05doors\"\xc8\x01\n" +
 	"\aDeposit\x126\n" +
 	"\x06server\x18\x01 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06server\x12*\n" +
 	"\x04copy\x18\x02 \x01(\x0e2\x16.tapestry.wire.v1.CopyR\x04copy\x12-\n" +
