@@ -42,7 +42,7 @@ func (l *Locator) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verdic
 	}
 	_, own := l.calls[env.Call(r.Call)] // lookHere has seen what lies here
 	if m.Here && at.From != l.cfg.Self {
-		l.Router.Answer(e, r, wire.Pack(replyOf(live)), wire.Refusal_REFUSAL_NONE)
+		l.Router.Answer(e, r, wire.Pack(replyOf(live, m)), wire.Refusal_REFUSAL_NONE)
 		return routing.Consumed
 	}
 	if !at.Root && (allDoubted(live) || own && at.From == l.cfg.Self) {
@@ -61,7 +61,7 @@ func (l *Locator) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verdic
 	if !cached {
 		l.named(e, live)
 	}
-	l.Router.Answer(e, r, wire.Pack(replyOf(live)), wire.Refusal_REFUSAL_NONE)
+	l.Router.Answer(e, r, wire.Pack(replyOf(live, m)), wire.Refusal_REFUSAL_NONE)
 	return routing.Consumed
 }
 
@@ -85,10 +85,15 @@ func (l *Locator) withGone(e env.Env, key pointers.Key, live []offer) []offer {
 	return live
 }
 
-func replyOf(live []offer) *wire.LocateReply {
+// replyOf names servers to whoever asks; to one whose next step is a message to them, with their doors.
+func replyOf(live []offer, m *wire.Locate) *wire.LocateReply {
 	reply := new(wire.LocateReply)
 	for i := range live {
-		reply.Replicas = append(reply.Replicas, live[i].found())
+		f := live[i].found()
+		if m.Cached {
+			f.Doors = live[i].Server.Doors
+		}
+		reply.Replicas = append(reply.Replicas, f)
 	}
 	return reply
 }

@@ -93,7 +93,7 @@ func (l *Locator) take(a *ask, f *wire.FoundReplica, via []idspace.ID) error {
 		return fmt.Errorf("in zone %q, not in %q", o.node.Zone, a.Zone)
 	}
 	l.merge(a, &replica{
-		Replica:  env.Replica{Server: o.server(), Record: f.Server, RTT: trip(f), Via: via},
+		Replica:  env.Replica{Server: o.server(), Record: f.Server, RTT: trip(f), Via: via, Coord: wire.CoordIn(f.Coord), Doors: f.Doors},
 		sequence: o.sequence(),
 		node:     o.node,
 		match:    match,

@@ -28,7 +28,7 @@ const roots = 4
 //	lost KEY why=not-joined                       KEY: OBJECT#SALT, the latest request for it; or n=NUMBER
 //	verdict NODE dead | verdict NODE rtt=20ms
 //	arrive LABEL KEY [limit=4] [spent=10ms] [here] [fresh] [cached] [zone=eu [local]] [explain]
-//	hold OBJECT SERVER=10ms …                     pointers that lie here, withdraw: tombstones
+//	hold OBJECT SERVER=10ms … [doors=2]           pointers that lie here, withdraw: tombstones
 //	hop KEY=NODE … | hop all=NODE                 rtt NODE=10ms …        advance 1s
 //	down NODE=(KEY,nearer|farther[,left]) …       they die, or leave
 //	place NODE=30ms …                             on a line: distances are round trips
@@ -282,6 +282,9 @@ func (s *story) arrive(d *datadriven.TestData) {
 // hold puts pointers into the store, for a minute.
 func (s *story) hold(d *datadriven.TestData) {
 	for _, a := range d.CmdArgs[1:] {
+		if a.Key == "doors" {
+			continue
+		}
 		f := s.found(d.CmdArgs[0].Key, a.Key, 0, map[string]string{"withdraw": "withdrawn"}[d.Cmd])
 		rec, err := f.Pointer.Pointer()
 		if err != nil {
@@ -293,6 +296,9 @@ func (s *story) hold(d *datadriven.TestData) {
 		}
 		server := s.store.Meet(s.env.ID(a.Key), f.Server, node)
 		server.Coord = s.links.place(server.ID)
+		for range s.number(arg(d, "doors", "0")) {
+			server.Doors = append(server.Doors, make([]byte, 8)...)
+		}
 		s.store.Put(pointers.Deposit{
 			Signed: f.Pointer, Record: rec, Server: server, From: server.ID, Roots: roots,
 			Latency: s.duration(a.Vals[0]), Left: time.Minute, Until: s.env.Now().Add(time.Minute),

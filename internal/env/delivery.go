@@ -68,6 +68,8 @@ type Replica struct {
 	RTT      time.Duration      // measured by this node if Measured, else estimated by the pointer's holder
 	Measured bool
 	Via      []idspace.ID // the way to who has named it, after this node; none if it was this one
+	Coord    wire.Coord   // where it is, if that was said
+	Doors    []byte       // by whom it is reached, as packed server references, if that was said
 }
 
 // Found are servers that the locate Call has come to know, none of them twice: before its Outcome,

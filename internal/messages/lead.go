@@ -28,11 +28,13 @@ func (c *Carrier) Lead(e env.Env, r *wire.Routed, open func(idspace.ID) bool) (l
 			ways = c.cached(e, key, open)
 			ways = slices.DeleteFunc(ways, func(w way) bool { return w.server != server })
 		}
-		if len(ways) > 0 {
-			return routing.Lead{To: slices.MinFunc(ways, shorter).first}, true
+		if len(ways) == 0 {
+			ways = c.named(e, r, wire.IDs(m.Via), open)
 		}
-		lead.To, ok = c.along(r, wire.IDs(m.Via), open)
-		return lead, ok
+		if len(ways) == 0 {
+			return lead, false
+		}
+		return routing.Lead{To: slices.MinFunc(ways, shorter).first}, true
 	}
 	if m.Race == 0 || c.Served.Has(key) {
 		return lead, false
@@ -105,15 +107,13 @@ func (c *Carrier) ways(e env.Env, server idspace.ID, p *pointers.Pointer, open f
 	if p == nil || p.State != pointers.Live {
 		return nil
 	}
-	for _, r := range wire.ServerRefs(p.Server.Doors) {
-		if door, ok := c.Links.Begins(r); ok && c.Links.Fresh(door, e.Now()) && open(door) {
-			all = append(all, c.by(door, p))
-		}
+	for _, door := range c.doors(e, p.Server.Doors, open) {
+		all = append(all, c.by(door, server, p.Server.Coord, p.Latency))
 	}
 	for _, l := range p.Laid() {
 		b := l.Branch()
 		if !b.Out && b.Peer != server && open(b.Peer) {
-			w := c.by(b.Peer, p)
+			w := c.by(b.Peer, server, p.Server.Coord, p.Latency)
 			w.up = b.Copy == wire.Copy_COPY_HEIR
 			all = append(all, w)
 		}
@@ -121,18 +121,29 @@ func (c *Carrier) ways(e env.Env, server idspace.ID, p *pointers.Pointer, open f
 	return all
 }
 
-// by is the way to the server of a pointer by a neighbor.
-func (c *Carrier) by(first idspace.ID, p *pointers.Pointer) way {
-	at := c.Links.Where(p.Server.ID)
+// doors lists those doors of a server that are neighbors here, and live for sure.
+func (c *Carrier) doors(e env.Env, packed []byte, open func(idspace.ID) bool) (all []idspace.ID) {
+	for _, r := range wire.ServerRefs(packed) {
+		if door, ok := c.Links.Begins(r); ok && c.Links.Fresh(door, e.Now()) && open(door) {
+			all = append(all, door)
+		}
+	}
+	return all
+}
+
+// by is the way to a server by a neighbor: the server is at the given place, or so far from the neighbor if that
+// is not known.
+func (c *Carrier) by(first, server idspace.ID, place wire.Coord, far time.Duration) way {
+	at := c.Links.Where(server)
 	if !at.Known() {
-		at = p.Server.Coord
+		at = place
 	}
 	rtt, _ := c.Links.RTT(first)
 	rest, known := links.Apart(c.Links.Where(first), at)
 	if !known {
-		rest = p.Latency
+		rest = far
 	}
-	return way{server: p.Server.ID, first: first, far: rtt + rest}
+	return way{server: server, first: first, far: rtt + rest}
 }
 
 // cached lists the ways to servers of an object that many ask for, of which no pointer lies here.
@@ -141,8 +152,25 @@ func (c *Carrier) cached(e env.Env, key pointers.Key, open func(idspace.ID) bool
 		if straight := c.ways(e, p.Server.ID, nil, open); len(straight) > 0 {
 			all = append(all, straight...)
 		} else if open(p.First) {
-			all = append(all, c.by(p.First, p.Pointer))
+			all = append(all, c.by(p.First, p.Server.ID, p.Server.Coord, p.Latency))
 		}
+	}
+	return all
+}
+
+// named lists the ways to a server that an answer has named: along the way that the answer took, and at the sender,
+// who has the answer, by the server's doors.
+func (c *Carrier) named(e env.Env, r *wire.Routed, trail []idspace.ID, open func(idspace.ID) bool) (all []way) {
+	server, s := wire.ID(r.Key), c.calls[env.Call(r.Call)]
+	var to env.Replica
+	if s != nil && len(r.Path) == 0 {
+		to = s.to
+	}
+	if first, ok := c.along(r, trail, open); ok {
+		all = append(all, c.by(first, server, to.Coord, to.RTT))
+	}
+	for _, door := range c.doors(e, to.Doors, open) {
+		all = append(all, c.by(door, server, to.Coord, to.RTT))
 	}
 	return all
 }

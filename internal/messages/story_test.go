@@ -22,7 +22,7 @@ import (
 // what the machine did.
 //
 //	send CALL KEY [object] [exact] [signed] [repeat] [raced] [payload=hi] [size=N] [deadline=5s]     cancel CALL
-//	located CALL [status=absent] [via=NODE+NODE] [SERVER=10ms …]
+//	located CALL [status=absent] [via=NODE+NODE] [doors=NODE+NODE] [SERVER=10ms …]
 //	reply KEY by=NODE [payload=yes] [error=…] [refused=stale [again=1s]] [garbage]     lost KEY why=no-route
 //	arrive LABEL KEY [guid=OBJECT] [exact [follow]] [via=NODE+NODE] [race=N [here]] [payload=hi] [signed[=wrong]] [deadline=5s] [from=NODE] [garbage]
 //	handled TICKET [payload=yes] [size=N] [error=…] [refused=no-handler]
@@ -211,15 +211,21 @@ func (s *story) hold(d *datadriven.TestData) {
 			s.t.Fatal(err)
 		}
 		meets := s.store.Meet(server, node, opened)
-		for _, door := range wire.IDs(s.path(arg(d, "doors", ""))) {
-			ref := wire.ServerRefTo(door)
-			meets.Doors = append(meets.Doors, ref[:]...)
-		}
+		meets.Doors = s.doors(d)
 		s.store.Put(pointers.Deposit{
 			Signed: envtest.Pointer(a.Key, rec), Record: rec, Server: meets, From: s.env.ID(a.Vals[0]),
 			Copy: copied, Roots: 4, Latency: time.Duration(i+1) * time.Millisecond, Left: time.Minute, Until: s.env.Now().Add(time.Minute),
 		}, s.env.Now())
 	}
+}
+
+// doors are NODE+NODE as a server's doors travel.
+func (s *story) doors(d *datadriven.TestData) (packed []byte) {
+	for _, door := range wire.IDs(s.path(arg(d, "doors", ""))) {
+		ref := wire.ServerRefTo(door)
+		packed = append(packed, ref[:]...)
+	}
+	return packed
 }
 
 // path is NODE+NODE as it travels.
@@ -238,11 +244,11 @@ func (s *story) located(d *datadriven.TestData) {
 			m.Status = status(a.Vals[0])
 			continue
 		}
-		if a.Key == "via" {
+		if a.Key == "via" || a.Key == "doors" {
 			continue
 		}
 		m.Replicas = append(m.Replicas, env.Replica{
-			Server: s.env.ID(a.Key), RTT: s.duration(a.Vals[0]), Via: wire.IDs(s.path(arg(d, "via", ""))),
+			Server: s.env.ID(a.Key), RTT: s.duration(a.Vals[0]), Via: wire.IDs(s.path(arg(d, "via", ""))), Doors: s.doors(d),
 		})
 	}
 	s.c.OnLocated(s.env, m)

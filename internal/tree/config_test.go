@@ -9,5 +9,5 @@ import (
 )
 
 func TestConfigErrorsNameTheField(t *testing.T) {
-	envtest.ValidateNamesFields(t, tree.Config{Space: idspace.Hex, Self: idspace.ID{1}, Network: envtest.Network}, "Record", "Lease")
+	envtest.ValidateNamesFields(t, tree.Config{Space: idspace.Hex, Self: idspace.ID{1}, Network: envtest.Network}, "Record", "Lease", "NoDoors")
 }

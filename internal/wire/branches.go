@@ -155,8 +155,10 @@ func checkPulse(s *Pulse) error {
 	if len(s.GetToken()) != tokenSize {
 		return fmt.Errorf("token of %d bytes, want %d", len(s.GetToken()), tokenSize)
 	}
-	return errors.Join(checkCoord(s.Coord), checkPacked("doors", s.Doors, refPrefix, MaxDoors))
+	return errors.Join(checkCoord(s.Coord), checkDoors(s.Doors))
 }
+
+func checkDoors(packed []byte) error { return checkPacked("doors", packed, refPrefix, MaxDoors) }
 
 func checkCopy(c Copy) error {
 	if c < Copy_COPY_PATH || c > Copy_COPY_NEWER {

@@ -169,6 +169,7 @@ func TestBodiesBeyondALimitAreRefusedWhole(t *testing.T) {
 		"locate without a guid":          &wire.Locate{},
 		"locate of a long app":           &wire.Locate{Guid: id20, App: long},
 		"answer with many replicas":      &wire.LocateReply{Replicas: many(wire.MaxFound+1, found)},
+		"answer with half a door":        &wire.LocateReply{Replicas: []*wire.FoundReplica{{Pointer: record, Server: record, Doors: id20[:12]}}},
 		"answer without a server":        &wire.LocateReply{Replicas: []*wire.FoundReplica{{Pointer: record}}},
 		"message to half a guid":         &wire.AppMessage{Guid: id20[1:]},
 		"message by half a node":         &wire.AppMessage{Guid: id20, Via: id20[1:]},

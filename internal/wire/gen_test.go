@@ -378,7 +378,7 @@ var bodies = map[string]*rapid.Generator[wire.Body]{
 		return &wire.LocateReply{Replicas: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) *wire.FoundReplica {
 			return &wire.FoundReplica{
 				Pointer: anyRecord.Draw(t, "pointer"), Server: anyRecord.Draw(t, "server"), RttUs: rapid.Uint64().Draw(t, "rtt"),
-				Coord: anyCoords(t, 1),
+				Coord: anyCoords(t, 1), Doors: packed(8, wire.MaxDoors).Draw(t, "doors"),
 			}
 		}), 0, 3).Draw(t, "replicas")}
 	}),

@@ -3993,7 +3993,9 @@ type FoundReplica struct {
 	// Somebody says that the server is dead.
 	Doubted bool `protobuf:"varint,4,opt,name=doubted,proto3" json:"doubted,omitempty"`
 	// Where the server is, in network coordinates.
-	Coord         []byte `protobuf:"bytes,10,opt,name=coord,proto3" json:"coord,omitempty"`
+	Coord []byte `protobuf:"bytes,10,opt,name=coord,proto3" json:"coord,omitempty"`
+	// As in a Pulse, if a cached pointer would have done.
+	Doors         []byte `protobuf:"bytes,11,opt,name=doors,proto3" json:"doors,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4059,6 +4061,13 @@ func (x *FoundReplica) GetDoubted() bool {
 func (x *FoundReplica) GetCoord() []byte {
 	if x != nil {
 		return x.Coord
+	}
+	return nil
+}
+
+func (x *FoundReplica) GetDoors() []byte {
+	if x != nil {
+		return x.Doors
 	}
 	return nil
 }
@@ -4546,14 +4555,15 @@ const file_wire_proto_rawDesc = "" +
 	"\x05coord\x18\n" +
 	" \x01(\fR\x05coord\"I\n" +
 	"\vLocateReply\x12:\n" +
-	"\breplicas\x18\x01 \x03(\v2\x1e.tapestry.wire.v1.FoundReplicaR\breplicas\"\xc7\x01\n" +
+	"\breplicas\x18\x01 \x03(\v2\x1e.tapestry.wire.v1.FoundReplicaR\breplicas\"\xdd\x01\n" +
 	"\fFoundReplica\x128\n" +
 	"\apointer\x18\x01 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\apointer\x126\n" +
 	"\x06server\x18\x02 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06server\x12\x15\n" +
 	"\x06rtt_us\x18\x03 \x01(\x04R\x05rttUs\x12\x18\n" +
 	"\adoubted\x18\x04 \x01(\bR\adoubted\x12\x14\n" +
 	"\x05coord\x18\n" +
-	" \x01(\fR\x05coord\"\xbe\x01\n" +
+	" \x01(\fR\x05coord\x12\x14\n" +
+	"\x05doors\x18\v \x01(\fR\x05doors\"\xbe\x01\n" +
 	"\n" +
 	"AppMessage\x12\x10\n" +
 	"\x03app\x18\x01 \x01(\tR\x03app\x12\x12\n" +

@@ -312,6 +312,9 @@ func (r *Router) describeReply(m *wire.Routed) string {
 			if p.Withdrawn {
 				s.WriteString(" withdrawn")
 			}
+			if n := len(wire.ServerRefs(f.Doors)); n > 0 {
+				fmt.Fprintf(&s, " doors=%d", n)
+			}
 		}
 		return s.String()
 	case wire.BodyKind_BODY_MESSAGE:
