@@ -29,7 +29,7 @@ type Config struct {
 	Retry   time.Duration // wait for the answer to a deposit; default 1.5 s
 	Tries   int           // how often a deposit is confirmed before the next period's digest has to do; default 4
 	GiveUp  time.Duration // longest that a hand-over takes; default 10 s
-	Heed    time.Duration // longest that a withdrawal waits for those who hold copies; default 300 ms
+	Heed    time.Duration // longest that a withdrawal waits for those who hold copies, if this node is not slow itself; default 300 ms
 	Portion int           // pointers looked at in one step; default 256
 	Window  int           // pointers on their way to one neighbor; default 256
 	NoDoors bool          // name no neighbors by whom this node is reached, to see what that is worth

@@ -122,6 +122,23 @@ func TestNobodyIsWaitedForLong(t *testing.T) {
 	}
 }
 
+// TestWhoIsSlowItselfWaitsLonger for those who hold copies: they have not had the time yet.
+func TestWhoIsSlowItselfWaitsLonger(t *testing.T) {
+	n := three(t)
+	root, p := withdrawn(t, n, "o")
+	n.loss = 1
+	root.links.SetStretch(7)
+	root.keeper.Settled(root, p)
+	n.run(500 * time.Millisecond)
+	if len(root.settled) > 0 {
+		t.Error("it is settled as soon as where a node is not slow")
+	}
+	n.run(2 * time.Second)
+	if !slices.Equal(root.settled, []idspace.ID{p.GUID}) {
+		t.Errorf("two and a half seconds later %v is settled", root.settled)
+	}
+}
+
 // TestAServerRefusesWhatItServedInAnEarlierLife has it start anew, while others hold what it
 // served before: they have to forget it, and to let it be.
 func TestAServerRefusesWhatItServedInAnEarlierLife(t *testing.T) {

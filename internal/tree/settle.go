@@ -18,13 +18,13 @@ type vigil struct {
 
 // Settled reports whether those to whom this node has laid copies of p beside its paths have its newest
 // record. If not, env.Settled is posted when they have, or when that takes longer than
-// their links' timeouts, or than Heed: whoever has withdrawn an object is told so when nobody would
+// their links' timeouts, or than Heed, or longer where this node is slow itself: whoever has withdrawn an object is told so when nobody would
 // name it any more.
 func (k *Keeper) Settled(e env.Env, p *pointers.Pointer) bool {
 	var patience time.Duration
 	for _, l := range p.Laid() {
 		if k.unheard(l) {
-			patience = max(patience, min(k.Links.Timeout(l.Branch().Peer), k.cfg.Heed))
+			patience = max(patience, min(k.Links.Timeout(l.Branch().Peer), k.Links.Stretched(k.cfg.Heed)))
 		}
 	}
 	if patience > 0 && !slices.ContainsFunc(k.vigils, func(v vigil) bool { return v.p == p }) {
