@@ -84,8 +84,8 @@ func (l *Locator) take(a *ask, f *wire.FoundReplica, via []idspace.ID) error {
 	if err != nil {
 		return err
 	}
-	if o.rec.Withdrawn {
-		a.withdrawn(o.server(), o.sequence())
+	if o.Record.Withdrawn {
+		a.withdrawn(o.server(), o.Sequence())
 		return errWithdrawn
 	}
 	match, ok := a.zone().match(o.node.Zone)
@@ -94,7 +94,7 @@ func (l *Locator) take(a *ask, f *wire.FoundReplica, via []idspace.ID) error {
 	}
 	l.merge(a, &replica{
 		Replica:  env.Replica{Server: o.server(), Record: f.Server, RTT: trip(f), Via: via, Coord: wire.CoordIn(f.Coord), Doors: f.Doors},
-		sequence: o.sequence(),
+		sequence: o.Sequence(),
 		node:     o.node,
 		match:    match,
 		doubted:  f.Doubted,

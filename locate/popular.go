@@ -91,11 +91,9 @@ func (l *Locator) cache(e env.Env, key pointers.Key, found []*wire.FoundReplica,
 		switch {
 		case err != nil:
 			e.Emit(&env.Dropped{Why: "locate: bad replica", Peer: way[0]})
-		case o.rec.Withdrawn || f.Doubted:
+		case o.Record.Withdrawn || f.Doubted:
 		default:
-			p.cached = append(p.cached, pointers.Cached{First: way[0], Pointer: &pointers.Pointer{
-				Key: key, Server: l.server(f, o), Record: f.Pointer, Sequence: o.sequence(), Latency: trip(f),
-			}})
+			p.cached = append(p.cached, pointers.NewCached(o.Deposit, l.server(f, o), trip(f), way[0]))
 		}
 	}
 }

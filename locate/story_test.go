@@ -24,7 +24,7 @@ const roots = 4
 // what the machine did.
 //
 //	locate CALL OBJECT [first|all] [fresh] [zone=eu [local]] [explain] [limit=4] [deadline=5s] [for=messages]     cancel CALL
-//	reply KEY by=NODE [over=NODE] [n=NUMBER] [found=SERVER~30ms/…] [refused=no-route] [bad=network|object|record|withdrawn]
+//	reply KEY by=NODE [over=NODE] [n=NUMBER] [found=SERVER~30ms/…] [refused=no-route] [bad=network|object|record|withdrawn|many|proof|batched: proven, and good]
 //	lost KEY why=not-joined                       KEY: OBJECT#SALT, the latest request for it; or n=NUMBER
 //	verdict NODE dead | verdict NODE rtt=20ms
 //	arrive LABEL KEY [limit=4] [spent=10ms] [here] [fresh] [cached] [zone=eu [local]] [explain]
@@ -242,15 +242,23 @@ func (s *story) found(object, server string, rtt time.Duration, bad string) *wir
 	if bad == "network" {
 		rec.Network = "other"
 	}
-	if bad == "many" {
+	var proof []byte
+	switch bad {
+	case "many":
 		rec = envtest.Many(rec)
+	case "batched", "proof":
+		rec, proof = envtest.Batch(rec, 2, 4)
+	}
+	under := uint32(2)
+	if bad == "proof" {
+		under = 1 // under which it proves nothing
 	}
 	node := server
 	if bad == "record" {
 		node = "somebody"
 	}
 	return &wire.FoundReplica{
-		Pointer: envtest.Pointer(server, rec), RttUs: uint64(rtt.Microseconds()),
+		Pointer: envtest.Pointer(server, rec), Proof: proof, Under: under, RttUs: uint64(rtt.Microseconds()),
 		Server: envtest.Seal(wire.NodeKind, node, &wire.NodeRecord{
 			Network: envtest.Network, Peer: []byte(node), Generation: 1, Version: 1, Zone: s.zones[node],
 		}),

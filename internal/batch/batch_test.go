@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"reflect"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tapestry-dolr/tapestry/internal/batch"
@@ -684,3 +686,75 @@ func TestTheDeepestTrie(t *testing.T) {
 		}
 	}
 }
+
+func TestARunIsCutAsItsPartIs(t *testing.T) {
+	check := func(t interface{ Fatalf(string, ...any) }, part *batch.Part, keep func(batch.Leaf) bool) {
+		kept := make(map[batch.Leaf]bool)
+		cut := part.Cut(func(l batch.Leaf) bool { kept[l] = keep(l); return kept[l] })
+		for salt, run := range part.Runs() {
+			if run == nil || cut.Runs()[salt] == nil {
+				continue
+			}
+			var places []int32
+			leaves := slices.Collect(part.Leaves())
+			leaves = slices.DeleteFunc(leaves, func(l batch.Leaf) bool { return l.Salt != salt })
+			for i := range run.Len() {
+				if _, ok := run.GUID(i); !ok {
+					continue
+				}
+				if kept[leaves[0]] {
+					places = append(places, int32(i))
+				}
+				leaves = leaves[1:]
+			}
+			want := cut.Runs()[salt]
+			if got := run.Cut(places); !bytes.Equal(got, want.List()) {
+				t.Fatalf("salt %d: cut to %x, want %x", salt, got, want.List())
+			}
+			if got := run.Keep(places); !reflect.DeepEqual(got.All(), want.All()) {
+				t.Fatalf("salt %d: kept %v, want %v", salt, got.All(), want.All())
+			}
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		w := anyWorld(t)
+		part := w.whole.Cut(w.anyChoice(t, w.whole).keep)
+		if part.Len() > 0 {
+			check(t, part, w.anyChoice(t, part).keep)
+		}
+	})
+	n := 0
+	check(t, built(t, 500, 2), func(batch.Leaf) bool { n++; return n%9 < 2 })
+	check(t, built(t, 500, 1), func(batch.Leaf) bool { n++; return n%200 == 3 })
+}
+
+func TestAProofOfOneObjectIsKeptAsARun(t *testing.T) {
+	part := built(t, 40, 3)
+	rec := header(part)
+	for salt, run := range part.Runs() {
+		for i := range run.Len() {
+			got, err := batch.Sole(idspace.Hex, rec, salt, run.Prove(i))
+			if err != nil || !bytes.Equal(got.List(), run.Prove(i)) {
+				t.Fatalf("salt %d: %v, %v, want what proves %d", salt, got, err, i)
+			}
+		}
+	}
+	proof := part.Runs()[0].Prove(7)
+	one := header(built(t, 1, 3))
+	if got, err := batch.Sole(idspace.Hex, one, 0, nil); err != nil || got != nil {
+		t.Errorf("of one: %v, %v", got, err)
+	}
+	for want, got := range map[string]error{
+		"a proof for a batch of one": second(batch.Sole(idspace.Hex, one, 0, proof)),
+		"proof under salt 3 of 3":    second(batch.Sole(idspace.Hex, rec, 3, proof)),
+		"salt 1":                     second(batch.Sole(idspace.Hex, rec, 1, proof)),
+		"a part of nothing":          second(batch.Sole(idspace.Hex, rec, 0, nil)),
+		"want one":                   second(batch.Sole(idspace.Hex, rec, 0, part.Runs()[0].Cut([]int32{3, 7}))),
+	} {
+		if got == nil || !strings.Contains(got.Error(), want) {
+			t.Errorf("%q: %v", want, got)
+		}
+	}
+}
+
+func second(_ *batch.Run, err error) error { return err }

@@ -34,3 +34,14 @@ func (p *Part) Trie(salt int) string {
 	}
 	return b.String()
 }
+
+// All is everything that a run keeps.
+func (r *Run) All() any {
+	return struct {
+		data  []byte
+		tops  []top
+		items int32
+		kinds uint8
+		salt  uint8
+	}{r.data, r.tops, r.items, r.kinds, r.salt}
+}

@@ -149,6 +149,29 @@ func open(key keying, header *wire.BatchRecord, lists [][]byte) (*Part, error) {
 	return p, nil
 }
 
+// Sole is what is to be kept of a list that proves a single object under a salt; nil if the header is of one, and
+// names it itself.
+func Sole(space idspace.Space, header *wire.BatchRecord, salt int, list []byte) (*Run, error) {
+	switch {
+	case len(header.Guid) == idspace.Size && len(list) == 0:
+		return nil, nil
+	case len(header.Guid) > 0:
+		return nil, errors.New("a proof for a batch of one")
+	case salt < 0 || salt >= header.Salts():
+		return nil, fmt.Errorf("proof under salt %d of %d", salt, header.Salts())
+	}
+	lists := make([][]byte, header.Salts())
+	lists[salt] = list
+	p, err := Open(space, header, lists)
+	if err != nil {
+		return nil, err
+	}
+	if n := p.Len(); n != 1 {
+		return nil, fmt.Errorf("proof of %d objects, want one", n)
+	}
+	return p.Runs()[salt], nil
+}
+
 // Commit writes into a header which objects the whole batch has.
 func (p *Part) Commit(header *wire.BatchRecord) {
 	header.Guid, header.Count, header.Roots = bytes.Clone(p.of.guid), p.of.count, bytes.Clone(p.of.roots)

@@ -100,19 +100,36 @@ func (r *Run) GUID(i int) (guid idspace.ID, ok bool) {
 func (r *Run) joint(i int32) uint8 { return r.data[len(r.data)-r.Len()+int(i)] }
 
 // Prove is the list that proves the object at a place, and nothing else; nil for a batch of one.
-func (r *Run) Prove(i int) []byte { return r.path(nil, span{0, int32(r.Len())}, int32(i)).pack() }
+func (r *Run) Prove(i int) []byte { return r.Cut([]int32{int32(i)}) }
 
-// path appends to l what proves an item of a subtree to be in it.
-func (r *Run) path(l list, s span, i int32) list {
-	if s.len() == 1 {
-		return append(l, r.item(i))
+// Cut is the list that proves the objects at these places, which rise, and nothing else; nil for a batch of
+// one. It costs what is in it, and some hashes at the rims, whatever else is in the run.
+func (r *Run) Cut(places []int32) []byte { return r.cut(nil, span{0, r.items}, places).pack() }
+
+// Keep is the run of the objects at these places alone, which rise.
+func (r *Run) Keep(places []int32) *Run {
+	l := r.cut(nil, span{0, r.items}, places)
+	if len(l) > 1 {
+		l.fold() // of which the hashes are wanted: it has been checked as part of the whole
+	}
+	return l.run(r.key, int(r.salt))
+}
+
+// Salt is under which the run proves its objects.
+func (r *Run) Salt() int { return int(r.salt) }
+
+// cut appends to l what is left of a subtree when only the items at these places are kept in it.
+func (r *Run) cut(l list, s span, places []int32) list {
+	switch {
+	case len(places) == 0:
+		return append(l, r.stump(s))
+	case s.len() == 1:
+		return append(l, r.item(s.lo))
 	}
 	node := r.top(s).node
-	left, right := span{s.lo, node}, span{node, s.hi}
-	if i < node {
-		return append(r.path(l, left, i), r.stump(right))
-	}
-	return r.path(append(l, r.stump(left)), right, i)
+	right, _ := slices.BinarySearch(places, node)
+	l = r.cut(l, span{s.lo, node}, places[:right])
+	return r.cut(l, span{node, s.hi}, places[right:])
 }
 
 // top finds the node of a subtree, which is before the item with the least joint. It has a hash if

@@ -3,6 +3,8 @@ package envtest
 import (
 	"sync"
 
+	"github.com/tapestry-dolr/tapestry/internal/batch"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/lease"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 	"google.golang.org/protobuf/proto"
@@ -54,6 +56,21 @@ func Many(one *wire.BatchRecord) *wire.BatchRecord {
 	many := proto.Clone(one).(*wire.BatchRecord)
 	many.Guid, many.Count, many.Roots = nil, 2, make([]byte, 4*20)
 	return many
+}
+
+// Batch makes the header of a batch of that object and others of that of one, and the list that proves the object under a salt.
+func Batch(one *wire.BatchRecord, salt, roots int) (header *wire.BatchRecord, proof []byte) {
+	guids := []idspace.ID{idspace.ID(one.Guid)}
+	for i := range 6 {
+		guids = append(guids, idspace.Hash([]byte{byte(i)}))
+	}
+	part, err := batch.Build(idspace.Hex, guids, roots)
+	if err != nil {
+		panic(err)
+	}
+	header = proto.Clone(one).(*wire.BatchRecord)
+	part.Commit(header)
+	return header, part.Cut(func(l batch.Leaf) bool { return l.Salt == salt && l.GUID == guids[0] }).Lists()[salt]
 }
 
 // Pointer is the signed record of an object of the server named by.

@@ -37,11 +37,20 @@ func (s *Store) Check() error {
 			}
 		}
 	}
+	live := make(map[*Lot]int)
 	for i, p := range s.all {
+		if err := p.check(live); err != nil {
+			return err
+		}
 		bytes += p.size()
 		theirs = theirs.plus(p, s.self, peers)
 		if p.inAll != i || p.Server.held[p.inServer] != p || s.servers[prefix(p.Server.ID)] != p.Server || !p.comesIn() {
 			return fmt.Errorf("pointers: %v is misplaced", p)
+		}
+	}
+	for lot, n := range live { // unordered: any finding will do
+		if lot.live != n || lot.most < n {
+			return fmt.Errorf("pointers: %d of a lot of %d, %d counted", n, lot.most, lot.live)
 		}
 	}
 	if bytes != s.bytes || theirs != s.theirs {

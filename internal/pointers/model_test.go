@@ -30,7 +30,8 @@ type slow struct {
 type slowPointer struct {
 	guid, app, server string
 	sequence          uint64
-	size              int // of its record
+	size              int          // of its record, or of what proves it
+	proven            map[int]bool // under which salts; none if it is alone
 	state             pointers.State
 	latency           mono.Time
 	ends              mono.Time // its record
@@ -288,6 +289,8 @@ func (s *slow) put(d put, now mono.Time) pointers.ResultKind {
 	}
 	if kind != pointers.Same {
 		s.take(held, d, now)
+	} else if held.adds(d) {
+		held.proven[d.under], held.size = true, held.size+d.size()
 	}
 	held.lies[d.lie()] = true
 	b := slowBranch{d.server, d.from, d.copy}
@@ -295,9 +298,18 @@ func (s *slow) put(d put, now mono.Time) pointers.ResultKind {
 	return kind
 }
 
+// adds reports whether a deposit brings another proof of the record that p has.
+func (p *slowPointer) adds(d put) bool {
+	return d.sequence == p.sequence && d.under > 0 && len(p.proven) > 0 && !p.proven[d.under] && d.withdrawn == (p.state == pointers.Withdrawn)
+}
+
 // take makes the record of a deposit that of a pointer.
 func (s *slow) take(p *slowPointer, d put, now mono.Time) {
 	p.sequence, p.ends, p.size, p.state = d.sequence, now.Add(d.left), d.size(), pointers.Live
+	p.proven = make(map[int]bool)
+	if d.under > 0 {
+		p.proven[d.under] = true
+	}
 	if s.buried[d.server] != 0 {
 		p.state = pointers.Dead
 	}
@@ -319,7 +331,13 @@ func (s *slow) renew(d put, now mono.Time) bool {
 // grows reports whether the limits admit d's record instead of that of p.
 func (s *slow) grows(p *slowPointer, d put) bool {
 	_, bytes, _ := s.theirs()
-	return d.server == s.self || d.sequence <= p.sequence || bytes-p.size+d.size() <= s.limits.Bytes
+	switch {
+	case d.server == s.self:
+		return true
+	case p.adds(d):
+		return bytes+d.size() <= s.limits.Bytes
+	}
+	return d.sequence <= p.sequence || bytes-p.size+d.size() <= s.limits.Bytes
 }
 
 // room applies the limits, and makes room if it may. A pointer that is held takes its place on

@@ -104,8 +104,9 @@ type Pointer struct {
 	Latency  time.Duration // to the server: measured, else that of the path that it came along
 
 	laid     []*Laid
-	inServer int // index in Server.held
-	inAll    int // index in Store.all
+	stands   []stand // where it is proven, by several salts; none for a batch of one
+	inServer int     // index in Server.held
+	inAll    int     // index in Store.all
 }
 
 // Expires is when the record's life is over.
@@ -180,7 +181,16 @@ func nearer(a, b *Pointer) int {
 	)
 }
 
-func (p *Pointer) size() int { return sizeOf(p.Record) }
+// size is how many bytes of records and proofs p counts for.
+func (p *Pointer) size() (n int) {
+	if len(p.stands) == 0 {
+		return sizeOf(p.Record)
+	}
+	for _, s := range p.stands {
+		n += s.lot.share
+	}
+	return n
+}
 
 func sizeOf(r *wire.SignedRecord) int {
 	return len(r.GetPayload()) + len(r.GetPublicKey()) + len(r.GetSignature()) + len(r.GetPayloadType())

@@ -3,6 +3,7 @@ package pointers_test
 import (
 	"time"
 
+	"github.com/tapestry-dolr/tapestry/internal/batch"
 	"github.com/tapestry-dolr/tapestry/internal/envtest"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
@@ -21,7 +22,13 @@ type put struct {
 	salt, roots       int // of one root if there is none
 	until             mono.Time
 	bulk              int // bytes more of its record
+	under             int // one more than the salt under which it is proven to be of a batch; zero: it is alone
 }
+
+// batched are the objects of each batch.
+var batched = []string{"x", "y", "b1", "b2", "b3", "b4", "b5", "b6", "b7"}
+
+const batchRoots = 3
 
 // lie is one place where a pointer lies.
 type lie struct {
@@ -46,13 +53,41 @@ func (p put) record() (*wire.BatchRecord, *wire.SignedRecord) {
 		Guid: guid[:], App: p.app, Server: server[:], Generation: 1 + p.sequence/4, Counter: p.sequence % 4,
 		Withdrawn: p.withdrawn, LifeS: 7200,
 	}
+	if p.under > 0 {
+		p.batch().Commit(rec)
+	}
 	signed := envtest.Pointer(p.server, rec)
 	signed.Signature = append(signed.Signature, make([]byte, p.bulk)...)
 	return rec, signed
 }
 
+var builtBatch *batch.Part
+
+func (p put) batch() *batch.Part {
+	if builtBatch == nil {
+		var guids []idspace.ID
+		for _, name := range batched {
+			guids = append(guids, named(name))
+		}
+		var err error
+		if builtBatch, err = batch.Build(idspace.Hex, guids, batchRoots); err != nil {
+			panic(err)
+		}
+	}
+	return builtBatch
+}
+
+// size is what p counts for; one of a batch for its share of all that came with it.
 func (p put) size() int {
 	_, r := p.record()
+	if p.under > 0 {
+		run := p.batch().Runs()[p.under-1]
+		return (run.Bytes()+8*run.Len()+sizeOf(r))/len(batched) + 1
+	}
+	return sizeOf(r)
+}
+
+func sizeOf(r *wire.SignedRecord) int {
 	return len(r.Payload) + len(r.PublicKey) + len(r.Signature) + len(r.PayloadType)
 }
 
@@ -76,10 +111,29 @@ func meet(t fatal, s *pointers.Store, server string, version uint64) *pointers.S
 func (p put) deposit(t fatal, s *pointers.Store) pointers.Deposit {
 	t.Helper()
 	rec, signed := p.record()
-	return pointers.Deposit{
+	d := pointers.Deposit{
 		Signed: signed, Record: rec, Server: meet(t, s, p.server, 1), Copy: p.copy, Salt: p.salt, Roots: max(p.roots, 1),
 		From: named(p.from), Latency: p.latency, Left: p.left, Until: p.until,
 	}
+	if p.under > 0 {
+		d.Lot = pointers.NewLot(signed, rec, p.batch().Runs()[p.under-1])
+		for item, guid := range d.Lot.Objects() {
+			if guid == named(p.guid) {
+				d.Item = item
+			}
+		}
+	}
+	return d
+}
+
+// lay puts p in as the tree does.
+func (p put) lay(t fatal, s *pointers.Store, now mono.Time) pointers.Result {
+	d := p.deposit(t, s)
+	result := s.Put(d, now)
+	if d.Lot != nil {
+		d.Lot.Tidy()
+	}
+	return result
 }
 
 // long is a deposit that lasts longer than any test.

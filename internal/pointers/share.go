@@ -76,8 +76,8 @@ func (s *Store) Crowded(peer idspace.ID) bool {
 
 // fits reports whether the limits admit a new pointer where freed is given up for it, otherwise
 // which one does not.
-func (s *Store) fits(p *Pointer, d Deposit, freed load) (limit wire.Limit, ok bool) {
-	takes := load{1, p.size(), 1}
+func (s *Store) fits(d Deposit, freed load) (limit wire.Limit, ok bool) {
+	takes := load{1, d.size(), 1}
 	if s.servers[prefix(d.Server.ID)] != d.Server {
 		takes.bytes += d.Server.size()
 	}
@@ -90,7 +90,7 @@ func (s *Store) fits(p *Pointer, d Deposit, freed load) (limit wire.Limit, ok bo
 		return wire.Limit_LIMIT_BYTES, false
 	}
 	if !d.Server.LaidBy(d.From) {
-		takes.bytes = p.size() + d.Server.size()
+		takes.bytes = d.size() + d.Server.size()
 	}
 	over := has.pointers+takes.pointers > left.pointers || has.bytes+takes.bytes > left.bytes || has.laid+takes.laid > left.laid
 	return wire.Limit_LIMIT_PEER, !over

@@ -49,6 +49,8 @@ func New(self idspace.ID, limits Limits) *Store {
 type Deposit struct {
 	Signed      *wire.SignedRecord // the pointer
 	Record      *wire.BatchRecord
+	Lot         *Lot      // if the record is of several objects: what it is of,
+	Item        int32     // and where
 	Server      *Server   // as Meet gave it
 	Copy        wire.Copy // as what it is laid
 	Salt, Roots int
@@ -58,6 +60,26 @@ type Deposit struct {
 	Left    time.Duration // what is left of the record's life
 	Until   mono.Time     // the deadline of its branch, by the newest token
 }
+
+// Key is what d lays.
+func (d Deposit) Key() Key {
+	if d.Lot == nil {
+		return Key{GUID: wire.ID(d.Record.Guid), App: d.Record.App}
+	}
+	guid, _ := d.Lot.run.GUID(int(d.Item))
+	return Key{GUID: guid, App: d.Record.App}
+}
+
+// size is how many bytes of records and proofs a pointer made of d counts for.
+func (d Deposit) size() int {
+	if d.Lot == nil {
+		return sizeOf(d.Signed)
+	}
+	return d.Lot.share
+}
+
+// Sequence is that of what d lays.
+func (d Deposit) Sequence() Sequence { return Sequence{d.Record.Generation, d.Record.Counter} }
 
 // Result is what became of a deposit.
 type Result struct {
@@ -109,8 +131,7 @@ func prefix(id idspace.ID) wire.ServerRef { return wire.ServerRefTo(id) }
 
 // Put takes a deposit in, if its sequence and the limits allow.
 func (s *Store) Put(d Deposit, now mono.Time) Result {
-	key := Key{GUID: wire.ID(d.Record.Guid), App: d.Record.App}
-	sequence := Sequence{d.Record.Generation, d.Record.Counter}
+	key, sequence := d.Key(), d.Sequence()
 	p := s.Find(key, d.Server.ID)
 	if p != nil && p.at <= now {
 		s.drop(p)
@@ -132,7 +153,12 @@ func (s *Store) Put(d Deposit, now mono.Time) Result {
 	if sequence.Above(p.Sequence) {
 		result.Kind = Renewed
 		s.renew(p, d, now)
-	} else if d.Latency >= p.Latency {
+	} else if p.adds(d) {
+		s.weigh(p, -1)
+		p.stand(d)
+		s.weigh(p, 1)
+	}
+	if result.Kind == Same && d.Latency >= p.Latency {
 		d.Latency = -1 // of several paths the shortest says most about the distance
 	}
 	result.Fresh = s.attach(p, d)
@@ -179,8 +205,8 @@ func (s *Store) renew(p *Pointer, d Deposit, now mono.Time) {
 
 // Renew replaces the record of a pointer that is held by a newer one, wherever it has come from.
 func (s *Store) Renew(d Deposit, now mono.Time) (p *Pointer, ok bool) {
-	p = s.Find(Key{GUID: wire.ID(d.Record.Guid), App: d.Record.App}, d.Server.ID)
-	if p == nil || d.Left <= 0 || !(Sequence{d.Record.Generation, d.Record.Counter}).Above(p.Sequence) || !s.grows(p, d) {
+	p = s.Find(d.Key(), d.Server.ID)
+	if p == nil || d.Left <= 0 || !d.Sequence().Above(p.Sequence) || !s.grows(p, d) {
 		return nil, false
 	}
 	s.renew(p, d, now)
@@ -190,8 +216,9 @@ func (s *Store) Renew(d Deposit, now mono.Time) (p *Pointer, ok bool) {
 
 // take makes d's record that of p.
 func (p *Pointer) take(d Deposit) {
-	p.Record = d.Signed
-	p.Sequence = Sequence{d.Record.Generation, d.Record.Counter}
+	p.leave()
+	p.Record, p.Sequence = d.Signed, d.Sequence()
+	p.stand(d)
 	switch {
 	case d.Record.Withdrawn:
 		p.State = Withdrawn
@@ -235,7 +262,7 @@ func (s *Store) room(p *Pointer, d Deposit) (evict *Pointer, limit wire.Limit, o
 	}
 	list := s.objects[p.Key]
 	if len(list) < s.limits.PerObject {
-		limit, ok = s.fits(p, d, load{})
+		limit, ok = s.fits(d, load{})
 		return nil, limit, ok
 	}
 	i := slices.IndexFunc(list, func(o *Pointer) bool { return o.State != Live })
@@ -249,7 +276,7 @@ func (s *Store) room(p *Pointer, d Deposit) (evict *Pointer, limit wire.Limit, o
 	if evict = s.crowded(list[:i], p, d); evict == nil {
 		return nil, wire.Limit_LIMIT_OBJECT, false
 	}
-	limit, ok = s.fits(p, d, load{1, evict.size(), 1})
+	limit, ok = s.fits(d, load{1, evict.size(), 1})
 	if own := slices.Contains(evict.layers(), d.From); own && limit == wire.Limit_LIMIT_PEER {
 		ok = true // it brings no more than before
 	}
@@ -287,10 +314,18 @@ func (s *Store) admits(p *Pointer, d Deposit) (limit wire.Limit, ok bool) {
 	return wire.Limit_LIMIT_BYTES, s.grows(p, d)
 }
 
-// grows reports whether the limits admit the record of d instead of that of p, if it is newer.
+// grows reports whether the limits admit the record of d instead of that of p, if it is newer, or what it adds.
 func (s *Store) grows(p *Pointer, d Deposit) bool {
-	newer := Sequence{d.Record.Generation, d.Record.Counter}.Above(p.Sequence)
-	return d.Server.ID == s.self || !newer || s.theirs.bytes-p.size()+sizeOf(d.Signed) <= s.limits.Bytes
+	more := 0
+	switch {
+	case d.Sequence().Above(p.Sequence):
+		more = d.size() - p.size()
+	case p.adds(d):
+		more = d.size()
+	default:
+		return true
+	}
+	return d.Server.ID == s.self || s.theirs.bytes+more <= s.limits.Bytes
 }
 
 // weigh counts the record of p once more, or once less.
@@ -344,6 +379,7 @@ func (s *Store) drop(p *Pointer) {
 	s.forget(p.Server)
 	s.due.remove(p)
 	s.weigh(p, -1)
+	p.leave()
 	if p.Server.ID != s.self {
 		s.theirs.pointers--
 	}

@@ -45,6 +45,7 @@ func (b *pair) anyPut(t *rapid.T) put {
 		latency: time.Duration(rapid.IntRange(-1, 5).Draw(t, "latency")) * time.Millisecond,
 		from:    somePeers.Draw(t, "from"), copy: someCopies.Draw(t, "copy"), salt: rapid.IntRange(0, 2).Draw(t, "salt"), roots: 3,
 		until: b.now.Add(seconds(t, "until", 6)), bulk: rapid.SampledFrom([]int{0, 0, 300}).Draw(t, "bulk"),
+		under: rapid.SampledFrom([]int{0, 0, 1, 2, 3}).Draw(t, "under"),
 	}
 }
 
@@ -55,7 +56,7 @@ func (b *pair) put(t *rapid.T) {
 		if before != nil && before.ends > b.now {
 			was = before.lies[d.lie()]
 		}
-		got, want := b.fast.Put(d.deposit(t, b.fast), b.now), b.slow.put(d, b.now)
+		got, want := d.lay(t, b.fast, b.now), b.slow.put(d, b.now)
 		if got.Kind != want {
 			t.Fatalf("put %+v: %v, slow store says %v", d, got.Kind, want)
 		}
@@ -282,6 +283,24 @@ func (b *pair) compareHeld(t *rapid.T, p *slowPointer) {
 	}
 	if len(held.Laid()) != len(p.lies) || !maps.Equal(lies, p.lies) {
 		t.Fatalf("%v lies at %v, slow store says %v", held, lies, p.lies)
+	}
+	b.compareProofs(t, held, p)
+}
+
+// compareProofs demands that a pointer is proven under the salts that it has come under, and to whoever reads it alone.
+func (b *pair) compareProofs(t *rapid.T, held *pointers.Pointer, p *slowPointer) {
+	for salt := range batchRoots {
+		if lot, _ := held.Stand(salt); (lot != nil) != p.proven[salt+1] {
+			t.Fatalf("%v has a proof under salt %d: %v, slow store says %v", held, salt, lot != nil, p.proven)
+		}
+	}
+	rec, err := held.Record.Batch()
+	if err != nil {
+		t.Fatal(err)
+	}
+	proof, under := held.Proof()
+	if d, err := pointers.Alone(idspace.Hex, held.Record, rec, uint32(under), proof); err != nil || d.Key() != held.Key {
+		t.Fatalf("%v reads %v: %v", held, d.Key(), err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tapestry-dolr/tapestry/internal/batch"
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/lease"
@@ -22,6 +23,9 @@ type offer struct {
 	from    idspace.ID
 	copy    wire.Copy
 	signed  *wire.SignedRecord
+	record  *wire.BatchRecord // what signed says
+	lot     *pointers.Lot     // if that is of several objects: what the pointer is of,
+	item    int32             // and where
 	salt    int
 	roots   int
 	left    time.Duration
@@ -52,50 +56,51 @@ func (k *Keeper) meet(e env.Env, signed *wire.SignedRecord, from idspace.ID, w w
 }
 
 // put takes an offer in.
-func (k *Keeper) put(e env.Env, o offer) (pointers.Result, error) {
-	d, err := k.read(o)
-	if err != nil {
-		return pointers.Result{}, err
-	}
-	if o.from != k.cfg.Self && o.server.ID == k.cfg.Self && !k.serves(d.Record) {
-		return pointers.Result{Kind: pointers.Ignored}, nil // of an earlier life
+func (k *Keeper) put(e env.Env, o offer) pointers.Result {
+	d := k.read(o)
+	if o.from != k.cfg.Self && o.server.ID == k.cfg.Self && !k.serves(d.Key()) {
+		return pointers.Result{Kind: pointers.Ignored} // of an earlier life
 	}
 	result := k.Store.Put(d, e.Now())
 	k.report(e, d, result)
 	k.armExpiry(e, 0)
 	k.armLook(e)
-	return result, nil
+	return result
 }
 
 // serves reports whether this node has laid a pointer to itself, or a tombstone of it, here.
-func (k *Keeper) serves(rec *wire.BatchRecord) bool {
-	p := k.Store.Find(pointers.Key{GUID: wire.ID(rec.Guid), App: rec.App}, k.cfg.Self)
+func (k *Keeper) serves(key pointers.Key) bool {
+	p := k.Store.Find(key, k.cfg.Self)
 	return p != nil && slices.ContainsFunc(p.Laid(), func(l *pointers.Laid) bool { return l.Branch().Peer == k.cfg.Self })
 }
 
-// read checks an offer's record, and puts it as a deposit.
-func (k *Keeper) read(o offer) (d pointers.Deposit, err error) {
-	rec, err := o.signed.Pointer()
-	if err != nil {
-		return d, err
-	}
+// open reads the header of a batch that its server is said to have signed.
+func (k *Keeper) open(signed *wire.SignedRecord, server *pointers.Server) (*wire.BatchRecord, error) {
+	rec, err := signed.Batch()
 	switch {
+	case err != nil:
+		return nil, err
 	case rec.Network != k.cfg.Network:
-		return d, fmt.Errorf("record of network %q", rec.Network)
-	case wire.ID(rec.Server) != o.server.ID:
-		return d, fmt.Errorf("pointer to %s with the node record of %s", wire.ID(rec.Server).Short(), o.server.ID.Short())
+		return nil, fmt.Errorf("record of network %q", rec.Network)
+	case wire.ID(rec.Server) != server.ID:
+		return nil, fmt.Errorf("pointer to %s with the node record of %s", wire.ID(rec.Server).Short(), server.ID.Short())
 	}
+	return rec, nil
+}
+
+// read puts an offer as a deposit.
+func (k *Keeper) read(o offer) pointers.Deposit {
 	return pointers.Deposit{
-		Signed: o.signed, Record: rec, Server: o.server, Copy: o.copy, Salt: o.salt, Roots: o.roots, From: o.from,
-		Latency: o.latency, Left: min(o.left, seconds(rec.LifeS), k.cfg.MaxLife), Until: o.until,
-	}, nil
+		Signed: o.signed, Record: o.record, Lot: o.lot, Item: o.item, Server: o.server, Copy: o.copy, Salt: o.salt, Roots: o.roots,
+		From: o.from, Latency: o.latency, Left: min(o.left, seconds(o.record.LifeS), k.cfg.MaxLife), Until: o.until,
+	}
 }
 
 func seconds(s uint32) time.Duration { return time.Duration(s) * time.Second }
 
 // report tells the observers what became of a deposit.
 func (k *Keeper) report(e env.Env, d pointers.Deposit, result pointers.Result) {
-	guid, server := wire.ID(d.Record.Guid), d.Server.ID
+	guid, server := d.Key().GUID, d.Server.ID
 	if gone := result.Evicted; gone != nil {
 		e.Emit(&env.Removed{GUID: gone.GUID, Server: gone.Server.ID, Why: "evicted"})
 	}
@@ -138,22 +143,29 @@ func (k *Keeper) Arrive(e env.Env, a Arrival) (pointers.Result, error) {
 	if err != nil {
 		return pointers.Result{}, err
 	}
+	rec, err := k.open(m.Pointer, sv)
+	switch {
+	case err != nil:
+		return pointers.Result{}, err
+	case rec.Objects() != 1:
+		return pointers.Result{}, fmt.Errorf("batch of %d objects where a single one is due", rec.Objects())
+	}
 	o := offer{
-		server: sv, until: until, from: a.From, copy: wire.Copy_COPY_PATH, signed: m.Pointer,
+		server: sv, until: until, from: a.From, copy: wire.Copy_COPY_PATH, signed: m.Pointer, record: rec,
 		salt: int(m.Salt), roots: int(m.Roots), left: seconds(m.LeftS), latency: a.Latency,
 	}
 	if rtt, ok := k.Links.RTT(sv.ID); ok {
 		o.latency = rtt
 	}
-	result, err := k.put(e, o)
-	if err == nil && result.Pointer != nil && result.Kind != pointers.Older {
+	result := k.put(e, o)
+	if result.Pointer != nil && result.Kind != pointers.Older {
 		k.passed(e, result, o, a.Next)
 		if sv.ID == k.cfg.Self {
 			k.armToken(e)
 		}
 	}
 	k.flush(e)
-	return result, err
+	return result, nil
 }
 
 // OnDeposit takes what a neighbor lays here, and passes it on where it is news.
@@ -170,20 +182,63 @@ func (k *Keeper) OnDeposit(e env.Env, from idspace.ID, m *wire.Deposit) {
 	case held != nil && sv.Record != held:
 		k.introduce(e, sv, from)
 	}
-	back := k.deposit(e, sv, wire.Copy_COPY_NEWER)
+	back := &bundle{server: sv, copy: wire.Copy_COPY_NEWER}
+	o := offer{server: sv, until: until, from: from, copy: m.Copy}
 	for _, l := range m.Laid {
-		o := offer{
-			server: sv, until: until, from: from, copy: m.Copy, signed: l.Pointer, salt: int(l.Salt), roots: int(l.Roots),
-			left: seconds(l.LeftS), latency: k.along(from, l.LatencyUs),
-		}
-		if older := k.lay(e, o); older != nil {
-			back.Laid = append(back.Laid, older)
-		}
+		k.layOne(e, o, l, back)
 	}
-	if len(back.Laid) > 0 && m.Copy != wire.Copy_COPY_NEWER {
-		e.Send(from, back)
+	for _, part := range m.Parts {
+		k.layPart(e, o, part, back)
+	}
+	if m.Copy != wire.Copy_COPY_NEWER {
+		for _, d := range k.deposits(e, back) {
+			e.Send(from, d)
+		}
 	}
 	k.flush(e)
+}
+
+// layOne takes one pointer of a deposit; what is newer here goes back.
+func (k *Keeper) layOne(e env.Env, o offer, l *wire.Laid, back *bundle) {
+	rec, err := k.open(l.Pointer, o.server)
+	if err != nil {
+		e.Emit(&env.Dropped{Why: "deposit: bad record", Peer: o.from})
+		return
+	}
+	d, err := pointers.Alone(k.cfg.Space, l.Pointer, rec, l.Under, l.Proof)
+	if err != nil {
+		e.Emit(&env.Dropped{Why: "deposit: bad proof", Peer: o.from})
+		return
+	}
+	o.signed, o.record, o.lot, o.item, o.salt, o.roots = d.Signed, rec, d.Lot, d.Item, int(l.Salt), int(l.Roots)
+	o.left, o.latency = seconds(l.LeftS), k.along(o.from, l.LatencyUs)
+	k.lay(e, o, back)
+}
+
+// layPart takes the pointers of a part of a batch.
+func (k *Keeper) layPart(e env.Env, o offer, part *wire.BatchPart, back *bundle) {
+	rec, err := k.open(part.Header, o.server)
+	if err != nil {
+		e.Emit(&env.Dropped{Why: "deposit: bad record", Peer: o.from})
+		return
+	}
+	opened, err := batch.Open(k.cfg.Space, rec, part.Lists)
+	if err != nil {
+		e.Emit(&env.Dropped{Why: "deposit: bad proof", Peer: o.from})
+		return
+	}
+	o.signed, o.record, o.roots = part.Header, rec, rec.Salts()
+	o.left, o.latency = seconds(part.LeftS), k.along(o.from, part.LatencyUs)
+	for salt, run := range opened.Runs() {
+		if run == nil {
+			continue
+		}
+		o.salt, o.lot = salt, pointers.NewLot(part.Header, rec, run)
+		for o.item = range o.lot.Objects() {
+			k.lay(e, o, back)
+		}
+		o.lot.Tidy()
+	}
 }
 
 // heldRecord is the record that is known of the server of a deposit, nil if there is none.
@@ -207,19 +262,15 @@ func (k *Keeper) along(from idspace.ID, us uint64) time.Duration {
 // maxLatency bounds what a peer may claim, in microseconds.
 const maxLatency = uint64(time.Hour / time.Microsecond)
 
-// lay takes one pointer of a deposit. It returns the newer record, if there is one here.
-func (k *Keeper) lay(e env.Env, o offer) (newer *wire.Laid) {
+// lay takes one pointer in. If there is a newer record of it here, that goes back.
+func (k *Keeper) lay(e env.Env, o offer, back *bundle) {
 	if o.copy == wire.Copy_COPY_NEWER {
 		k.renew(e, o)
-		return nil
+		return
 	}
-	result, err := k.put(e, o)
-	switch {
-	case err != nil:
-		e.Emit(&env.Dropped{Why: "deposit: bad record", Peer: o.from})
+	switch result := k.put(e, o); {
 	case result.Kind == pointers.Older:
-		p := result.Pointer
-		return &wire.Laid{Pointer: p.Record, Salt: uint32(o.salt), Roots: uint32(o.roots), LeftS: k.left(e, p)}
+		back.add(result.Pointer, o.salt, o.roots)
 	case result.Kind == pointers.Full:
 		if b := o.server.Branch(o.from, o.copy, false); b != nil {
 			b.Short = e.Now().Add(lease.Life)
@@ -227,17 +278,11 @@ func (k *Keeper) lay(e env.Env, o offer) (newer *wire.Laid) {
 	case result.Pointer != nil:
 		k.received(e, result, o)
 	}
-	return nil
 }
 
 // renew takes a newer record of what is held here.
 func (k *Keeper) renew(e env.Env, o offer) {
-	d, err := k.read(o)
-	if err != nil {
-		e.Emit(&env.Dropped{Why: "deposit: bad record", Peer: o.from})
-		return
-	}
-	p, ok := k.Store.Renew(d, e.Now())
+	p, ok := k.Store.Renew(k.read(o), e.Now())
 	if !ok {
 		return
 	}

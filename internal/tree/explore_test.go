@@ -3,6 +3,7 @@ package tree_test
 import (
 	"flag"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -107,6 +108,15 @@ func (n *trouble) part(t *rapid.T) {
 
 func (n *trouble) publishes(t *rapid.T) {
 	h := n.draw(t, "server")
+	if rapid.Bool().Draw(t, "as a batch") {
+		objects := rapid.SliceOfNDistinct(rapid.SampledFrom(n.objects), 2, len(n.objects), rapid.ID).Draw(t, "objects")
+		served := func(object string) bool {
+			return h.served[pointers.Key{GUID: n.net.names.ID(object), App: "app"}] != nil
+		}
+		withdrawn := !slices.ContainsFunc(objects, func(o string) bool { return !served(o) }) && rapid.IntRange(0, 2).Draw(t, "withdrawn") == 0
+		h.publishBatch(objects, withdrawn)
+		return
+	}
 	for range rapid.IntRange(1, 4).Draw(t, "objects") {
 		object := rapid.SampledFrom(n.objects).Draw(t, "object")
 		withdrawn := h.served[pointers.Key{GUID: n.net.names.ID(object), App: "app"}] != nil && rapid.IntRange(0, 2).Draw(t, "withdrawn") == 0

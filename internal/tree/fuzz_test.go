@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tapestry-dolr/tapestry/internal/batch"
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/envtest"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
@@ -60,6 +61,23 @@ func goodDeposit(s *story, server, object string, counter uint64) *wire.Deposit 
 			Pointer: envtest.Pointer(server, pointerOf(s, server, s.ID(object), counter)), Salt: uint32(salt), Roots: roots, LeftS: recordS,
 		})
 	}
+	return m
+}
+
+// goodPart has two objects of a batch, by what travels of a part, and one alone.
+func goodPart(s *story) *wire.Deposit {
+	m := goodDeposit(s, "s", "x", 3)
+	part, err := batch.Build(idspace.Hex, []idspace.ID{s.ID("x"), s.ID("y"), s.ID("z"), s.ID("k")}, roots)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	rec := pointerOf(s, "s", s.ID("x"), 2)
+	part.Commit(rec)
+	header := envtest.Pointer("s", rec)
+	two := part.Cut(func(l batch.Leaf) bool { return l.GUID == s.ID("x") || l.GUID == s.ID("y") && l.Salt < 2 })
+	one := part.Cut(func(l batch.Leaf) bool { return l.GUID == s.ID("z") && l.Salt == 1 })
+	m.Parts = []*wire.BatchPart{{Header: header, Lists: two.Lists(), LeftS: recordS}}
+	m.Laid = []*wire.Laid{{Pointer: header, Proof: one.Lists()[1], Under: 1, Salt: 3, Roots: roots, LeftS: recordS}}
 	return m
 }
 
@@ -197,6 +215,7 @@ func FuzzDeposit(f *testing.F) {
 	fuzzMessage(f, wire.KindDeposit,
 		func(s *story) wire.Message { return goodDeposit(s, "s", "x", 2) },
 		func(s *story) wire.Message { return goodDeposit(s, "u", "x", 1) },
+		func(s *story) wire.Message { return goodPart(s) },
 		func(s *story) wire.Message { return goodDeposit(s, "me", "x", 1) },
 		func(s *story) wire.Message {
 			m := goodDeposit(s, "t", "y", math.MaxUint64)

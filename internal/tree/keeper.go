@@ -44,6 +44,7 @@ type Keeper struct {
 	leaving   bool             // this node says goodbye: what lies where stays as it is
 	handOvers []*handOver
 	vigils    []vigil
+	servings  []*serving // batches of this node's own that are being laid, in order
 	armed     [timerKinds]mono.Time
 }
 
@@ -55,6 +56,7 @@ const (
 	timerExpire              // pointers run out
 	timerEnds                // pointers are to be taken off
 	timerLook                // a period is over since next hops were looked at
+	timerServe               // the next portion of a batch is to be laid
 	timerKinds
 )
 
@@ -83,6 +85,8 @@ func (k *Keeper) OnTimer(e env.Env, t env.TimerKey) {
 	case timerLook:
 		k.startSweep(e) // next hops change without a word when round trips do
 		k.armLook(e)
+	case timerServe:
+		k.onServe(e)
 	default:
 		panic(fmt.Sprintf("tree: timer %d is not of this room", t.What))
 	}

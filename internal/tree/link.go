@@ -233,7 +233,7 @@ func (k *Keeper) send(e env.Env, l *link) {
 
 // pack puts pointers that still lie where they did when they were queued into deposits.
 func (k *Keeper) pack(e env.Env, portion []queued) (deposits []*wire.Deposit, branches []*pointers.Branch) {
-	size := 0
+	bundles := make(map[*pointers.Branch]*bundle)
 	for _, q := range portion {
 		p, b := q.laid, q.branch
 		p.Queued = false
@@ -241,32 +241,23 @@ func (k *Keeper) pack(e env.Env, portion []queued) (deposits []*wire.Deposit, br
 		if p.Branch() != b || k.left(e, p.Pointer) == 0 {
 			continue
 		}
-		if len(deposits) == 0 || size > maxDeposit || branches[len(branches)-1] != b {
-			deposits, size = append(deposits, k.deposit(e, b.Server, b.Copy)), 0
+		if bundles[b] == nil {
+			bundles[b] = &bundle{server: b.Server, copy: b.Copy}
 			branches = append(branches, b)
 		}
-		d := deposits[len(deposits)-1]
-		d.Laid = append(d.Laid, k.laid(e, p))
-		size += len(p.Record.Payload) + 256
+		bundles[b].add(p.Pointer, p.Salt, p.Roots)
+	}
+	for _, b := range branches {
+		deposits = append(deposits, k.deposits(e, bundles[b])...)
 	}
 	return deposits, branches
 }
-
-// maxDeposit is how many bytes of pointers go into one message, all but one of them.
-const maxDeposit = wire.MaxFrame / 4
 
 func byServer(a, b *pointers.Branch) int {
 	if c := idspace.Compare(a.Server.ID, b.Server.ID); c != 0 {
 		return c
 	}
 	return int(a.Copy) - int(b.Copy)
-}
-
-func (k *Keeper) laid(e env.Env, p *pointers.Laid) *wire.Laid {
-	return &wire.Laid{
-		Pointer: p.Record, Salt: uint32(p.Salt), Roots: uint32(p.Roots), LeftS: k.left(e, p.Pointer),
-		LatencyUs: uint64(k.latency(p.Pointer).Microseconds()),
-	}
 }
 
 // left is what is left of a record's life, in whole seconds.

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/tapestry-dolr/tapestry/internal/batch"
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/envtest"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
@@ -441,6 +442,26 @@ func (h *host) publish(object string, withdrawn bool) {
 			}, h.id, 0)
 		})
 	}
+}
+
+// publishBatch lays a record of several objects.
+func (h *host) publishBatch(objects []string, withdrawn bool) {
+	h.counter++
+	var guids []idspace.ID
+	for _, object := range objects {
+		guids = append(guids, h.net.names.ID(object))
+		h.served[pointers.Key{GUID: h.net.names.ID(object), App: "app"}] = &service{pointers.Sequence{Generation: h.generation, Counter: h.counter}, withdrawn}
+	}
+	h.net.trace("%v %s publishes %v as a batch withdrawn=%v", h.net.now, h.name, objects, withdrawn)
+	part, err := batch.Build(h.net.space, guids, roots)
+	if err != nil {
+		h.net.t.Fatalf("%v", err)
+	}
+	rec := &wire.BatchRecord{
+		App: "app", Server: h.id[:], Generation: h.generation, Counter: h.counter, Withdrawn: withdrawn, LifeS: recordS,
+	}
+	part.Commit(rec)
+	h.step(func() { h.keeper.Serve(h, envtest.Pointer(h.name, rec), part) })
 }
 
 // arrive is a hop of a routed publish: it is kept, and goes on.

@@ -73,6 +73,9 @@ func (r *BatchRecord) above(o *BatchRecord) bool {
 var _ Body = (*BatchPart)(nil)
 
 func (m *BatchPart) check() error {
+	if m == nil || len(m.Lists) > MaxRoots {
+		return fmt.Errorf("part of %d lists", len(m.GetLists()))
+	}
 	for _, list := range m.Lists {
 		if err := checkLen("list", len(list), maxList); err != nil {
 			return err
@@ -83,3 +86,17 @@ func (m *BatchPart) check() error {
 
 // maxList is what a list of MaxItems takes that are hashes, nearly all.
 const maxList = 2 + MaxItems/8 + (MaxItems - 1) + MaxItems*idspace.Size
+
+// checkProof looks at what proves one object of a batch.
+func checkProof(list []byte, under uint32) error {
+	if under >= MaxRoots {
+		return fmt.Errorf("proof under salt %d", under)
+	}
+	return checkLen("proof", len(list), maxProof)
+}
+
+// maxProof is what a list of one object takes below as many hashes as a trie can be deep.
+const (
+	deepest  = 8 * idspace.Size
+	maxProof = 2 + (deepest+1+7)/8 + deepest + (deepest+1)*idspace.Size
+)

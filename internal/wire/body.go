@@ -68,7 +68,7 @@ func (m *Locate) check() error {
 
 func (m *LocateReply) check() error {
 	for _, r := range m.Replicas {
-		if err := errors.Join(checkRecord(r.GetPointer()), checkRecord(r.GetServer()), checkCoord(r.GetCoord()), checkDoors(r.GetDoors())); err != nil {
+		if err := errors.Join(checkRecord(r.GetPointer()), checkRecord(r.GetServer()), checkCoord(r.GetCoord()), checkDoors(r.GetDoors()), checkProof(r.GetProof(), r.GetUnder())); err != nil {
 			return err
 		}
 	}

@@ -70,7 +70,7 @@ func checkCounts(packed []byte, into proto.Message) error {
 	case *Routed:
 		return checkCount("notes", packed, 12, 2*MaxHops)
 	case *Deposit:
-		return checkCount("pointers", packed, 4, MaxLaid)
+		return errors.Join(checkCount("pointers", packed, 4, MaxLaid), checkCount("parts", packed, 5, MaxParts))
 	case *BatchPart:
 		return checkCount("lists", packed, 2, MaxRoots)
 	case *NodeRecord:
@@ -201,7 +201,12 @@ func (m *Wanted) check() error {
 
 func (m *Deposit) check() error {
 	for _, l := range m.Laid {
-		if err := errors.Join(checkRecord(l.GetPointer()), checkSalt(l.GetSalt(), l.GetRoots())); err != nil {
+		if err := errors.Join(checkRecord(l.GetPointer()), checkSalt(l.GetSalt(), l.GetRoots()), checkProof(l.GetProof(), l.GetUnder())); err != nil {
+			return err
+		}
+	}
+	for _, p := range m.Parts {
+		if err := p.check(); err != nil {
 			return err
 		}
 	}

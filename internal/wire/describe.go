@@ -61,7 +61,11 @@ func Describe(m Message) string {
 	case *Wanted:
 		return fmt.Sprintf("wanted %s/%s prints=%d", short(m.Server), m.Copy.Name(), len(m.Prints)/printSize)
 	case *Deposit:
-		return fmt.Sprintf("deposit %s %s pointers=%d", describeRecord(m.Server), m.Copy.Name(), len(m.Laid))
+		s := fmt.Sprintf("deposit %s %s pointers=%d", describeRecord(m.Server), m.Copy.Name(), len(m.Laid))
+		if len(m.Parts) > 0 {
+			s += fmt.Sprintf(" parts=%d", len(m.Parts))
+		}
+		return s
 	case *Routed:
 		return describeRouted(m)
 	}

@@ -279,6 +279,7 @@ var messages = map[wire.Kind]*rapid.Generator[wire.Message]{
 		return &wire.Deposit{
 			Server: anyRecord.Draw(t, "server"), Copy: enum[wire.Copy](wire.Copy_name).Draw(t, "copy"),
 			Pulse: anyPulse.Draw(t, "pulse"), Laid: rapid.SliceOfN(anyLaid, 0, 4).Draw(t, "laid"),
+			Parts: rapid.SliceOfN(anyPart, 0, 3).Draw(t, "parts"),
 		}
 	}),
 	wire.KindAck: rapid.Custom(func(t *rapid.T) wire.Message {
@@ -299,6 +300,14 @@ var anyLaid = rapid.Custom(func(t *rapid.T) *wire.Laid {
 	roots := rapid.Uint32Range(1, wire.MaxRoots).Draw(t, "roots")
 	return &wire.Laid{
 		Pointer: anyRecord.Draw(t, "pointer"), Salt: rapid.Uint32Max(roots-1).Draw(t, "salt"), Roots: roots,
+		LeftS: rapid.Uint32().Draw(t, "left"), LatencyUs: rapid.Uint64().Draw(t, "latency"),
+		Proof: bytesUpTo(100).Draw(t, "proof"), Under: rapid.Uint32Max(wire.MaxRoots-1).Draw(t, "under"),
+	}
+})
+
+var anyPart = rapid.Custom(func(t *rapid.T) *wire.BatchPart {
+	return &wire.BatchPart{
+		Header: anyRecord.Draw(t, "header"), Lists: rapid.SliceOfN(bytesUpTo(100), 0, wire.MaxRoots).Draw(t, "lists"),
 		LeftS: rapid.Uint32().Draw(t, "left"), LatencyUs: rapid.Uint64().Draw(t, "latency"),
 	}
 })
@@ -379,6 +388,7 @@ var bodies = map[string]*rapid.Generator[wire.Body]{
 			return &wire.FoundReplica{
 				Pointer: anyRecord.Draw(t, "pointer"), Server: anyRecord.Draw(t, "server"), RttUs: rapid.Uint64().Draw(t, "rtt"),
 				Coord: anyCoords(t, 1), Doors: packed(8, wire.MaxDoors).Draw(t, "doors"),
+				Proof: bytesUpTo(100).Draw(t, "proof"), Under: rapid.Uint32Max(wire.MaxRoots-1).Draw(t, "under"),
 			}
 		}), 0, 3).Draw(t, "replicas")}
 	}),

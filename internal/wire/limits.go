@@ -20,7 +20,8 @@ const (
 
 	MaxBranches = 2048  // branches in one message, or names of such
 	MaxPrints   = 8192  // prints of pointers in one message
-	MaxLaid     = 256   // pointers in one deposit
+	MaxLaid     = 256   // pointers in one deposit, beside those in parts
+	MaxParts    = 64    // parts of batches in one deposit
 	MaxDoors    = 8     // neighbors of a server by which it is reached
 	MaxItems    = 12288 // objects and hashes in one list of a batch; so many fit into a frame
 

@@ -122,6 +122,9 @@ func signedInDeposit(m *Deposit) []*SignedRecord {
 	for _, l := range m.Laid {
 		records = append(records, l.Pointer)
 	}
+	for _, p := range m.Parts {
+		records = append(records, p.Header)
+	}
 	return records
 }
 

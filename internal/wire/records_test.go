@@ -226,7 +226,7 @@ func TestSignedListsEveryRecordThatAMachineWouldBelieve(t *testing.T) {
 		"answer":           {routed(wire.BodyKind_BODY_LOCATE, answer, reply), []*wire.SignedRecord{a, b, c, d}},
 		"passing answer":   {routed(wire.BodyKind_BODY_LOCATE, answer, func(m *wire.Routed) { m.Reply, m.Path = true, id20 }), nil},
 		"refusal":          {routed(wire.BodyKind_BODY_LOCATE, answer, func(m *wire.Routed) { m.Reply, m.Refusal = true, wire.Refusal_REFUSAL_BUSY }), nil},
-		"deposit":          {&wire.Deposit{Server: a, Laid: []*wire.Laid{{Pointer: b}, {Pointer: c}}}, []*wire.SignedRecord{a, b, c}},
+		"deposit":          {&wire.Deposit{Server: a, Laid: []*wire.Laid{{Pointer: b}, {Pointer: c}}, Parts: []*wire.BatchPart{{Header: d}}}, []*wire.SignedRecord{a, b, c, d}},
 		"bare deposit":     {&wire.Deposit{Server: a}, []*wire.SignedRecord{a}},
 		"message":          {routed(wire.BodyKind_BODY_MESSAGE, &wire.AppMessage{}, request), nil},
 	} {

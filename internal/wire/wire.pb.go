@@ -1172,9 +1172,12 @@ func (x *BatchRecord) GetGuid() []byte {
 
 // BatchPart is some objects of a batch of several, with the proof that they are in it.
 type BatchPart struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Header        *SignedRecord          `protobuf:"bytes,1,opt,name=header,proto3" json:"header,omitempty"`
-	Lists         [][]byte               `protobuf:"bytes,2,rep,name=lists,proto3" json:"lists,omitempty"` // one for each salt, empty where there is nothing
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Header *SignedRecord          `protobuf:"bytes,1,opt,name=header,proto3" json:"header,omitempty"`
+	Lists  [][]byte               `protobuf:"bytes,2,rep,name=lists,proto3" json:"lists,omitempty"` // one for each salt, empty where there is nothing
+	// As in Laid, for all of them.
+	LeftS         uint32 `protobuf:"varint,3,opt,name=left_s,json=leftS,proto3" json:"left_s,omitempty"`
+	LatencyUs     uint64 `protobuf:"varint,4,opt,name=latency_us,json=latencyUs,proto3" json:"latency_us,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1221,6 +1224,20 @@ func (x *BatchPart) GetLists() [][]byte {
 		return x.Lists
 	}
 	return nil
+}
+
+func (x *BatchPart) GetLeftS() uint32 {
+	if x != nil {
+		return x.LeftS
+	}
+	return 0
+}
+
+func (x *BatchPart) GetLatencyUs() uint64 {
+	if x != nil {
+		return x.LatencyUs
+	}
+	return 0
 }
 
 // MessageRecord binds an application message to its origin; signed by the origin when it asks for it.
@@ -2938,6 +2955,7 @@ type Deposit struct {
 	Copy          Copy                   `protobuf:"varint,2,opt,name=copy,proto3,enum=tapestry.wire.v1.Copy" json:"copy,omitempty"`
 	Pulse         *Pulse                 `protobuf:"bytes,3,opt,name=pulse,proto3" json:"pulse,omitempty"`
 	Laid          []*Laid                `protobuf:"bytes,4,rep,name=laid,proto3" json:"laid,omitempty"`
+	Parts         []*BatchPart           `protobuf:"bytes,5,rep,name=parts,proto3" json:"parts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3000,6 +3018,13 @@ func (x *Deposit) GetLaid() []*Laid {
 	return nil
 }
 
+func (x *Deposit) GetParts() []*BatchPart {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
 type Laid struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Pointer *SignedRecord          `protobuf:"bytes,1,opt,name=pointer,proto3" json:"pointer,omitempty"`
@@ -3008,7 +3033,10 @@ type Laid struct {
 	// What is left of the record's life.
 	LeftS uint32 `protobuf:"varint,4,opt,name=left_s,json=leftS,proto3" json:"left_s,omitempty"`
 	// From the sender to the server.
-	LatencyUs     uint64 `protobuf:"varint,5,opt,name=latency_us,json=latencyUs,proto3" json:"latency_us,omitempty"`
+	LatencyUs uint64 `protobuf:"varint,5,opt,name=latency_us,json=latencyUs,proto3" json:"latency_us,omitempty"`
+	// Of a batch of several: the list that proves the object alone, and under which salt.
+	Proof         []byte `protobuf:"bytes,6,opt,name=proof,proto3" json:"proof,omitempty"`
+	Under         uint32 `protobuf:"varint,7,opt,name=under,proto3" json:"under,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3074,6 +3102,20 @@ func (x *Laid) GetLeftS() uint32 {
 func (x *Laid) GetLatencyUs() uint64 {
 	if x != nil {
 		return x.LatencyUs
+	}
+	return 0
+}
+
+func (x *Laid) GetProof() []byte {
+	if x != nil {
+		return x.Proof
+	}
+	return nil
+}
+
+func (x *Laid) GetUnder() uint32 {
+	if x != nil {
+		return x.Under
 	}
 	return 0
 }
@@ -3995,7 +4037,10 @@ type FoundReplica struct {
 	// Where the server is, in network coordinates.
 	Coord []byte `protobuf:"bytes,10,opt,name=coord,proto3" json:"coord,omitempty"`
 	// As in a Pulse, if a cached pointer would have done.
-	Doors         []byte `protobuf:"bytes,11,opt,name=doors,proto3" json:"doors,omitempty"`
+	Doors []byte `protobuf:"bytes,11,opt,name=doors,proto3" json:"doors,omitempty"`
+	// As in Laid.
+	Proof         []byte `protobuf:"bytes,12,opt,name=proof,proto3" json:"proof,omitempty"`
+	Under         uint32 `protobuf:"varint,13,opt,name=under,proto3" json:"under,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4070,6 +4115,20 @@ func (x *FoundReplica) GetDoors() []byte {
 		return x.Doors
 	}
 	return nil
+}
+
+func (x *FoundReplica) GetProof() []byte {
+	if x != nil {
+		return x.Proof
+	}
+	return nil
+}
+
+func (x *FoundReplica) GetUnder() uint32 {
+	if x != nil {
+		return x.Under
+	}
+	return 0
 }
 
 type AppMessage struct {
@@ -4336,10 +4395,13 @@ const file_wire_proto_rawDesc = "" +
 	"\x05count\x18\b \x01(\rR\x05count\x12\x14\n" +
 	"\x05roots\x18\t \x01(\fR\x05roots\x12\x12\n" +
 	"\x04guid\x18\n" +
-	" \x01(\fR\x04guid\"Y\n" +
+	" \x01(\fR\x04guid\"\x8f\x01\n" +
 	"\tBatchPart\x126\n" +
 	"\x06header\x18\x01 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06header\x12\x14\n" +
-	"\x05lists\x18\x02 \x03(\fR\x05lists\"\x84\x01\n" +
+	"\x05lists\x18\x02 \x03(\fR\x05lists\x12\x15\n" +
+	"\x06left_s\x18\x03 \x01(\rR\x05leftS\x12\x1d\n" +
+	"\n" +
+	"latency_us\x18\x04 \x01(\x04R\tlatencyUs\"\x84\x01\n" +
 	"\rMessageRecord\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x12\n" +
 	"\x04call\x18\x02 \x01(\x06R\x04call\x12\x10\n" +
@@ -4471,19 +4533,22 @@ const file_wire_proto_rawDesc = "" +
 	"\x06age_ms\x18\x03 \x01(\rR\x05ageMs\x12\x14\n" +
 	"\x05coord\x18\n" +
 	" \x01(\fR\x05coord\x12\x14\n" +
-	"\x05doors\x18\v \x01(\fR\x05doors\"\xc8\x01\n" +
+	"\x05doors\x18\v \x01(\fR\x05doors\"\xfb\x01\n" +
 	"\aDeposit\x126\n" +
 	"\x06server\x18\x01 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06server\x12*\n" +
 	"\x04copy\x18\x02 \x01(\x0e2\x16.tapestry.wire.v1.CopyR\x04copy\x12-\n" +
 	"\x05pulse\x18\x03 \x01(\v2\x17.tapestry.wire.v1.PulseR\x05pulse\x12*\n" +
-	"\x04laid\x18\x04 \x03(\v2\x16.tapestry.wire.v1.LaidR\x04laid\"\xa0\x01\n" +
+	"\x04laid\x18\x04 \x03(\v2\x16.tapestry.wire.v1.LaidR\x04laid\x121\n" +
+	"\x05parts\x18\x05 \x03(\v2\x1b.tapestry.wire.v1.BatchPartR\x05parts\"\xcc\x01\n" +
 	"\x04Laid\x128\n" +
 	"\apointer\x18\x01 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\apointer\x12\x12\n" +
 	"\x04salt\x18\x02 \x01(\rR\x04salt\x12\x14\n" +
 	"\x05roots\x18\x03 \x01(\rR\x05roots\x12\x15\n" +
 	"\x06left_s\x18\x04 \x01(\rR\x05leftS\x12\x1d\n" +
 	"\n" +
-	"latency_us\x18\x05 \x01(\x04R\tlatencyUs\"\xdb\x04\n" +
+	"latency_us\x18\x05 \x01(\x04R\tlatencyUs\x12\x14\n" +
+	"\x05proof\x18\x06 \x01(\fR\x05proof\x12\x14\n" +
+	"\x05under\x18\a \x01(\rR\x05under\"\xdb\x04\n" +
 	"\x06Routed\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\x06R\x04call\x12\x0e\n" +
 	"\x02tx\x18\x02 \x01(\x06R\x02tx\x12\x10\n" +
@@ -4555,7 +4620,7 @@ const file_wire_proto_rawDesc = "" +
 	"\x05coord\x18\n" +
 	" \x01(\fR\x05coord\"I\n" +
 	"\vLocateReply\x12:\n" +
-	"\breplicas\x18\x01 \x03(\v2\x1e.tapestry.wire.v1.FoundReplicaR\breplicas\"\xdd\x01\n" +
+	"\breplicas\x18\x01 \x03(\v2\x1e.tapestry.wire.v1.FoundReplicaR\breplicas\"\x89\x02\n" +
 	"\fFoundReplica\x128\n" +
 	"\apointer\x18\x01 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\apointer\x126\n" +
 	"\x06server\x18\x02 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06server\x12\x15\n" +
@@ -4563,7 +4628,9 @@ const file_wire_proto_rawDesc = "" +
 	"\adoubted\x18\x04 \x01(\bR\adoubted\x12\x14\n" +
 	"\x05coord\x18\n" +
 	" \x01(\fR\x05coord\x12\x14\n" +
-	"\x05doors\x18\v \x01(\fR\x05doors\"\xbe\x01\n" +
+	"\x05doors\x18\v \x01(\fR\x05doors\x12\x14\n" +
+	"\x05proof\x18\f \x01(\fR\x05proof\x12\x14\n" +
+	"\x05under\x18\r \x01(\rR\x05under\"\xbe\x01\n" +
 	"\n" +
 	"AppMessage\x12\x10\n" +
 	"\x03app\x18\x01 \x01(\tR\x03app\x12\x12\n" +
@@ -4749,32 +4816,33 @@ var file_wire_proto_depIdxs = []int32{
 	2,  // 38: tapestry.wire.v1.Deposit.copy:type_name -> tapestry.wire.v1.Copy
 	36, // 39: tapestry.wire.v1.Deposit.pulse:type_name -> tapestry.wire.v1.Pulse
 	38, // 40: tapestry.wire.v1.Deposit.laid:type_name -> tapestry.wire.v1.Laid
-	8,  // 41: tapestry.wire.v1.Laid.pointer:type_name -> tapestry.wire.v1.SignedRecord
-	3,  // 42: tapestry.wire.v1.Routed.body_kind:type_name -> tapestry.wire.v1.BodyKind
-	41, // 43: tapestry.wire.v1.Routed.notes:type_name -> tapestry.wire.v1.HopNote
-	4,  // 44: tapestry.wire.v1.Routed.refusal:type_name -> tapestry.wire.v1.Refusal
-	5,  // 45: tapestry.wire.v1.Routed.limit:type_name -> tapestry.wire.v1.Limit
-	6,  // 46: tapestry.wire.v1.HopNote.rule:type_name -> tapestry.wire.v1.Rule
-	8,  // 47: tapestry.wire.v1.Join.record:type_name -> tapestry.wire.v1.SignedRecord
-	44, // 48: tapestry.wire.v1.Join.lent:type_name -> tapestry.wire.v1.Loan
-	8,  // 49: tapestry.wire.v1.JoinReply.records:type_name -> tapestry.wire.v1.SignedRecord
-	44, // 50: tapestry.wire.v1.JoinReply.lent:type_name -> tapestry.wire.v1.Loan
-	8,  // 51: tapestry.wire.v1.Loan.lender:type_name -> tapestry.wire.v1.SignedRecord
-	8,  // 52: tapestry.wire.v1.SelfProbe.record:type_name -> tapestry.wire.v1.SignedRecord
-	8,  // 53: tapestry.wire.v1.SelfProbeReply.leaves:type_name -> tapestry.wire.v1.SignedRecord
-	8,  // 54: tapestry.wire.v1.SelfProbeReply.rows:type_name -> tapestry.wire.v1.SignedRecord
-	8,  // 55: tapestry.wire.v1.Publish.pointer:type_name -> tapestry.wire.v1.SignedRecord
-	8,  // 56: tapestry.wire.v1.Publish.server:type_name -> tapestry.wire.v1.SignedRecord
-	36, // 57: tapestry.wire.v1.Publish.pulse:type_name -> tapestry.wire.v1.Pulse
-	51, // 58: tapestry.wire.v1.LocateReply.replicas:type_name -> tapestry.wire.v1.FoundReplica
-	8,  // 59: tapestry.wire.v1.FoundReplica.pointer:type_name -> tapestry.wire.v1.SignedRecord
-	8,  // 60: tapestry.wire.v1.FoundReplica.server:type_name -> tapestry.wire.v1.SignedRecord
-	8,  // 61: tapestry.wire.v1.AppMessage.origin:type_name -> tapestry.wire.v1.SignedRecord
-	62, // [62:62] is the sub-list for method output_type
-	62, // [62:62] is the sub-list for method input_type
-	62, // [62:62] is the sub-list for extension type_name
-	62, // [62:62] is the sub-list for extension extendee
-	0,  // [0:62] is the sub-list for field type_name
+	11, // 41: tapestry.wire.v1.Deposit.parts:type_name -> tapestry.wire.v1.BatchPart
+	8,  // 42: tapestry.wire.v1.Laid.pointer:type_name -> tapestry.wire.v1.SignedRecord
+	3,  // 43: tapestry.wire.v1.Routed.body_kind:type_name -> tapestry.wire.v1.BodyKind
+	41, // 44: tapestry.wire.v1.Routed.notes:type_name -> tapestry.wire.v1.HopNote
+	4,  // 45: tapestry.wire.v1.Routed.refusal:type_name -> tapestry.wire.v1.Refusal
+	5,  // 46: tapestry.wire.v1.Routed.limit:type_name -> tapestry.wire.v1.Limit
+	6,  // 47: tapestry.wire.v1.HopNote.rule:type_name -> tapestry.wire.v1.Rule
+	8,  // 48: tapestry.wire.v1.Join.record:type_name -> tapestry.wire.v1.SignedRecord
+	44, // 49: tapestry.wire.v1.Join.lent:type_name -> tapestry.wire.v1.Loan
+	8,  // 50: tapestry.wire.v1.JoinReply.records:type_name -> tapestry.wire.v1.SignedRecord
+	44, // 51: tapestry.wire.v1.JoinReply.lent:type_name -> tapestry.wire.v1.Loan
+	8,  // 52: tapestry.wire.v1.Loan.lender:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 53: tapestry.wire.v1.SelfProbe.record:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 54: tapestry.wire.v1.SelfProbeReply.leaves:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 55: tapestry.wire.v1.SelfProbeReply.rows:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 56: tapestry.wire.v1.Publish.pointer:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 57: tapestry.wire.v1.Publish.server:type_name -> tapestry.wire.v1.SignedRecord
+	36, // 58: tapestry.wire.v1.Publish.pulse:type_name -> tapestry.wire.v1.Pulse
+	51, // 59: tapestry.wire.v1.LocateReply.replicas:type_name -> tapestry.wire.v1.FoundReplica
+	8,  // 60: tapestry.wire.v1.FoundReplica.pointer:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 61: tapestry.wire.v1.FoundReplica.server:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 62: tapestry.wire.v1.AppMessage.origin:type_name -> tapestry.wire.v1.SignedRecord
+	63, // [63:63] is the sub-list for method output_type
+	63, // [63:63] is the sub-list for method input_type
+	63, // [63:63] is the sub-list for extension type_name
+	63, // [63:63] is the sub-list for extension extendee
+	0,  // [0:63] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
