@@ -61,13 +61,15 @@ func OnEach(f func(GUID, error)) BulkOption {
 	return func(b *bulk) { b.each = f }
 }
 
-// PublishObjects publishes every object of gs, several at a time, each with its own
-// share of patience: ctx bounds the whole, DefaultTimeout each object. It takes the next object
-// from gs when there is room for it, and tries one again when the overlay was busy, as soon as that
-// has said. It always reports; the error is not nil if any object failed or ctx ended before the
+// PublishObjects publishes every object of gs. What comes together goes in batches of up to 10 000
+// under one signature; few objects, and those of a batch that have not arrived, go one by one,
+// several at a time, each with its own share of patience: ctx bounds the whole, DefaultTimeout each
+// object. It takes the next object from gs when there is room for it, and tries one again when the
+// overlay was busy, as soon as that has said. It always reports; the error is not nil if any object failed or ctx ended before the
 // last. Adding to what is published costs what is added.
 func (n *Node) PublishObjects(ctx context.Context, app AppID, gs iter.Seq[GUID], opts ...BulkOption) (PublishReport, error) {
 	b := newBulk("publish", opts)
+	b.many = func(ctx context.Context, gs []GUID) ([]GUID, error) { return n.publishBatch(ctx, app, gs) }
 	err := b.run(ctx, gs, func(ctx context.Context, g GUID) error { return n.PublishObject(ctx, g, app) })
 	return PublishReport{Placed: b.now.Done, Failed: b.failed, More: b.more()}, err
 }
@@ -86,6 +88,7 @@ type bulk struct {
 	every    time.Duration
 	progress func(Progress) // nil: nobody asks
 	each     func(GUID, error)
+	many     func(context.Context, []GUID) (left []GUID, err error) // does many at once, all but what is left; nil: nothing does
 	began    time.Time
 
 	mu     sync.Mutex
@@ -113,11 +116,95 @@ func (b *bulk) run(ctx context.Context, gs iter.Seq[GUID], one func(context.Cont
 		})
 	}
 	stop := b.watch()
-	err := feed(ctx, work, gs)
+	err := b.feed(ctx, work, gs)
 	close(work)
 	workers.Wait()
 	stop()
 	return b.err(err)
+}
+
+// feed gives out the objects of gs, those first to many that come together.
+func (b *bulk) feed(ctx context.Context, work chan<- GUID, gs iter.Seq[GUID]) error {
+	if b.many == nil {
+		return feed(ctx, work, gs)
+	}
+	came, together := make(chan GUID, gathered), make(chan []GUID)
+	var workers sync.WaitGroup
+	workers.Go(func() { gather(came, together) })
+	for range batchesAtOnce {
+		workers.Go(func() {
+			for gs := range together {
+				b.batch(ctx, work, gs)
+			}
+		})
+	}
+	err := feed(ctx, came, gs)
+	close(came)
+	workers.Wait()
+	return err
+}
+
+const (
+	batchSize     = 10_000                // objects in a batch
+	batchFewest   = 32                    // fewer go one by one: their proofs would cost more than their signatures
+	batchPause    = 50 * time.Millisecond // a batch that grows no more for so long is complete
+	batchesAtOnce = 2                     // one is made while another one travels
+	batchRate     = 500                   // objects per second that a batch is given time for, beside DefaultTimeout
+	gathered      = 1024
+)
+
+// gather makes batches of what comes.
+func gather(came <-chan GUID, together chan<- []GUID) {
+	defer close(together)
+	for first := range came {
+		gs := append(make([]GUID, 0, batchFewest), first)
+		for open := true; open && len(gs) < batchSize; {
+			pause := time.NewTimer(batchPause)
+			var g GUID
+			select {
+			case g, open = <-came:
+				if open {
+					gs = append(gs, g)
+				}
+			case <-pause.C:
+				open = false
+			}
+			pause.Stop()
+		}
+		together <- gs
+	}
+}
+
+// batch does what many can for gs, and gives out the rest.
+func (b *bulk) batch(ctx context.Context, work chan<- GUID, gs []GUID) {
+	times := make(map[GUID]int, len(gs))
+	distinct := gs[:0]
+	for _, g := range gs {
+		if times[g]++; times[g] == 1 {
+			distinct = append(distinct, g)
+		}
+	}
+	left := distinct
+	var err error
+	if len(distinct) >= batchFewest {
+		left, err = b.many(ctx, distinct)
+	}
+	rest := make(map[GUID]bool, len(left))
+	for _, g := range left {
+		rest[g] = true
+	}
+	for _, g := range distinct {
+		for range times[g] {
+			switch {
+			case !rest[g]:
+				b.add(g, nil)
+			case err != nil:
+				b.add(g, failureOf(g, err))
+			default:
+				work <- g
+			}
+		}
+	}
 }
 
 func feed(ctx context.Context, work chan<- GUID, gs iter.Seq[GUID]) error {
@@ -132,6 +219,15 @@ func feed(ctx context.Context, work chan<- GUID, gs iter.Seq[GUID]) error {
 		}
 	}
 	return nil
+}
+
+// failureOf is what went wrong with many, said of one of them.
+func failureOf(g GUID, err error) error {
+	var op *OpError
+	if errors.As(err, &op) {
+		return &OpError{Op: op.Op, ID: g, Err: op.Err}
+	}
+	return err
 }
 
 // patiently does one for an object, and again when somebody was busy and has said when to try again,

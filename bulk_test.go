@@ -44,6 +44,11 @@ func TestManyObjectsArePublishedAndTakenBackOneByOne(t *testing.T) {
 		if left := len(maps.Collect(nodes[0].Published())); left != 60 {
 			t.Errorf("%d are published", left)
 		}
+		for _, g := range all[60:] {
+			if ids, err := replicas(t, nodes[2], g, tapestry.First()); err != nil || len(ids) != 1 || ids[0] != nodes[0].ID() {
+				t.Fatalf("%s: %v, %v", g.Short(), ids, err)
+			}
+		}
 		for _, g := range all[:60] {
 			if _, err := replicas(t, nodes[1], g, tapestry.First()); !errors.Is(err, tapestry.ErrNotFound) {
 				t.Fatalf("%s: %v", g.Short(), err)
@@ -63,6 +68,7 @@ func TestAReportOfManyFailuresStaysSmall(t *testing.T) {
 		half := func(yield func(tapestry.GUID) bool) {
 			for i, g := range all[:40] {
 				if i == 20 {
+					time.Sleep(time.Second) // of the bubble's: those before are done
 					cancel()
 				}
 				if !yield(g) {

@@ -226,6 +226,10 @@ func TestADiskThatIsFullFailsTheVerbAndLosesNothing(t *testing.T) {
 				t.Errorf("%s: %v", what, err)
 			}
 		}
+		r, err := first.PublishObjects(t.Context(), app, slices.Values(guids(62)[2:]))
+		if !errors.Is(err, tapestry.ErrDatastore) || r.Placed != 0 || len(r.Failed) != 60 || !errors.Is(r.Failed[59].Err, errFull) {
+			t.Errorf("a batch: %+v, %v", r, err)
+		}
 		if err := first.PublishObject(t.Context(), all[0], app); err != nil {
 			t.Errorf("what is written down already needs no room: %v", err)
 		}
@@ -257,6 +261,10 @@ func TestAPublishThatFailsIsNotRecorded(t *testing.T) {
 		defer n.Close()
 		if err := n.PublishObject(t.Context(), g, app); !errors.Is(err, tapestry.ErrNotJoined) {
 			t.Errorf("%v", err)
+		}
+		r, err := n.PublishObjects(t.Context(), app, slices.Values(guids(60)))
+		if !errors.Is(err, tapestry.ErrNotJoined) || r.Placed != 0 || len(r.Failed) != 60 {
+			t.Errorf("a batch: %+v, %v", r, err)
 		}
 		if got := d.records(t); len(got) != 0 {
 			t.Errorf("recorded: %v", got)

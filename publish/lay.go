@@ -80,7 +80,7 @@ func (p *Publisher) begin(e env.Env, l *lay) {
 	}
 	p.lays[l.key] = l
 	if o := p.Served.Find(l.key); o != nil && !l.withdrawn {
-		o.Sequence = l.sequence
+		o.Sequence, o.Batched = l.sequence, false
 	}
 	for salt := range l.roots {
 		if p.lays[l.key] != l {
@@ -274,6 +274,10 @@ func (p *Publisher) forget(l *lay) {
 
 // onDeadline ends the job of a call that has waited long enough.
 func (p *Publisher) onDeadline(e env.Env, call env.Call) {
+	if g := p.calls[call]; g != nil {
+		p.giveUpGroup(e, g, env.TimedOut)
+		return
+	}
 	j := p.jobs[call]
 	if j == nil {
 		return

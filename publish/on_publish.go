@@ -60,6 +60,11 @@ func (p *Publisher) random(e env.Env, d time.Duration) time.Duration {
 
 // OnCancel forgets a call that nobody waits for: as if its deadline had come.
 func (p *Publisher) OnCancel(e env.Env, call env.Call) {
+	if g := p.calls[call]; g != nil {
+		p.releaseGroup(e, g)
+		p.giveUpGroup(e, g, env.TimedOut)
+		return
+	}
 	if j := p.jobs[call]; j != nil {
 		p.release(e, j)
 		p.abandon(e, j.lay, env.TimedOut)

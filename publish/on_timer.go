@@ -14,6 +14,7 @@ const (
 	timerRelay                 // an object is to be laid again
 	timerFarewell              // the next portion of withdrawals
 	timerLeft                  // nobody waits for the roots any longer
+	timerGroups                // batches have arrived
 	timerKinds
 
 	timerDeadline // of the job N
@@ -36,6 +37,8 @@ func (p *Publisher) OnTimer(e env.Env, k env.TimerKey) {
 		p.onFarewell(e)
 	case timerLeft:
 		p.endFarewell(e)
+	case timerGroups:
+		p.onGroups(e)
 	case timerDeadline:
 		p.onDeadline(e, env.Call(k.N))
 	default:

@@ -19,6 +19,9 @@ func (p *Publisher) OnWithdraw(e env.Env) {
 		return
 	}
 	p.leaving = &farewell{}
+	for _, name := range sortedNames(p.groups) {
+		p.endGroup(e, p.groups[name], env.NotJoined)
+	}
 	for _, o := range p.Served.Sorted() {
 		if !o.Laid() {
 			p.Served.Remove(o.Key) // nobody knows of it

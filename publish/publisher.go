@@ -3,6 +3,7 @@ package publish
 import (
 	"time"
 
+	"github.com/tapestry-dolr/tapestry/internal/batch"
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
@@ -16,11 +17,13 @@ type Router interface {
 	Route(e env.Env, m *wire.Routed)
 	Answer(e env.Env, request *wire.Routed, body []byte, why wire.Refusal)
 	Decline(e env.Env, request *wire.Routed, limit wire.Limit, again time.Duration)
+	Active() bool
 }
 
 // Tree takes what is laid here, and speaks for this node's lease.
 type Tree interface {
 	Arrive(e env.Env, a tree.Arrival) (pointers.Result, error)
+	Serve(e env.Env, name uint64, signed *wire.SignedRecord, part *batch.Part, until mono.Time)
 	Pulse(now mono.Time) *wire.Pulse
 	Settled(e env.Env, p *pointers.Pointer) bool
 }
@@ -43,6 +46,8 @@ type Publisher struct {
 	jobs     map[env.Call]*job
 	attempts map[env.Call]attempt // what may still be acknowledged
 	retries  []retry              // when to look at an attempt again; in order of due
+	groups   map[uint64]*group    // batches on their way, by name
+	calls    map[env.Call]*group  // of them, those that somebody waits for
 	held     []withdrawal         // that came to their root here, and are acknowledged when all who hold copies know
 
 	warned  mono.Time // when it was last told that objects are laid again too late
@@ -67,12 +72,16 @@ func New(cfg Config, deps Deps) *Publisher {
 		lays:     make(map[pointers.Key]*lay),
 		jobs:     make(map[env.Call]*job),
 		attempts: make(map[env.Call]attempt),
+		groups:   make(map[uint64]*group),
+		calls:    make(map[env.Call]*group),
 	}
 }
 
 // Outstanding says how many records are on their way to their roots, and how many
 // requests of the face wait for one.
-func (p *Publisher) Outstanding() (lays, jobs int) { return len(p.lays), len(p.jobs) }
+func (p *Publisher) Outstanding() (lays, jobs int) {
+	return len(p.lays) + len(p.groups), len(p.jobs) + len(p.calls)
+}
 
 // OnSelf takes this node's new record.
 func (p *Publisher) OnSelf(m *env.SelfChanged) { p.cfg.Record = m.Record }

@@ -33,18 +33,29 @@ func (p *Publisher) onRelay(e env.Env) {
 		if o == nil || e.Now().Before(o.Due()) {
 			break
 		}
+		if o.Batched {
+			if !p.relayGroup(e, o) {
+				pause = crowded
+			}
+			break // it takes a while
+		}
 		if len(p.lays) >= p.cfg.Window {
 			pause = crowded
 			break
 		}
-		// 0.9 to 1.1 periods: a jitter that leaves the life of 2 periods its margin.
-		p.schedule(e, o, p.cfg.Period*9/10+p.random(e, p.cfg.Period/5))
+		p.schedule(e, o, p.nextRelay(e))
 		p.begin(e, &lay{key: o.Key})
 	}
 	p.warn(e)
 	if o := p.Served.Next(); o != nil {
 		p.arm(e, timerRelay, max(o.Due(), e.Now().Add(pause)))
 	}
+}
+
+// nextRelay is in what time an object that is laid now is due again: 0.9 to 1.1 periods, a jitter that leaves the life of 2 periods
+// its margin.
+func (p *Publisher) nextRelay(e env.Env) time.Duration {
+	return p.cfg.Period*9/10 + p.random(e, p.cfg.Period/5)
 }
 
 // Late is for how long the object that has waited longest was due to be laid again. When it comes to

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/datadriven"
+	"github.com/tapestry-dolr/tapestry/internal/batch"
 	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/envtest"
 	"github.com/tapestry-dolr/tapestry/internal/envtest/routetest"
@@ -61,6 +62,7 @@ type story struct {
 	cfg     publish.Config
 	p       *publish.Publisher
 	calls   uint64
+	laid    strings.Builder
 }
 
 func newStory(t testing.TB) *story {
@@ -88,7 +90,7 @@ func (s *story) build(limits pointers.Limits) {
 			Space: idspace.Hex, Self: s.env.Self, Map: neighbormap.New(idspace.Hex, s.env.Self, 3), Leaves: leafset.New(s.env.Self, 4),
 		},
 	})
-	s.p = publish.New(s.cfg, publish.Deps{Router: s.router, Tree: copies{s.tree, &s.unheard}, Store: s.store, Served: s.served})
+	s.p = publish.New(s.cfg, publish.Deps{Router: s.router, Tree: copies{s.tree, &s.unheard, &s.laid}, Store: s.store, Served: s.served})
 	s.router.Upcall = s.p
 }
 
@@ -96,6 +98,21 @@ func (s *story) build(limits pointers.Limits) {
 type copies struct {
 	*tree.Keeper
 	unheard *bool
+	told    *strings.Builder // what a batch has been laid as
+}
+
+// Serve writes down what is to be laid.
+func (c copies) Serve(e env.Env, name uint64, signed *wire.SignedRecord, part *batch.Part, until mono.Time) {
+	rec, err := signed.Batch()
+	if err != nil {
+		panic(err)
+	}
+	withdrawn := ""
+	if rec.Withdrawn {
+		withdrawn = " withdrawn"
+	}
+	fmt.Fprintf(c.told, "serve %d: %d objects of %q seq=%d.%d%s for %v\n", name, rec.Objects(), rec.App, rec.Generation, rec.Counter, withdrawn,
+		until.Sub(e.Now()))
 }
 
 func (c copies) Settled(env.Env, *pointers.Pointer) bool { return !*c.unheard }
@@ -121,7 +138,8 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 			d.Fatalf(t, "%v", err)
 		}
 	}
-	return s.env.Drain()
+	defer s.laid.Reset()
+	return s.laid.String() + s.env.Drain()
 }
 
 func (s *story) do(d *datadriven.TestData) {
@@ -138,6 +156,22 @@ func (s *story) do(d *datadriven.TestData) {
 		s.p.OnUnpublish(s.env, &env.UnpublishRequest{
 			Call: s.call(d), GUID: s.object(d.CmdArgs[1].Key), App: s.app(d), Deadline: s.deadline(d),
 		})
+	case "room":
+		s.build(pointers.Limits{Served: int(s.number(d.CmdArgs[0].Key))})
+	case "batch":
+		part, err := batch.Build(idspace.Hex, s.objects(d), roots)
+		if err != nil {
+			d.Fatalf(s.t, "%v", err)
+		}
+		s.p.OnPublishBatch(s.env, &env.PublishBatchRequest{Call: s.call(d), App: s.app(d), Part: part, Deadline: s.deadline(d)})
+	case "placed", "missing":
+		for range s.number(arg(d, "times", "4")) {
+			for _, guid := range s.objects(d) {
+				s.p.OnPlaced(s.env, uint64(s.number(d.CmdArgs[0].Key)), guid, d.Cmd == "placed")
+			}
+		}
+	case "member":
+		s.router.Left = arg(d, "not", "") != ""
 	case "cancel":
 		s.p.OnCancel(s.env, s.call(d))
 	case "withdraw":
@@ -177,6 +211,18 @@ func (s *story) restart(d *datadriven.TestData) {
 		s.cfg.Kept = append(s.cfg.Kept, pointers.Key{GUID: s.object(a.Key), App: "app"})
 	}
 	s.build(pointers.Limits{PerObject: 3, PerServer: 5, Served: 5})
+}
+
+// objects are numbered ones, from the first to the last that are said: o=3-7.
+func (s *story) objects(d *datadriven.TestData) (guids []idspace.ID) {
+	var first, last int
+	if _, err := fmt.Sscanf(arg(d, "o", ""), "%d-%d", &first, &last); err != nil {
+		d.Fatalf(s.t, "o: %v", err)
+	}
+	for i := first; i <= last; i++ {
+		guids = append(guids, s.env.ID(fmt.Sprint("o", i)))
+	}
+	return guids
 }
 
 // object names the object and its salted keys.

@@ -74,6 +74,7 @@ var rooms = []Room{
 // the world as a machine sees it, and what it sees are words (design §4); a lease is one, and so is the header of a batch.
 var beside = map[[2]string]bool{
 	{"internal/env", "internal/wire"}:   true,
+	{"internal/env", "internal/batch"}:  true,
 	{"internal/env", "internal/lease"}:  true,
 	{"internal/batch", "internal/wire"}: true,
 }

@@ -85,6 +85,7 @@ type Outcome struct {
 	Status   Status
 	Replicas []Replica         // locate
 	Placed   []idspace.ID      // publish: the roots that acknowledged
+	Missing  []idspace.ID      // publish a batch: the objects that too few roots are known to have
 	Replica  Replica           // send: who answered
 	Path     []idspace.ID      // send: the nodes that the message passed, origin and target included
 	RTT      time.Duration     // send: from departure to reply

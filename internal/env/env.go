@@ -6,7 +6,7 @@
 // Env: internal/p2p (real hosts) and the simulator (design §4). An Env is used by
 // one goroutine at a time and only during the step that it was handed to.
 //
-// Layer 1: imports idspace, mono and wire; every machine imports it.
+// Layer 1: imports batch, idspace, mono and wire; every machine imports it.
 package env
 
 import (

@@ -3,6 +3,7 @@ package env
 import (
 	"time"
 
+	"github.com/tapestry-dolr/tapestry/internal/batch"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/lease"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
@@ -59,6 +60,14 @@ type PublishRequest struct {
 	App      string
 	Deadline mono.Time
 	Explain  bool
+}
+
+// PublishBatchRequest: this node serves all objects of Part, which is a whole batch, for App.
+type PublishBatchRequest struct {
+	Call     Call
+	App      string
+	Part     *batch.Part
+	Deadline mono.Time
 }
 
 // UnpublishRequest: this node serves GUID for App no longer.
@@ -325,50 +334,51 @@ type (
 	Withdrawn struct{}
 )
 
-func (*Unreachable) local()      {}
-func (*LinkOpened) local()       {}
-func (*LinkClosed) local()       {}
-func (*SelfChanged) local()      {}
-func (*JoinRequest) local()      {}
-func (*Seeds) local()            {}
-func (*LeaveRequest) local()     {}
-func (*PublishRequest) local()   {}
-func (*UnpublishRequest) local() {}
-func (*LocateRequest) local()    {}
-func (*SendRequest) local()      {}
-func (*HandlerReply) local()     {}
-func (*Cancel) local()           {}
-func (*Heard) local()            {}
-func (*Missed) local()           {}
-func (*Probe) local()            {}
-func (*Verdict) local()          {}
-func (*Use) local()              {}
-func (*Hints) local()            {}
-func (*Pointed) local()          {}
-func (*Up) local()               {}
-func (*Suspect) local()          {}
-func (*Down) local()             {}
-func (*Changed) local()          {}
-func (*Strangers) local()        {}
-func (*Stalled) local()          {}
-func (*Named) local()            {}
-func (*Judged) local()           {}
-func (*Witnessed) local()        {}
-func (*Activated) local()        {}
-func (*Drained) local()          {}
-func (*Departing) local()        {}
-func (*Departed) local()         {}
-func (*Located) local()          {}
-func (*Fetch) local()            {}
-func (*MulticastRequest) local() {}
-func (*Insert) local()           {}
-func (*Inserted) local()         {}
-func (*Inserting) local()        {}
-func (*InsertingDone) local()    {}
-func (*Unpinned) local()         {}
-func (*Released) local()         {}
-func (*HandOver) local()         {}
-func (*HandedOver) local()       {}
-func (*Settled) local()          {}
-func (*Withdraw) local()         {}
-func (*Withdrawn) local()        {}
+func (*Unreachable) local()         {}
+func (*LinkOpened) local()          {}
+func (*LinkClosed) local()          {}
+func (*SelfChanged) local()         {}
+func (*JoinRequest) local()         {}
+func (*Seeds) local()               {}
+func (*LeaveRequest) local()        {}
+func (*PublishRequest) local()      {}
+func (*PublishBatchRequest) local() {}
+func (*UnpublishRequest) local()    {}
+func (*LocateRequest) local()       {}
+func (*SendRequest) local()         {}
+func (*HandlerReply) local()        {}
+func (*Cancel) local()              {}
+func (*Heard) local()               {}
+func (*Missed) local()              {}
+func (*Probe) local()               {}
+func (*Verdict) local()             {}
+func (*Use) local()                 {}
+func (*Hints) local()               {}
+func (*Pointed) local()             {}
+func (*Up) local()                  {}
+func (*Suspect) local()             {}
+func (*Down) local()                {}
+func (*Changed) local()             {}
+func (*Strangers) local()           {}
+func (*Stalled) local()             {}
+func (*Named) local()               {}
+func (*Judged) local()              {}
+func (*Witnessed) local()           {}
+func (*Activated) local()           {}
+func (*Drained) local()             {}
+func (*Departing) local()           {}
+func (*Departed) local()            {}
+func (*Located) local()             {}
+func (*Fetch) local()               {}
+func (*MulticastRequest) local()    {}
+func (*Insert) local()              {}
+func (*Inserted) local()            {}
+func (*Inserting) local()           {}
+func (*InsertingDone) local()       {}
+func (*Unpinned) local()            {}
+func (*Released) local()            {}
+func (*HandOver) local()            {}
+func (*HandedOver) local()          {}
+func (*Settled) local()             {}
+func (*Withdraw) local()            {}
+func (*Withdrawn) local()           {}

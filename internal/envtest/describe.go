@@ -111,6 +111,9 @@ func (e *Env) describeDelivery(d env.Delivery) string {
 func (e *Env) describeOutcome(o *env.Outcome) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "outcome %d %v", o.Call, o.Status)
+	if len(o.Missing) > 0 {
+		fmt.Fprintf(&b, " missing=%d", len(o.Missing))
+	}
 	if len(o.Placed) > 0 {
 		b.WriteString(" placed=" + e.List(o.Placed))
 	}

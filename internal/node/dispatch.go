@@ -57,6 +57,8 @@ func (n *Node) dispatch(e env.Env, from idspace.ID, m wire.Message) {
 		n.tree.OnListing(e, from, m)
 	case *wire.Wanted:
 		n.tree.OnWanted(e, from, m)
+	case *wire.Placed:
+		n.tree.OnPlaced(e, from, m)
 	case *wire.Deposit:
 		n.tree.OnDeposit(e, from, m)
 	}
@@ -104,6 +106,8 @@ func (n *Node) request(e env.Env, l env.Local) bool {
 		n.membership.OnLeave(e, l)
 	case *env.Cancel:
 		n.cancel(e, l.Call)
+	case *env.PublishBatchRequest:
+		n.publish.OnPublishBatch(e, l)
 	case *env.PublishRequest:
 		n.publish.OnPublish(e, l)
 	case *env.UnpublishRequest:

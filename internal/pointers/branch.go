@@ -48,9 +48,11 @@ type Laid struct {
 	Salt, Roots int
 
 	// Queued: it waits to be sent. Ends is when it is to be taken off, zero if it is to stay:
-	// somebody else takes its place meanwhile. They are the tree's.
-	Queued bool
-	Ends   mono.Time
+	// somebody else takes its place meanwhile. Duty and Ask are whose word is waited for, and on behalf of
+	// whom. They are the tree's.
+	Queued    bool
+	Ends      mono.Time
+	Duty, Ask uint64
 
 	branch *Branch // nil once it was taken off
 	at     int     // its place in branch.laid
@@ -62,6 +64,9 @@ func (l *Laid) Branch() *Branch { return l.branch }
 
 // Print abbreviates what l is: object, application, sequence and salt.
 func (l *Laid) Print() uint64 { return l.hash.Hi }
+
+// PrintUnder is the print that p has, or would have, on a branch under a salt.
+func (p *Pointer) PrintUnder(salt, roots int) uint64 { return hashOf(p, salt, roots).Hi }
 
 // Until is when the pointers of a branch that comes in are forgotten.
 func (b *Branch) Until() mono.Time { return b.at }

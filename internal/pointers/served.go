@@ -16,6 +16,7 @@ type Object struct {
 	Sequence    Sequence     // of the last record signed
 	Established bool         // a root has acknowledged it at least once
 	Stands      bool         // as many roots as have to have acknowledged it at once, at least once
+	Batched     bool         // as one of several under that
 	Kept        bool         // an earlier life of this node has published it: no failure takes it back
 	Roots       []idspace.ID // per salt: who acknowledged last, zero if nobody did yet
 }
@@ -44,6 +45,9 @@ func (s *Served) Has(key Key) bool { return s.objects[key] != nil }
 
 // Find returns the object of key, nil if it is not served.
 func (s *Served) Find(key Key) *Object { return s.objects[key] }
+
+// Room is how many more objects may be served.
+func (s *Served) Room() int { return s.most - len(s.objects) }
 
 // Len is the number of objects served.
 func (s *Served) Len() int { return len(s.objects) }

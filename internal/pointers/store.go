@@ -78,6 +78,11 @@ func (d Deposit) size() int {
 	return d.Lot.share
 }
 
+// Print is that of what d lays.
+func (d Deposit) Print() uint64 {
+	return (&Pointer{Key: d.Key(), Sequence: d.Sequence()}).PrintUnder(d.Salt, d.Roots)
+}
+
 // Sequence is that of what d lays.
 func (d Deposit) Sequence() Sequence { return Sequence{d.Record.Generation, d.Record.Counter} }
 

@@ -9,7 +9,7 @@ import (
 
 // traffic counts messages and bytes by kind; envelopes by what they carry.
 type traffic struct {
-	kinds  [wire.KindDeposit + 1]count
+	kinds  [wire.KindPlaced + 1]count
 	bodies [wire.BodyKind_BODY_SELF_PROBE + 1]count
 	// requests are the messages among bodies that are no replies.
 	requests [wire.BodyKind_BODY_SELF_PROBE + 1]uint64

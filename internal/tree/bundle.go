@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
@@ -21,6 +22,7 @@ type bundle struct {
 // alone is a pointer that goes by itself.
 type alone struct {
 	*pointers.Pointer
+	laid        *pointers.Laid // nil: it goes back
 	salt, roots int
 }
 
@@ -32,20 +34,20 @@ type part struct {
 
 // shares are the pointers of a lot, as one salt of a part.
 type shares struct {
-	lot      *pointers.Lot
-	places   []int32
-	pointers []*pointers.Pointer
+	lot    *pointers.Lot
+	places []int32
+	laid   []*pointers.Laid
 }
 
-// add has a pointer go along, as one under a salt.
-func (b *bundle) add(p *pointers.Pointer, salt, roots int) {
+// add has a pointer go along, as one under a salt; where it was laid is said of those that do not go back.
+func (b *bundle) add(laid *pointers.Laid, p *pointers.Pointer, salt, roots int) {
 	lot, at := p.Stand(salt)
-	if lot == nil || lot.Roots != roots {
-		b.alone = append(b.alone, alone{p, salt, roots})
+	if laid == nil || lot == nil || lot.Roots != roots {
+		b.alone = append(b.alone, alone{p, laid, salt, roots})
 		return
 	}
 	s := b.shares(lot)
-	s.places, s.pointers = append(s.places, at), append(s.pointers, p)
+	s.places, s.laid = append(s.places, at), append(s.laid, laid)
 }
 
 // shares are those of a lot: in a part that has its header, and nothing under its salt yet.
@@ -71,33 +73,47 @@ func (b *bundle) shares(lot *pointers.Lot) *shares {
 // maxDeposit is how many bytes of pointers go into one message, all but the last of them.
 const maxDeposit = wire.MaxFrame / 4
 
-// deposits are the messages that a bundle makes.
-func (k *Keeper) deposits(e env.Env, b *bundle) (deposits []*wire.Deposit) {
-	size := maxDeposit
-	room := func(takes int) *wire.Deposit {
-		last := len(deposits) - 1
-		if size >= maxDeposit || len(deposits[last].Laid) == wire.MaxLaid || len(deposits[last].Parts) == wire.MaxParts {
-			deposits, size = append(deposits, k.deposit(e, b.server, b.copy)), 0
-			last++
+// sendAll sends the messages that a bundle makes, and asks about what somebody waits to know of.
+func (k *Keeper) sendAll(e env.Env, to idspace.ID, b *bundle) {
+	var m *wire.Deposit
+	var laid []*pointers.Laid
+	size := 0
+	send := func() {
+		if m != nil {
+			k.ask(e, to, m, laid)
+			e.Send(to, m)
+		}
+		m, laid, size = nil, nil, 0
+	}
+	room := func(takes int) {
+		if m != nil && (size >= maxDeposit || len(m.Laid) == wire.MaxLaid || len(m.Parts) == wire.MaxParts) {
+			send()
+		}
+		if m == nil {
+			m = k.deposit(e, b.server, b.copy)
 		}
 		size += takes
-		return deposits[last]
 	}
 	for _, p := range b.alone {
-		laid := k.laid(e, p)
-		d := room(len(p.Record.Payload) + len(laid.Proof) + 256)
-		d.Laid = append(d.Laid, laid)
+		one := k.laid(e, p)
+		room(len(p.Record.Payload) + len(one.Proof) + 256)
+		if m.Laid = append(m.Laid, one); p.laid != nil {
+			laid = append(laid, p.laid)
+		}
 	}
 	for _, p := range b.parts {
-		packed := k.part(e, p)
-		takes := len(packed.Header.Payload) + 256
-		for _, list := range packed.Lists {
+		part := k.part(e, p)
+		takes := len(part.Header.Payload) + 256
+		for _, list := range part.Lists {
 			takes += len(list)
 		}
-		d := room(takes)
-		d.Parts = append(d.Parts, packed)
+		room(takes)
+		m.Parts = append(m.Parts, part)
+		for _, s := range p.salts {
+			laid = append(laid, s.laid...)
+		}
 	}
-	return deposits
+	send()
 }
 
 func (k *Keeper) laid(e env.Env, p alone) *wire.Laid {
@@ -119,10 +135,10 @@ func (k *Keeper) part(e env.Env, p *part) *wire.BatchPart {
 		}
 		slices.Sort(s.places)
 		packed.Lists[salt] = s.lot.Cut(s.places)
-		for _, o := range s.pointers {
+		for _, l := range s.laid {
 			n++
-			latency += k.latency(o)
-			packed.LeftS = min(packed.LeftS, k.left(e, o))
+			latency += k.latency(l.Pointer)
+			packed.LeftS = min(packed.LeftS, k.left(e, l.Pointer))
 		}
 	}
 	packed.LatencyUs = uint64((latency / time.Duration(n)).Microseconds())

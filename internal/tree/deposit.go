@@ -184,22 +184,27 @@ func (k *Keeper) OnDeposit(e env.Env, from idspace.ID, m *wire.Deposit) {
 	}
 	back := &bundle{server: sv, copy: wire.Copy_COPY_NEWER}
 	o := offer{server: sv, until: until, from: from, copy: m.Copy}
+	duty := uint64(0)
+	if m.Ask != 0 {
+		duty = k.owes(from, m.Ask, e.Now().Add(min(time.Duration(m.PatienceMs)*time.Millisecond, maxPatience)))
+	}
 	for _, l := range m.Laid {
-		k.layOne(e, o, l, back)
+		k.layOne(e, o, l, duty, back)
 	}
 	for _, part := range m.Parts {
-		k.layPart(e, o, part, back)
+		k.layPart(e, o, part, duty, back)
+	}
+	if duty != 0 {
+		k.fulfil(e, duty)
 	}
 	if m.Copy != wire.Copy_COPY_NEWER {
-		for _, d := range k.deposits(e, back) {
-			e.Send(from, d)
-		}
+		k.sendAll(e, from, back)
 	}
 	k.flush(e)
 }
 
 // layOne takes one pointer of a deposit; what is newer here goes back.
-func (k *Keeper) layOne(e env.Env, o offer, l *wire.Laid, back *bundle) {
+func (k *Keeper) layOne(e env.Env, o offer, l *wire.Laid, duty uint64, back *bundle) {
 	rec, err := k.open(l.Pointer, o.server)
 	if err != nil {
 		e.Emit(&env.Dropped{Why: "deposit: bad record", Peer: o.from})
@@ -212,11 +217,11 @@ func (k *Keeper) layOne(e env.Env, o offer, l *wire.Laid, back *bundle) {
 	}
 	o.signed, o.record, o.lot, o.item, o.salt, o.roots = d.Signed, rec, d.Lot, d.Item, int(l.Salt), int(l.Roots)
 	o.left, o.latency = seconds(l.LeftS), k.along(o.from, l.LatencyUs)
-	k.lay(e, o, back)
+	k.lay(e, o, duty, back)
 }
 
 // layPart takes the pointers of a part of a batch.
-func (k *Keeper) layPart(e env.Env, o offer, part *wire.BatchPart, back *bundle) {
+func (k *Keeper) layPart(e env.Env, o offer, part *wire.BatchPart, duty uint64, back *bundle) {
 	rec, err := k.open(part.Header, o.server)
 	if err != nil {
 		e.Emit(&env.Dropped{Why: "deposit: bad record", Peer: o.from})
@@ -235,7 +240,7 @@ func (k *Keeper) layPart(e env.Env, o offer, part *wire.BatchPart, back *bundle)
 		}
 		o.salt, o.lot = salt, pointers.NewLot(part.Header, rec, run)
 		for o.item = range o.lot.Objects() {
-			k.lay(e, o, back)
+			k.lay(e, o, duty, back)
 		}
 		o.lot.Tidy()
 	}
@@ -262,21 +267,29 @@ func (k *Keeper) along(from idspace.ID, us uint64) time.Duration {
 // maxLatency bounds what a peer may claim, in microseconds.
 const maxLatency = uint64(time.Hour / time.Microsecond)
 
-// lay takes one pointer in. If there is a newer record of it here, that goes back.
-func (k *Keeper) lay(e env.Env, o offer, back *bundle) {
+// lay takes one pointer in, as a matter of a duty if there is one. If there is a newer record of it here, that goes back.
+func (k *Keeper) lay(e env.Env, o offer, duty uint64, back *bundle) {
 	if o.copy == wire.Copy_COPY_NEWER {
 		k.renew(e, o)
 		return
 	}
-	switch result := k.put(e, o); {
+	result := k.put(e, o)
+	switch {
 	case result.Kind == pointers.Older:
-		back.add(result.Pointer, o.salt, o.roots)
+		back.add(nil, result.Pointer, o.salt, o.roots)
 	case result.Kind == pointers.Full:
 		if b := o.server.Branch(o.from, o.copy, false); b != nil {
 			b.Short = e.Now().Add(lease.Life)
 		}
 	case result.Pointer != nil:
 		k.received(e, result, o)
+	}
+	switch {
+	case duty == 0 || o.copy != wire.Copy_COPY_PATH:
+	case result.Pointer != nil && result.Kind != pointers.Older:
+		k.owe(e, duty, result.Pointer, o.salt, o.roots)
+	default:
+		k.refuse(e, duty, k.read(o))
 	}
 }
 

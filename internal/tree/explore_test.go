@@ -194,7 +194,22 @@ func (n *trouble) rest(t *rapid.T) {
 			t.Fatalf("%s has %d links in a network of %d", h.name, links, len(n.living()))
 		}
 	}
+	for _, h := range n.living() {
+		n.demandVerdicts(h)
+	}
 	n.demandQuiet(t)
+}
+
+// demandVerdicts demands that a host was told once of each object and salt of its batches what came of it, and owes nobody anything.
+func (n *net) demandVerdicts(h *host) {
+	for batch, v := range h.verdicts { // unordered: any will do
+		if v.placed+v.missing != roots*v.objects {
+			n.t.Fatalf("%s was told of batch %d: %+v", h.name, batch, *v)
+		}
+	}
+	if duties, asks := h.keeper.Owed(); duties+asks > 0 {
+		n.t.Fatalf("%s owes %d answers, waits for %d", h.name, duties, asks)
+	}
 }
 
 // demandQuiet demands that only tokens were told within the last two periods: twice a period each

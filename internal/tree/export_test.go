@@ -1,6 +1,10 @@
 package tree
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
+)
 
 // LinkCount is to how many nodes a Keeper has a link.
 func (k *Keeper) LinkCount() int { return len(k.links) }
@@ -30,6 +34,45 @@ func (k *Keeper) CheckLinks() error {
 				return fmt.Errorf("no timer for the link to %s", l.peer.Short())
 			}
 		}
+	}
+	return nil
+}
+
+// Owed is how many answers a Keeper owes, and for how many it waits.
+func (k *Keeper) Owed() (duties, asks int) { return len(k.duties), len(k.asks) }
+
+// CheckDuties verifies that each duty counts what is waited for on its behalf: what waits to be sent, or was sent and is asked about.
+func (k *Keeper) CheckDuties() error {
+	left := make(map[uint64]int)
+	seen := make(map[*pointers.Laid]bool)
+	count := func(l *pointers.Laid) {
+		if l.Duty != 0 && !seen[l] {
+			seen[l] = true
+			left[l.Duty]++
+		}
+	}
+	for _, l := range k.links {
+		for _, q := range l.queue {
+			count(q.laid)
+		}
+	}
+	for _, a := range k.asks {
+		for _, l := range a.laid {
+			if l.Ask == a.id {
+				count(l)
+			}
+		}
+	}
+	for _, s := range k.servings {
+		left[s.duty]++
+	}
+	for id, d := range k.duties { // unordered: any finding will do
+		if d.left != left[id] || d.left == 0 {
+			return fmt.Errorf("duty %d to %s: %d left, %d found", id, d.to.Short(), d.left, left[id])
+		}
+	}
+	if len(k.asks) > 0 && k.armed[timerAsks] == 0 {
+		return fmt.Errorf("no timer for %d asks", len(k.asks))
 	}
 	return nil
 }

@@ -45,6 +45,9 @@ type Keeper struct {
 	handOvers []*handOver
 	vigils    []vigil
 	servings  []*serving // batches of this node's own that are being laid, in order
+	duties    map[uint64]*duty
+	lastDuty  uint64
+	asks      []*asked
 	armed     [timerKinds]mono.Time
 }
 
@@ -57,6 +60,7 @@ const (
 	timerEnds                // pointers are to be taken off
 	timerLook                // a period is over since next hops were looked at
 	timerServe               // the next portion of a batch is to be laid
+	timerAsks                // somebody has not answered in time
 	timerKinds
 )
 
@@ -65,7 +69,7 @@ const step = 10 * time.Millisecond
 
 // New returns a Keeper; cfg must be valid.
 func New(cfg Config, deps Deps) *Keeper {
-	return &Keeper{cfg: cfg.withDefaults(), Deps: deps, pace: newPace()}
+	return &Keeper{cfg: cfg.withDefaults(), Deps: deps, pace: newPace(), duties: make(map[uint64]*duty)}
 }
 
 // OnTimer is called with a timer that this machine set.
@@ -87,6 +91,8 @@ func (k *Keeper) OnTimer(e env.Env, t env.TimerKey) {
 		k.armLook(e)
 	case timerServe:
 		k.onServe(e)
+	case timerAsks:
+		k.onAsks(e)
 	default:
 		panic(fmt.Sprintf("tree: timer %d is not of this room", t.What))
 	}

@@ -213,12 +213,9 @@ func (k *Keeper) send(e env.Env, l *link) {
 	n := min(len(l.queue), k.room(l))
 	portion := l.queue[:n]
 	l.queue = l.queue[n:]
-	deposits, branches := k.pack(e, portion)
-	if len(deposits) == 0 {
+	branches := k.deliver(e, l.peer, portion)
+	if len(branches) == 0 {
 		return
-	}
-	for _, d := range deposits {
-		e.Send(l.peer, d)
 	}
 	if l.flight == nil {
 		l.flight = &flight{}
@@ -231,26 +228,27 @@ func (k *Keeper) send(e env.Env, l *link) {
 	k.confirm(e, l)
 }
 
-// pack puts pointers that still lie where they did when they were queued into deposits.
-func (k *Keeper) pack(e env.Env, portion []queued) (deposits []*wire.Deposit, branches []*pointers.Branch) {
+// deliver sends those pointers that still lie where they did when they were queued, and says on which branches they do.
+func (k *Keeper) deliver(e env.Env, to idspace.ID, portion []queued) (branches []*pointers.Branch) {
 	bundles := make(map[*pointers.Branch]*bundle)
 	for _, q := range portion {
 		p, b := q.laid, q.branch
 		p.Queued = false
 		b.Waiting--
 		if p.Branch() != b || k.left(e, p.Pointer) == 0 {
+			k.conclude(e, p, false)
 			continue
 		}
 		if bundles[b] == nil {
 			bundles[b] = &bundle{server: b.Server, copy: b.Copy}
 			branches = append(branches, b)
 		}
-		bundles[b].add(p.Pointer, p.Salt, p.Roots)
+		bundles[b].add(p, p.Pointer, p.Salt, p.Roots)
 	}
 	for _, b := range branches {
-		deposits = append(deposits, k.deposits(e, bundles[b])...)
+		k.sendAll(e, to, bundles[b])
 	}
-	return deposits, branches
+	return branches
 }
 
 func byServer(a, b *pointers.Branch) int {

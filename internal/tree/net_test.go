@@ -185,6 +185,7 @@ type host struct {
 	settled    []idspace.ID // withdrawals of which all know
 	served     map[pointers.Key]*service
 	counter    uint64
+	verdicts   map[uint64]*verdict // of batches, by their sequence
 	rng        *rand.Rand
 }
 
@@ -209,7 +210,9 @@ func (n *net) add(name string, generation uint64) *host {
 	if err := cfg.Validate(); err != nil {
 		n.t.Fatalf("%v", err)
 	}
+	h.verdicts = make(map[uint64]*verdict)
 	h.keeper = tree.New(cfg, h.deps())
+	h.keeper.Heed(h)
 	n.hosts = append(n.hosts, h)
 	return h
 }
@@ -272,7 +275,7 @@ func (h *host) step(do func()) {
 	do()
 	if changes := h.store.Changes(); changes != h.seen && !h.net.large {
 		h.seen = changes
-		if err := errors.Join(h.store.Check(), h.keeper.CheckLinks()); err != nil {
+		if err := errors.Join(h.store.Check(), h.keeper.CheckLinks(), h.keeper.CheckDuties()); err != nil {
 			h.net.t.Fatalf("%s: %v", h.name, err)
 		}
 	}
@@ -421,6 +424,8 @@ func dispatch(k *tree.Keeper, e env.Env, from idspace.ID, m wire.Message) {
 		k.OnWanted(e, from, m)
 	case *wire.Deposit:
 		k.OnDeposit(e, from, m)
+	case *wire.Placed:
+		k.OnPlaced(e, from, m)
 	}
 }
 
@@ -461,7 +466,23 @@ func (h *host) publishBatch(objects []string, withdrawn bool) {
 		App: "app", Server: h.id[:], Generation: h.generation, Counter: h.counter, Withdrawn: withdrawn, LifeS: recordS,
 	}
 	part.Commit(rec)
-	h.step(func() { h.keeper.Serve(h, envtest.Pointer(h.name, rec), part) })
+	h.verdicts[h.counter] = &verdict{objects: len(guids)}
+	h.step(func() {
+		h.keeper.Serve(h, h.counter, envtest.Pointer(h.name, rec), part, h.net.now.Add(10*time.Second))
+	})
+}
+
+// verdict is what became of a batch.
+type verdict struct{ objects, placed, missing int }
+
+func (h *host) OnSought(env.Env, pointers.Key) {}
+
+func (h *host) OnPlaced(_ env.Env, batch uint64, _ idspace.ID, placed bool) {
+	if v := h.verdicts[batch]; placed {
+		v.placed++
+	} else {
+		v.missing++
+	}
 }
 
 // arrive is a hop of a routed publish: it is kept, and goes on.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tapestry-dolr/tapestry/internal/batch"
 	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
@@ -16,12 +17,14 @@ import (
 // serving is a batch of this node's own that is being laid here.
 type serving struct {
 	offer
+	duty uint64          // to the publisher
 	lots []*pointers.Lot // by salt
 	at   int32           // the place in the first of them that comes next
 }
 
-// Serve lays the objects of a batch that this node has signed; a portion of them at a time.
-func (k *Keeper) Serve(e env.Env, signed *wire.SignedRecord, part *batch.Part) {
+// Serve lays the objects of a batch that this node has signed, a portion of them at a time. What does not arrive is laid again until
+// the given time; the publisher is told of each object and salt what came of it, under the name that it has given the batch.
+func (k *Keeper) Serve(e env.Env, name uint64, signed *wire.SignedRecord, part *batch.Part, until mono.Time) {
 	rec, err := signed.Batch()
 	if err != nil {
 		panic(fmt.Sprintf("tree: a header of this node's own: %v", err))
@@ -33,6 +36,7 @@ func (k *Keeper) Serve(e env.Env, signed *wire.SignedRecord, part *batch.Part) {
 	for _, run := range part.Runs() {
 		s.lots = append(s.lots, pointers.NewLot(signed, rec, run))
 	}
+	s.duty = k.owes(k.cfg.Self, name, until)
 	k.servings = append(k.servings, s)
 	k.arm(e, timerServe, e.Now())
 }
@@ -54,11 +58,12 @@ func (k *Keeper) onServe(e env.Env) {
 			s.lot.Tidy()
 			if s.lots, s.at = s.lots[1:], 0; len(s.lots) == 0 {
 				k.servings = k.servings[1:]
+				k.fulfil(e, s.duty)
 			}
 			continue
 		}
 		s.item, s.at = item, item+1
-		k.lay(e, s.offer, new(bundle)) // of a higher sequence nothing can be here
+		k.lay(e, s.offer, s.duty, new(bundle)) // of a higher sequence nothing can be here
 	}
 	k.armToken(e)
 	if len(k.servings) > 0 {

@@ -91,6 +91,7 @@ func (k *Keeper) onward(e env.Env, p *pointers.Pointer, to idspace.ID, salt, roo
 // settleAtRoot notes that a path ends here, and lays the pointer at the heirs.
 func (k *Keeper) settleAtRoot(e env.Env, p *pointers.Pointer, salt, roots int, changed bool) (fresh bool) {
 	if old := p.Onward(salt, roots); old != nil {
+		k.conclude(e, old, true)
 		k.takeOff(e, old)
 	}
 	heirs := k.Tables.Heirs(k.cfg.Space.Salted(p.GUID, salt, roots), k.cfg.Heirs)
@@ -144,11 +145,14 @@ func (k *Keeper) only(e env.Env, p *pointers.Pointer, copy wire.Copy, salt, root
 // at notes that a pointer is laid at a node. Where it was laid before for the same path, it is
 // taken off.
 func (k *Keeper) at(e env.Env, p *pointers.Pointer, to idspace.ID, copy wire.Copy, salt, roots int) (l *pointers.Laid, fresh bool) {
-	if old := p.Onward(salt, roots); copy == wire.Copy_COPY_PATH && old != nil && old.Branch().Peer != to {
-		k.takeOff(e, old)
-	}
+	old := p.Onward(salt, roots)
+	moves := copy == wire.Copy_COPY_PATH && old != nil && old.Branch().Peer != to
 	l, fresh = k.Store.Lay(p, to, copy, salt, roots)
 	l.Ends = 0
+	if moves {
+		k.inherits(e, l, old)
+		k.takeOff(e, old)
+	}
 	if b := l.Branch(); fresh && b.Len() == 1 { // it was empty, and perhaps not cut yet
 		if on := k.link(to); !slices.Contains(on.branches, b) {
 			on.branches = append(on.branches, b)
@@ -163,6 +167,7 @@ func (k *Keeper) at(e env.Env, p *pointers.Pointer, to idspace.ID, copy wire.Cop
 func (k *Keeper) takeOff(e env.Env, l *pointers.Laid) {
 	if l.Ends == 0 {
 		l.Ends = e.Now().Add(k.cfg.Linger)
+		k.conclude(e, l, false)
 		k.ending = append(k.ending, l)
 		k.arm(e, timerEnds, l.Ends)
 	}

@@ -58,10 +58,12 @@ func (k *Keeper) lookAfter(e env.Env, server idspace.ID) {
 	}
 }
 
-// Publisher lays what this node serves.
+// Publisher lays what this node serves. What is told it is told within calls of a Keeper: it answers none of them at once.
 type Publisher interface {
 	// OnSought is told of an object for which somebody looks here.
 	OnSought(e env.Env, key pointers.Key)
+	// OnPlaced is told of each object of a batch, once for each salt, whether it is known to be at its root.
+	OnPlaced(e env.Env, batch uint64, guid idspace.ID, placed bool)
 }
 
 // Heed makes p the publisher that is told of what is looked for.

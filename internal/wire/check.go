@@ -199,6 +199,8 @@ func (m *Wanted) check() error {
 	return errors.Join(checkID("server", m.Server), checkCopy(m.Copy), checkPacked("prints", m.Prints, printSize, MaxPrints))
 }
 
+func (m *Placed) check() error { return checkPacked("prints", m.Missing, printSize, MaxPrints) }
+
 func (m *Deposit) check() error {
 	for _, l := range m.Laid {
 		if err := errors.Join(checkRecord(l.GetPointer()), checkSalt(l.GetSalt(), l.GetRoots()), checkProof(l.GetProof(), l.GetUnder())); err != nil {

@@ -81,6 +81,8 @@ func TestMessagesBeyondALimitAreRefusedWhole(t *testing.T) {
 		"deposit of too many parts":  &wire.Deposit{Server: record, Pulse: pulse, Parts: many(wire.MaxParts+1, &wire.BatchPart{Header: record})},
 		"deposit of a bare part":     &wire.Deposit{Server: record, Pulse: pulse, Parts: []*wire.BatchPart{{}}},
 		"deposit of many lists":      &wire.Deposit{Server: record, Pulse: pulse, Parts: []*wire.BatchPart{{Header: record, Lists: make([][]byte, wire.MaxRoots+1)}}},
+		"placed with half a print":   &wire.Placed{Missing: make([]byte, 12)},
+		"placed missing too many":    &wire.Placed{Missing: make([]byte, 8*(wire.MaxPrints+1))},
 		"routed without a key":       &wire.Routed{},
 		"routed with a short key":    &wire.Routed{Key: id20[1:]},
 		"routed with a broken path":  &wire.Routed{Key: id20, Path: id20[1:]},
@@ -110,6 +112,7 @@ func TestMessagesAtALimitPass(t *testing.T) {
 		"refresh reply": &wire.RefreshReply{Differ: make([]byte, 9*wire.MaxBranches), Stale: make([]byte, 9*wire.MaxBranches)},
 		"listing":       &wire.Listing{Server: id20, Copy: wire.Copy_COPY_NEWER, Pulse: pulse, Prints: make([]byte, 8*wire.MaxPrints)},
 		"wanted":        &wire.Wanted{Server: id20, Prints: make([]byte, 8*wire.MaxPrints)},
+		"placed":        &wire.Placed{Missing: make([]byte, 8*wire.MaxPrints)},
 		"deposit": &wire.Deposit{
 			Server: &wire.SignedRecord{Payload: make([]byte, wire.MaxRecord)}, Pulse: pulse,
 			Laid: many(wire.MaxLaid, &wire.Laid{Pointer: record, Salt: wire.MaxRoots - 1, Roots: wire.MaxRoots}),

@@ -65,7 +65,12 @@ func Describe(m Message) string {
 		if len(m.Parts) > 0 {
 			s += fmt.Sprintf(" parts=%d", len(m.Parts))
 		}
+		if m.Ask != 0 {
+			s += " asks"
+		}
 		return s
+	case *Placed:
+		return fmt.Sprintf("placed missing=%d", len(m.Missing)/printSize)
 	case *Routed:
 		return describeRouted(m)
 	}

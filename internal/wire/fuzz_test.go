@@ -94,6 +94,7 @@ func FuzzRefreshReply(f *testing.F) { fuzzKind(f, wire.KindRefreshReply) }
 func FuzzListing(f *testing.F)      { fuzzKind(f, wire.KindListing) }
 func FuzzWanted(f *testing.F)       { fuzzKind(f, wire.KindWanted) }
 func FuzzDeposit(f *testing.F)      { fuzzKind(f, wire.KindDeposit) }
+func FuzzPlaced(f *testing.F)       { fuzzKind(f, wire.KindPlaced) }
 
 // fuzzBody feeds a body of the named type, as Unpack and as Signed see it.
 func fuzzBody(f *testing.F, name string) {

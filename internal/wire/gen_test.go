@@ -280,7 +280,11 @@ var messages = map[wire.Kind]*rapid.Generator[wire.Message]{
 			Server: anyRecord.Draw(t, "server"), Copy: enum[wire.Copy](wire.Copy_name).Draw(t, "copy"),
 			Pulse: anyPulse.Draw(t, "pulse"), Laid: rapid.SliceOfN(anyLaid, 0, 4).Draw(t, "laid"),
 			Parts: rapid.SliceOfN(anyPart, 0, 3).Draw(t, "parts"),
+			Ask:   rapid.Uint64().Draw(t, "ask"), PatienceMs: rapid.Uint32().Draw(t, "patience"),
 		}
+	}),
+	wire.KindPlaced: rapid.Custom(func(t *rapid.T) wire.Message {
+		return &wire.Placed{Ask: rapid.Uint64().Draw(t, "ask"), Missing: packed(8, 20).Draw(t, "missing")}
 	}),
 	wire.KindAck: rapid.Custom(func(t *rapid.T) wire.Message {
 		return &wire.Ack{Tx: rapid.Uint64().Draw(t, "tx"), Busy: rapid.Bool().Draw(t, "busy")}

@@ -33,6 +33,7 @@ const (
 	KindListing
 	KindWanted
 	KindDeposit
+	KindPlaced
 
 	kindEnd
 )
@@ -50,7 +51,7 @@ var _ = [...]Message{
 	(*Row)(nil), (*RecordRequest)(nil), (*Records)(nil), (*Routed)(nil), (*Ack)(nil),
 	(*Multicast)(nil), (*MulticastAck)(nil), (*Inserted)(nil), (*Strangers)(nil), (*Witness)(nil), (*WitnessReply)(nil),
 	(*IndirectProbe)(nil), (*IndirectAck)(nil),
-	(*Refresh)(nil), (*RefreshReply)(nil), (*Listing)(nil), (*Wanted)(nil), (*Deposit)(nil),
+	(*Refresh)(nil), (*RefreshReply)(nil), (*Listing)(nil), (*Wanted)(nil), (*Deposit)(nil), (*Placed)(nil),
 }
 
 func (*Hello) Kind() Kind         { return KindHello }
@@ -77,6 +78,7 @@ func (*RefreshReply) Kind() Kind  { return KindRefreshReply }
 func (*Listing) Kind() Kind       { return KindListing }
 func (*Wanted) Kind() Kind        { return KindWanted }
 func (*Deposit) Kind() Kind       { return KindDeposit }
+func (*Placed) Kind() Kind        { return KindPlaced }
 
 // New returns an empty message of kind k, or nil if there is no such kind.
 func New(k Kind) Message {
@@ -129,6 +131,8 @@ func New(k Kind) Message {
 		return new(Wanted)
 	case KindDeposit:
 		return new(Deposit)
+	case KindPlaced:
+		return new(Placed)
 	}
 	return nil
 }
@@ -150,7 +154,7 @@ var kindNames = [...]string{
 	KindStrangers: "strangers", KindWitness: "witness", KindWitnessReply: "witness-reply",
 	KindIndirectProbe: "indirect-probe", KindIndirectAck: "indirect-ack",
 	KindRefresh: "refresh", KindRefreshReply: "refresh-reply", KindListing: "listing", KindWanted: "wanted",
-	KindDeposit: "deposit",
+	KindDeposit: "deposit", KindPlaced: "placed",
 }
 
 // String is the kind's name in traces and counters.

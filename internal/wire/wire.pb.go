@@ -481,6 +481,7 @@ type Frame struct {
 	//	*Frame_Listing
 	//	*Frame_Wanted
 	//	*Frame_Deposit
+	//	*Frame_Placed
 	Body          isFrame_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -739,6 +740,15 @@ func (x *Frame) GetDeposit() *Deposit {
 	return nil
 }
 
+func (x *Frame) GetPlaced() *Placed {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_Placed); ok {
+			return x.Placed
+		}
+	}
+	return nil
+}
+
 type isFrame_Body interface {
 	isFrame_Body()
 }
@@ -839,6 +849,10 @@ type Frame_Deposit struct {
 	Deposit *Deposit `protobuf:"bytes,24,opt,name=deposit,proto3,oneof"`
 }
 
+type Frame_Placed struct {
+	Placed *Placed `protobuf:"bytes,25,opt,name=placed,proto3,oneof"`
+}
+
 func (*Frame_Hello) isFrame_Body() {}
 
 func (*Frame_Beacon) isFrame_Body() {}
@@ -886,6 +900,8 @@ func (*Frame_Listing) isFrame_Body() {}
 func (*Frame_Wanted) isFrame_Body() {}
 
 func (*Frame_Deposit) isFrame_Body() {}
+
+func (*Frame_Placed) isFrame_Body() {}
 
 // SignedRecord is a libp2p signed envelope (RFC 0002), field for field.
 type SignedRecord struct {
@@ -2950,12 +2966,15 @@ func (x *Pulse) GetDoors() []byte {
 
 // Deposit lays pointers of one server at a neighbor.
 type Deposit struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Server        *SignedRecord          `protobuf:"bytes,1,opt,name=server,proto3" json:"server,omitempty"`
-	Copy          Copy                   `protobuf:"varint,2,opt,name=copy,proto3,enum=tapestry.wire.v1.Copy" json:"copy,omitempty"`
-	Pulse         *Pulse                 `protobuf:"bytes,3,opt,name=pulse,proto3" json:"pulse,omitempty"`
-	Laid          []*Laid                `protobuf:"bytes,4,rep,name=laid,proto3" json:"laid,omitempty"`
-	Parts         []*BatchPart           `protobuf:"bytes,5,rep,name=parts,proto3" json:"parts,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Server *SignedRecord          `protobuf:"bytes,1,opt,name=server,proto3" json:"server,omitempty"`
+	Copy   Copy                   `protobuf:"varint,2,opt,name=copy,proto3,enum=tapestry.wire.v1.Copy" json:"copy,omitempty"`
+	Pulse  *Pulse                 `protobuf:"bytes,3,opt,name=pulse,proto3" json:"pulse,omitempty"`
+	Laid   []*Laid                `protobuf:"bytes,4,rep,name=laid,proto3" json:"laid,omitempty"`
+	Parts  []*BatchPart           `protobuf:"bytes,5,rep,name=parts,proto3" json:"parts,omitempty"`
+	// To be answered by Placed, within so long, when the pointers are at their roots; 0: not to be answered.
+	Ask           uint64 `protobuf:"fixed64,6,opt,name=ask,proto3" json:"ask,omitempty"`
+	PatienceMs    uint32 `protobuf:"varint,7,opt,name=patience_ms,json=patienceMs,proto3" json:"patience_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3025,6 +3044,73 @@ func (x *Deposit) GetParts() []*BatchPart {
 	return nil
 }
 
+func (x *Deposit) GetAsk() uint64 {
+	if x != nil {
+		return x.Ask
+	}
+	return 0
+}
+
+func (x *Deposit) GetPatienceMs() uint32 {
+	if x != nil {
+		return x.PatienceMs
+	}
+	return 0
+}
+
+// Placed says that the pointers of a deposit are at their roots, all but some.
+type Placed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ask           uint64                 `protobuf:"fixed64,1,opt,name=ask,proto3" json:"ask,omitempty"`
+	Missing       []byte                 `protobuf:"bytes,2,opt,name=missing,proto3" json:"missing,omitempty"` // prints of pointers, and why each is not there
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Placed) Reset() {
+	*x = Placed{}
+	mi := &file_wire_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Placed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Placed) ProtoMessage() {}
+
+func (x *Placed) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Placed.ProtoReflect.Descriptor instead.
+func (*Placed) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *Placed) GetAsk() uint64 {
+	if x != nil {
+		return x.Ask
+	}
+	return 0
+}
+
+func (x *Placed) GetMissing() []byte {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
+}
+
 type Laid struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Pointer *SignedRecord          `protobuf:"bytes,1,opt,name=pointer,proto3" json:"pointer,omitempty"`
@@ -3043,7 +3129,7 @@ type Laid struct {
 
 func (x *Laid) Reset() {
 	*x = Laid{}
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3055,7 +3141,7 @@ func (x *Laid) String() string {
 func (*Laid) ProtoMessage() {}
 
 func (x *Laid) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3068,7 +3154,7 @@ func (x *Laid) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Laid.ProtoReflect.Descriptor instead.
 func (*Laid) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{31}
+	return file_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Laid) GetPointer() *SignedRecord {
@@ -3154,7 +3240,7 @@ type Routed struct {
 
 func (x *Routed) Reset() {
 	*x = Routed{}
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3166,7 +3252,7 @@ func (x *Routed) String() string {
 func (*Routed) ProtoMessage() {}
 
 func (x *Routed) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3179,7 +3265,7 @@ func (x *Routed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Routed.ProtoReflect.Descriptor instead.
 func (*Routed) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{32}
+	return file_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Routed) GetCall() uint64 {
@@ -3332,7 +3418,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3344,7 +3430,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3357,7 +3443,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{33}
+	return file_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Ack) GetTx() uint64 {
@@ -3389,7 +3475,7 @@ type HopNote struct {
 
 func (x *HopNote) Reset() {
 	*x = HopNote{}
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3401,7 +3487,7 @@ func (x *HopNote) String() string {
 func (*HopNote) ProtoMessage() {}
 
 func (x *HopNote) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3414,7 +3500,7 @@ func (x *HopNote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HopNote.ProtoReflect.Descriptor instead.
 func (*HopNote) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{34}
+	return file_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *HopNote) GetNode() []byte {
@@ -3477,7 +3563,7 @@ type Join struct {
 
 func (x *Join) Reset() {
 	*x = Join{}
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3489,7 +3575,7 @@ func (x *Join) String() string {
 func (*Join) ProtoMessage() {}
 
 func (x *Join) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3502,7 +3588,7 @@ func (x *Join) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Join.ProtoReflect.Descriptor instead.
 func (*Join) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{35}
+	return file_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Join) GetRecord() *SignedRecord {
@@ -3529,7 +3615,7 @@ type JoinReply struct {
 
 func (x *JoinReply) Reset() {
 	*x = JoinReply{}
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3541,7 +3627,7 @@ func (x *JoinReply) String() string {
 func (*JoinReply) ProtoMessage() {}
 
 func (x *JoinReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3554,7 +3640,7 @@ func (x *JoinReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinReply.ProtoReflect.Descriptor instead.
 func (*JoinReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{36}
+	return file_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *JoinReply) GetRecords() []*SignedRecord {
@@ -3582,7 +3668,7 @@ type Loan struct {
 
 func (x *Loan) Reset() {
 	*x = Loan{}
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3594,7 +3680,7 @@ func (x *Loan) String() string {
 func (*Loan) ProtoMessage() {}
 
 func (x *Loan) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3607,7 +3693,7 @@ func (x *Loan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loan.ProtoReflect.Descriptor instead.
 func (*Loan) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{37}
+	return file_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Loan) GetLender() *SignedRecord {
@@ -3634,7 +3720,7 @@ type SelfProbe struct {
 
 func (x *SelfProbe) Reset() {
 	*x = SelfProbe{}
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3646,7 +3732,7 @@ func (x *SelfProbe) String() string {
 func (*SelfProbe) ProtoMessage() {}
 
 func (x *SelfProbe) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3659,7 +3745,7 @@ func (x *SelfProbe) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelfProbe.ProtoReflect.Descriptor instead.
 func (*SelfProbe) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{38}
+	return file_wire_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *SelfProbe) GetRecord() *SignedRecord {
@@ -3681,7 +3767,7 @@ type SelfProbeReply struct {
 
 func (x *SelfProbeReply) Reset() {
 	*x = SelfProbeReply{}
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3693,7 +3779,7 @@ func (x *SelfProbeReply) String() string {
 func (*SelfProbeReply) ProtoMessage() {}
 
 func (x *SelfProbeReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3706,7 +3792,7 @@ func (x *SelfProbeReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelfProbeReply.ProtoReflect.Descriptor instead.
 func (*SelfProbeReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{39}
+	return file_wire_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *SelfProbeReply) GetLeaves() []*SignedRecord {
@@ -3738,7 +3824,7 @@ type Publish struct {
 
 func (x *Publish) Reset() {
 	*x = Publish{}
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3750,7 +3836,7 @@ func (x *Publish) String() string {
 func (*Publish) ProtoMessage() {}
 
 func (x *Publish) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3763,7 +3849,7 @@ func (x *Publish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publish.ProtoReflect.Descriptor instead.
 func (*Publish) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{40}
+	return file_wire_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Publish) GetPointer() *SignedRecord {
@@ -3818,7 +3904,7 @@ type PublishReply struct {
 
 func (x *PublishReply) Reset() {
 	*x = PublishReply{}
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3830,7 +3916,7 @@ func (x *PublishReply) String() string {
 func (*PublishReply) ProtoMessage() {}
 
 func (x *PublishReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3843,7 +3929,7 @@ func (x *PublishReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishReply.ProtoReflect.Descriptor instead.
 func (*PublishReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{41}
+	return file_wire_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *PublishReply) GetHeldGeneration() uint64 {
@@ -3884,7 +3970,7 @@ type Locate struct {
 
 func (x *Locate) Reset() {
 	*x = Locate{}
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3896,7 +3982,7 @@ func (x *Locate) String() string {
 func (*Locate) ProtoMessage() {}
 
 func (x *Locate) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3909,7 +3995,7 @@ func (x *Locate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Locate.ProtoReflect.Descriptor instead.
 func (*Locate) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{42}
+	return file_wire_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Locate) GetGuid() []byte {
@@ -3991,7 +4077,7 @@ type LocateReply struct {
 
 func (x *LocateReply) Reset() {
 	*x = LocateReply{}
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4003,7 +4089,7 @@ func (x *LocateReply) String() string {
 func (*LocateReply) ProtoMessage() {}
 
 func (x *LocateReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4016,7 +4102,7 @@ func (x *LocateReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocateReply.ProtoReflect.Descriptor instead.
 func (*LocateReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{43}
+	return file_wire_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *LocateReply) GetReplicas() []*FoundReplica {
@@ -4047,7 +4133,7 @@ type FoundReplica struct {
 
 func (x *FoundReplica) Reset() {
 	*x = FoundReplica{}
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4059,7 +4145,7 @@ func (x *FoundReplica) String() string {
 func (*FoundReplica) ProtoMessage() {}
 
 func (x *FoundReplica) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4072,7 +4158,7 @@ func (x *FoundReplica) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FoundReplica.ProtoReflect.Descriptor instead.
 func (*FoundReplica) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{44}
+	return file_wire_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *FoundReplica) GetPointer() *SignedRecord {
@@ -4149,7 +4235,7 @@ type AppMessage struct {
 
 func (x *AppMessage) Reset() {
 	*x = AppMessage{}
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4161,7 +4247,7 @@ func (x *AppMessage) String() string {
 func (*AppMessage) ProtoMessage() {}
 
 func (x *AppMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4174,7 +4260,7 @@ func (x *AppMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppMessage.ProtoReflect.Descriptor instead.
 func (*AppMessage) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{45}
+	return file_wire_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *AppMessage) GetApp() string {
@@ -4236,7 +4322,7 @@ type AppReply struct {
 
 func (x *AppReply) Reset() {
 	*x = AppReply{}
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4248,7 +4334,7 @@ func (x *AppReply) String() string {
 func (*AppReply) ProtoMessage() {}
 
 func (x *AppReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4261,7 +4347,7 @@ func (x *AppReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppReply.ProtoReflect.Descriptor instead.
 func (*AppReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{46}
+	return file_wire_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *AppReply) GetPayload() []byte {
@@ -4289,7 +4375,7 @@ type StreamHello struct {
 
 func (x *StreamHello) Reset() {
 	*x = StreamHello{}
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4301,7 +4387,7 @@ func (x *StreamHello) String() string {
 func (*StreamHello) ProtoMessage() {}
 
 func (x *StreamHello) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4314,7 +4400,7 @@ func (x *StreamHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamHello.ProtoReflect.Descriptor instead.
 func (*StreamHello) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{47}
+	return file_wire_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *StreamHello) GetApp() string {
@@ -4336,7 +4422,7 @@ var File_wire_proto protoreflect.FileDescriptor
 const file_wire_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
-	"wire.proto\x12\x10tapestry.wire.v1\"\x81\v\n" +
+	"wire.proto\x12\x10tapestry.wire.v1\"\xb5\v\n" +
 	"\x05Frame\x12/\n" +
 	"\x05hello\x18\x01 \x01(\v2\x17.tapestry.wire.v1.HelloH\x00R\x05hello\x122\n" +
 	"\x06beacon\x18\x02 \x01(\v2\x18.tapestry.wire.v1.BeaconH\x00R\x06beacon\x12<\n" +
@@ -4363,7 +4449,8 @@ const file_wire_proto_rawDesc = "" +
 	"\rrefresh_reply\x18\x15 \x01(\v2\x1e.tapestry.wire.v1.RefreshReplyH\x00R\frefreshReply\x125\n" +
 	"\alisting\x18\x16 \x01(\v2\x19.tapestry.wire.v1.ListingH\x00R\alisting\x122\n" +
 	"\x06wanted\x18\x17 \x01(\v2\x18.tapestry.wire.v1.WantedH\x00R\x06wanted\x125\n" +
-	"\adeposit\x18\x18 \x01(\v2\x19.tapestry.wire.v1.DepositH\x00R\adepositB\x06\n" +
+	"\adeposit\x18\x18 \x01(\v2\x19.tapestry.wire.v1.DepositH\x00R\adeposit\x122\n" +
+	"\x06placed\x18\x19 \x01(\v2\x18.tapestry.wire.v1.PlacedH\x00R\x06placedB\x06\n" +
 	"\x04body\"\x88\x01\n" +
 	"\fSignedRecord\x12\x1d\n" +
 	"\n" +
@@ -4533,13 +4620,19 @@ const file_wire_proto_rawDesc = "" +
 	"\x06age_ms\x18\x03 \x01(\rR\x05ageMs\x12\x14\n" +
 	"\x05coord\x18\n" +
 	" \x01(\fR\x05coord\x12\x14\n" +
-	"\x05doors\x18\v \x01(\fR\x05doors\"\xfb\x01\n" +
+	"\x05doors\x18\v \x01(\fR\x05doors\"\xae\x02\n" +
 	"\aDeposit\x126\n" +
 	"\x06server\x18\x01 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06server\x12*\n" +
 	"\x04copy\x18\x02 \x01(\x0e2\x16.tapestry.wire.v1.CopyR\x04copy\x12-\n" +
 	"\x05pulse\x18\x03 \x01(\v2\x17.tapestry.wire.v1.PulseR\x05pulse\x12*\n" +
 	"\x04laid\x18\x04 \x03(\v2\x16.tapestry.wire.v1.LaidR\x04laid\x121\n" +
-	"\x05parts\x18\x05 \x03(\v2\x1b.tapestry.wire.v1.BatchPartR\x05parts\"\xcc\x01\n" +
+	"\x05parts\x18\x05 \x03(\v2\x1b.tapestry.wire.v1.BatchPartR\x05parts\x12\x10\n" +
+	"\x03ask\x18\x06 \x01(\x06R\x03ask\x12\x1f\n" +
+	"\vpatience_ms\x18\a \x01(\rR\n" +
+	"patienceMs\"4\n" +
+	"\x06Placed\x12\x10\n" +
+	"\x03ask\x18\x01 \x01(\x06R\x03ask\x12\x18\n" +
+	"\amissing\x18\x02 \x01(\fR\amissing\"\xcc\x01\n" +
 	"\x04Laid\x128\n" +
 	"\apointer\x18\x01 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\apointer\x12\x12\n" +
 	"\x04salt\x18\x02 \x01(\rR\x04salt\x12\x14\n" +
@@ -4716,7 +4809,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
 var file_wire_proto_goTypes = []any{
 	(Use)(0),               // 0: tapestry.wire.v1.Use
 	(Finding)(0),           // 1: tapestry.wire.v1.Finding
@@ -4756,23 +4849,24 @@ var file_wire_proto_goTypes = []any{
 	(*Wanted)(nil),         // 35: tapestry.wire.v1.Wanted
 	(*Pulse)(nil),          // 36: tapestry.wire.v1.Pulse
 	(*Deposit)(nil),        // 37: tapestry.wire.v1.Deposit
-	(*Laid)(nil),           // 38: tapestry.wire.v1.Laid
-	(*Routed)(nil),         // 39: tapestry.wire.v1.Routed
-	(*Ack)(nil),            // 40: tapestry.wire.v1.Ack
-	(*HopNote)(nil),        // 41: tapestry.wire.v1.HopNote
-	(*Join)(nil),           // 42: tapestry.wire.v1.Join
-	(*JoinReply)(nil),      // 43: tapestry.wire.v1.JoinReply
-	(*Loan)(nil),           // 44: tapestry.wire.v1.Loan
-	(*SelfProbe)(nil),      // 45: tapestry.wire.v1.SelfProbe
-	(*SelfProbeReply)(nil), // 46: tapestry.wire.v1.SelfProbeReply
-	(*Publish)(nil),        // 47: tapestry.wire.v1.Publish
-	(*PublishReply)(nil),   // 48: tapestry.wire.v1.PublishReply
-	(*Locate)(nil),         // 49: tapestry.wire.v1.Locate
-	(*LocateReply)(nil),    // 50: tapestry.wire.v1.LocateReply
-	(*FoundReplica)(nil),   // 51: tapestry.wire.v1.FoundReplica
-	(*AppMessage)(nil),     // 52: tapestry.wire.v1.AppMessage
-	(*AppReply)(nil),       // 53: tapestry.wire.v1.AppReply
-	(*StreamHello)(nil),    // 54: tapestry.wire.v1.StreamHello
+	(*Placed)(nil),         // 38: tapestry.wire.v1.Placed
+	(*Laid)(nil),           // 39: tapestry.wire.v1.Laid
+	(*Routed)(nil),         // 40: tapestry.wire.v1.Routed
+	(*Ack)(nil),            // 41: tapestry.wire.v1.Ack
+	(*HopNote)(nil),        // 42: tapestry.wire.v1.HopNote
+	(*Join)(nil),           // 43: tapestry.wire.v1.Join
+	(*JoinReply)(nil),      // 44: tapestry.wire.v1.JoinReply
+	(*Loan)(nil),           // 45: tapestry.wire.v1.Loan
+	(*SelfProbe)(nil),      // 46: tapestry.wire.v1.SelfProbe
+	(*SelfProbeReply)(nil), // 47: tapestry.wire.v1.SelfProbeReply
+	(*Publish)(nil),        // 48: tapestry.wire.v1.Publish
+	(*PublishReply)(nil),   // 49: tapestry.wire.v1.PublishReply
+	(*Locate)(nil),         // 50: tapestry.wire.v1.Locate
+	(*LocateReply)(nil),    // 51: tapestry.wire.v1.LocateReply
+	(*FoundReplica)(nil),   // 52: tapestry.wire.v1.FoundReplica
+	(*AppMessage)(nil),     // 53: tapestry.wire.v1.AppMessage
+	(*AppReply)(nil),       // 54: tapestry.wire.v1.AppReply
+	(*StreamHello)(nil),    // 55: tapestry.wire.v1.StreamHello
 }
 var file_wire_proto_depIdxs = []int32{
 	13, // 0: tapestry.wire.v1.Frame.hello:type_name -> tapestry.wire.v1.Hello
@@ -4784,8 +4878,8 @@ var file_wire_proto_depIdxs = []int32{
 	19, // 6: tapestry.wire.v1.Frame.row:type_name -> tapestry.wire.v1.Row
 	20, // 7: tapestry.wire.v1.Frame.record_request:type_name -> tapestry.wire.v1.RecordRequest
 	21, // 8: tapestry.wire.v1.Frame.records:type_name -> tapestry.wire.v1.Records
-	39, // 9: tapestry.wire.v1.Frame.routed:type_name -> tapestry.wire.v1.Routed
-	40, // 10: tapestry.wire.v1.Frame.ack:type_name -> tapestry.wire.v1.Ack
+	40, // 9: tapestry.wire.v1.Frame.routed:type_name -> tapestry.wire.v1.Routed
+	41, // 10: tapestry.wire.v1.Frame.ack:type_name -> tapestry.wire.v1.Ack
 	22, // 11: tapestry.wire.v1.Frame.multicast:type_name -> tapestry.wire.v1.Multicast
 	25, // 12: tapestry.wire.v1.Frame.multicast_ack:type_name -> tapestry.wire.v1.MulticastAck
 	26, // 13: tapestry.wire.v1.Frame.inserted:type_name -> tapestry.wire.v1.Inserted
@@ -4799,50 +4893,51 @@ var file_wire_proto_depIdxs = []int32{
 	34, // 21: tapestry.wire.v1.Frame.listing:type_name -> tapestry.wire.v1.Listing
 	35, // 22: tapestry.wire.v1.Frame.wanted:type_name -> tapestry.wire.v1.Wanted
 	37, // 23: tapestry.wire.v1.Frame.deposit:type_name -> tapestry.wire.v1.Deposit
-	8,  // 24: tapestry.wire.v1.BatchPart.header:type_name -> tapestry.wire.v1.SignedRecord
-	8,  // 25: tapestry.wire.v1.Hello.record:type_name -> tapestry.wire.v1.SignedRecord
-	0,  // 26: tapestry.wire.v1.Beacon.use:type_name -> tapestry.wire.v1.Use
-	8,  // 27: tapestry.wire.v1.Records.records:type_name -> tapestry.wire.v1.SignedRecord
-	23, // 28: tapestry.wire.v1.Multicast.insertion:type_name -> tapestry.wire.v1.Insertion
-	24, // 29: tapestry.wire.v1.Multicast.announcement:type_name -> tapestry.wire.v1.Announcement
-	8,  // 30: tapestry.wire.v1.Insertion.record:type_name -> tapestry.wire.v1.SignedRecord
-	8,  // 31: tapestry.wire.v1.Announcement.origin:type_name -> tapestry.wire.v1.SignedRecord
-	8,  // 32: tapestry.wire.v1.WitnessReply.named:type_name -> tapestry.wire.v1.SignedRecord
-	1,  // 33: tapestry.wire.v1.IndirectAck.finding:type_name -> tapestry.wire.v1.Finding
-	2,  // 34: tapestry.wire.v1.Listing.copy:type_name -> tapestry.wire.v1.Copy
-	36, // 35: tapestry.wire.v1.Listing.pulse:type_name -> tapestry.wire.v1.Pulse
-	2,  // 36: tapestry.wire.v1.Wanted.copy:type_name -> tapestry.wire.v1.Copy
-	8,  // 37: tapestry.wire.v1.Deposit.server:type_name -> tapestry.wire.v1.SignedRecord
-	2,  // 38: tapestry.wire.v1.Deposit.copy:type_name -> tapestry.wire.v1.Copy
-	36, // 39: tapestry.wire.v1.Deposit.pulse:type_name -> tapestry.wire.v1.Pulse
-	38, // 40: tapestry.wire.v1.Deposit.laid:type_name -> tapestry.wire.v1.Laid
-	11, // 41: tapestry.wire.v1.Deposit.parts:type_name -> tapestry.wire.v1.BatchPart
-	8,  // 42: tapestry.wire.v1.Laid.pointer:type_name -> tapestry.wire.v1.SignedRecord
-	3,  // 43: tapestry.wire.v1.Routed.body_kind:type_name -> tapestry.wire.v1.BodyKind
-	41, // 44: tapestry.wire.v1.Routed.notes:type_name -> tapestry.wire.v1.HopNote
-	4,  // 45: tapestry.wire.v1.Routed.refusal:type_name -> tapestry.wire.v1.Refusal
-	5,  // 46: tapestry.wire.v1.Routed.limit:type_name -> tapestry.wire.v1.Limit
-	6,  // 47: tapestry.wire.v1.HopNote.rule:type_name -> tapestry.wire.v1.Rule
-	8,  // 48: tapestry.wire.v1.Join.record:type_name -> tapestry.wire.v1.SignedRecord
-	44, // 49: tapestry.wire.v1.Join.lent:type_name -> tapestry.wire.v1.Loan
-	8,  // 50: tapestry.wire.v1.JoinReply.records:type_name -> tapestry.wire.v1.SignedRecord
-	44, // 51: tapestry.wire.v1.JoinReply.lent:type_name -> tapestry.wire.v1.Loan
-	8,  // 52: tapestry.wire.v1.Loan.lender:type_name -> tapestry.wire.v1.SignedRecord
-	8,  // 53: tapestry.wire.v1.SelfProbe.record:type_name -> tapestry.wire.v1.SignedRecord
-	8,  // 54: tapestry.wire.v1.SelfProbeReply.leaves:type_name -> tapestry.wire.v1.SignedRecord
-	8,  // 55: tapestry.wire.v1.SelfProbeReply.rows:type_name -> tapestry.wire.v1.SignedRecord
-	8,  // 56: tapestry.wire.v1.Publish.pointer:type_name -> tapestry.wire.v1.SignedRecord
-	8,  // 57: tapestry.wire.v1.Publish.server:type_name -> tapestry.wire.v1.SignedRecord
-	36, // 58: tapestry.wire.v1.Publish.pulse:type_name -> tapestry.wire.v1.Pulse
-	51, // 59: tapestry.wire.v1.LocateReply.replicas:type_name -> tapestry.wire.v1.FoundReplica
-	8,  // 60: tapestry.wire.v1.FoundReplica.pointer:type_name -> tapestry.wire.v1.SignedRecord
-	8,  // 61: tapestry.wire.v1.FoundReplica.server:type_name -> tapestry.wire.v1.SignedRecord
-	8,  // 62: tapestry.wire.v1.AppMessage.origin:type_name -> tapestry.wire.v1.SignedRecord
-	63, // [63:63] is the sub-list for method output_type
-	63, // [63:63] is the sub-list for method input_type
-	63, // [63:63] is the sub-list for extension type_name
-	63, // [63:63] is the sub-list for extension extendee
-	0,  // [0:63] is the sub-list for field type_name
+	38, // 24: tapestry.wire.v1.Frame.placed:type_name -> tapestry.wire.v1.Placed
+	8,  // 25: tapestry.wire.v1.BatchPart.header:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 26: tapestry.wire.v1.Hello.record:type_name -> tapestry.wire.v1.SignedRecord
+	0,  // 27: tapestry.wire.v1.Beacon.use:type_name -> tapestry.wire.v1.Use
+	8,  // 28: tapestry.wire.v1.Records.records:type_name -> tapestry.wire.v1.SignedRecord
+	23, // 29: tapestry.wire.v1.Multicast.insertion:type_name -> tapestry.wire.v1.Insertion
+	24, // 30: tapestry.wire.v1.Multicast.announcement:type_name -> tapestry.wire.v1.Announcement
+	8,  // 31: tapestry.wire.v1.Insertion.record:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 32: tapestry.wire.v1.Announcement.origin:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 33: tapestry.wire.v1.WitnessReply.named:type_name -> tapestry.wire.v1.SignedRecord
+	1,  // 34: tapestry.wire.v1.IndirectAck.finding:type_name -> tapestry.wire.v1.Finding
+	2,  // 35: tapestry.wire.v1.Listing.copy:type_name -> tapestry.wire.v1.Copy
+	36, // 36: tapestry.wire.v1.Listing.pulse:type_name -> tapestry.wire.v1.Pulse
+	2,  // 37: tapestry.wire.v1.Wanted.copy:type_name -> tapestry.wire.v1.Copy
+	8,  // 38: tapestry.wire.v1.Deposit.server:type_name -> tapestry.wire.v1.SignedRecord
+	2,  // 39: tapestry.wire.v1.Deposit.copy:type_name -> tapestry.wire.v1.Copy
+	36, // 40: tapestry.wire.v1.Deposit.pulse:type_name -> tapestry.wire.v1.Pulse
+	39, // 41: tapestry.wire.v1.Deposit.laid:type_name -> tapestry.wire.v1.Laid
+	11, // 42: tapestry.wire.v1.Deposit.parts:type_name -> tapestry.wire.v1.BatchPart
+	8,  // 43: tapestry.wire.v1.Laid.pointer:type_name -> tapestry.wire.v1.SignedRecord
+	3,  // 44: tapestry.wire.v1.Routed.body_kind:type_name -> tapestry.wire.v1.BodyKind
+	42, // 45: tapestry.wire.v1.Routed.notes:type_name -> tapestry.wire.v1.HopNote
+	4,  // 46: tapestry.wire.v1.Routed.refusal:type_name -> tapestry.wire.v1.Refusal
+	5,  // 47: tapestry.wire.v1.Routed.limit:type_name -> tapestry.wire.v1.Limit
+	6,  // 48: tapestry.wire.v1.HopNote.rule:type_name -> tapestry.wire.v1.Rule
+	8,  // 49: tapestry.wire.v1.Join.record:type_name -> tapestry.wire.v1.SignedRecord
+	45, // 50: tapestry.wire.v1.Join.lent:type_name -> tapestry.wire.v1.Loan
+	8,  // 51: tapestry.wire.v1.JoinReply.records:type_name -> tapestry.wire.v1.SignedRecord
+	45, // 52: tapestry.wire.v1.JoinReply.lent:type_name -> tapestry.wire.v1.Loan
+	8,  // 53: tapestry.wire.v1.Loan.lender:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 54: tapestry.wire.v1.SelfProbe.record:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 55: tapestry.wire.v1.SelfProbeReply.leaves:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 56: tapestry.wire.v1.SelfProbeReply.rows:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 57: tapestry.wire.v1.Publish.pointer:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 58: tapestry.wire.v1.Publish.server:type_name -> tapestry.wire.v1.SignedRecord
+	36, // 59: tapestry.wire.v1.Publish.pulse:type_name -> tapestry.wire.v1.Pulse
+	52, // 60: tapestry.wire.v1.LocateReply.replicas:type_name -> tapestry.wire.v1.FoundReplica
+	8,  // 61: tapestry.wire.v1.FoundReplica.pointer:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 62: tapestry.wire.v1.FoundReplica.server:type_name -> tapestry.wire.v1.SignedRecord
+	8,  // 63: tapestry.wire.v1.AppMessage.origin:type_name -> tapestry.wire.v1.SignedRecord
+	64, // [64:64] is the sub-list for method output_type
+	64, // [64:64] is the sub-list for method input_type
+	64, // [64:64] is the sub-list for extension type_name
+	64, // [64:64] is the sub-list for extension extendee
+	0,  // [0:64] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -4875,6 +4970,7 @@ func file_wire_proto_init() {
 		(*Frame_Listing)(nil),
 		(*Frame_Wanted)(nil),
 		(*Frame_Deposit)(nil),
+		(*Frame_Placed)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -4882,7 +4978,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   48,
+			NumMessages:   49,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

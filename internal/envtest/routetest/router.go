@@ -161,6 +161,9 @@ func (r *Router) Answer(e env.Env, request *wire.Routed, body []byte, why wire.R
 	r.conclude(e, request, &wire.Routed{Body: body, Refusal: why})
 }
 
+// Active reports whether this node is a member.
+func (r *Router) Active() bool { return !r.Left }
+
 // Decline refuses a request because of a limit.
 func (r *Router) Decline(e env.Env, request *wire.Routed, limit wire.Limit, again time.Duration) {
 	r.conclude(e, request, &wire.Routed{

@@ -1,0 +1,202 @@
+package tree
+
+import (
+	"slices"
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// Whoever publishes a batch wants to know when it is where it ought to be, and no request of its goes there that could be
+// answered. So a deposit may ask: its receiver answers when those have answered to whom it has passed on what came with it, and the
+// root for itself. Nobody waits for longer than the one before it, and what is not known to have arrived by then is said to be missing.
+
+// duty is an answer that this node owes: to a neighbor, or about a batch to its own publisher.
+type duty struct {
+	to      idspace.ID
+	ask     uint64    // by what they call it
+	left    int       // pointers of which it is not known yet, and one more while the deposit is read
+	missing []byte    // prints of those that are known not to be at their roots
+	until   mono.Time // the neighbor waits no longer; it is tried again no longer
+}
+
+// asked is a deposit that a neighbor is to answer.
+type asked struct {
+	id    uint64
+	peer  idspace.ID
+	laid  []*pointers.Laid
+	until mono.Time
+}
+
+// patience is how long this node waits for the word on what it has laid itself, before it lays that again.
+const patience = 4 * time.Second
+
+// owes begins a duty; fulfil ends it when nothing is left.
+func (k *Keeper) owes(to idspace.ID, ask uint64, until mono.Time) (id uint64) {
+	k.lastDuty++
+	k.duties[k.lastDuty] = &duty{to: to, ask: ask, left: 1, until: until}
+	return k.lastDuty
+}
+
+// fulfil answers a duty of which nothing is left, after one pointer less is.
+func (k *Keeper) fulfil(e env.Env, id uint64) {
+	d := k.duties[id]
+	if d.left--; d.left > 0 {
+		return
+	}
+	delete(k.duties, id)
+	if d.to != k.cfg.Self {
+		e.Send(d.to, &wire.Placed{Ask: d.ask, Missing: d.missing})
+	}
+}
+
+// owe has a pointer that was taken in along a path be a matter of a duty: it is known of it when it is known of where it goes on to.
+func (k *Keeper) owe(e env.Env, id uint64, p *pointers.Pointer, salt, roots int) {
+	d := k.duties[id]
+	d.left++
+	onward := p.Onward(salt, roots)
+	if onward == nil {
+		hop := k.course(p, salt, roots)
+		k.word(e, id, p.GUID, p.PrintUnder(salt, roots), !hop.Wait && hop.To == k.cfg.Self)
+		return
+	}
+	if onward.Duty != 0 {
+		k.conclude(e, onward, false) // it is asked for anew
+	}
+	onward.Duty, onward.Ask = id, 0
+	k.enqueue(onward)
+}
+
+// refuse has what a deposit lays, and is not taken in as that, be known to be missing.
+func (k *Keeper) refuse(e env.Env, id uint64, d pointers.Deposit) {
+	k.duties[id].left++
+	k.word(e, id, d.Key().GUID, d.Print(), false)
+}
+
+// word takes the word on a pointer of a duty.
+func (k *Keeper) word(e env.Env, id uint64, guid idspace.ID, print uint64, placed bool) {
+	d := k.duties[id]
+	switch {
+	case d.to == k.cfg.Self:
+		k.publisher.OnPlaced(e, d.ask, guid, placed)
+	case !placed:
+		d.missing = wire.AppendPrint(d.missing, print)
+	}
+	k.fulfil(e, id)
+}
+
+// conclude ends the wait for the word on a pointer that was passed on.
+func (k *Keeper) conclude(e env.Env, l *pointers.Laid, placed bool) {
+	id := l.Duty
+	l.Duty, l.Ask = 0, 0
+	if id != 0 {
+		k.word(e, id, l.GUID, l.Print(), placed)
+	}
+}
+
+// missed takes the word that a pointer has not arrived, or that there is none. What this node serves itself is laid again, for a while.
+func (k *Keeper) missed(e env.Env, l *pointers.Laid) {
+	d := k.duties[l.Duty]
+	if d != nil && d.to == k.cfg.Self && l.Branch() != nil && l.Ends == 0 && e.Now() < d.until {
+		l.Ask = 0
+		k.enqueueLater(e, l)
+		return
+	}
+	k.conclude(e, l, false)
+}
+
+// inherits has one place of a pointer stand for another: its path goes on elsewhere.
+func (k *Keeper) inherits(e env.Env, l, old *pointers.Laid) {
+	if old.Duty == 0 {
+		return
+	}
+	if l.Duty != 0 {
+		k.conclude(e, l, false)
+	}
+	l.Duty, l.Ask = old.Duty, 0
+	old.Duty, old.Ask = 0, 0
+	k.enqueue(l)
+}
+
+// ask has a deposit answered about those of its pointers that somebody waits for, if he waits long enough.
+func (k *Keeper) ask(e env.Env, to idspace.ID, m *wire.Deposit, laid []*pointers.Laid) {
+	a := &asked{id: e.Rand().Uint64() | 1, peer: to}
+	wait := patience
+	for _, l := range laid {
+		if l.Duty == 0 {
+			continue
+		}
+		if d := k.duties[l.Duty]; d.to != k.cfg.Self {
+			left := d.until.Sub(e.Now()) * 3 / 4 // the rest is for the way back
+			if left < minPatience {
+				k.conclude(e, l, false)
+				continue
+			}
+			wait = min(wait, left)
+		}
+		a.laid = append(a.laid, l)
+		l.Ask = a.id
+	}
+	if len(a.laid) == 0 {
+		return
+	}
+	a.until = e.Now().Add(wait)
+	m.Ask, m.PatienceMs = a.id, uint32(wait.Milliseconds())
+	k.asks = append(k.asks, a)
+	k.arm(e, timerAsks, a.until)
+}
+
+// minPatience is the least that a neighbor is given, so that no question goes around for ever; maxPatience is the most that one is
+// believed to have.
+const (
+	minPatience = 100 * time.Millisecond
+	maxPatience = time.Minute
+)
+
+// OnPlaced takes a neighbor's word on what it was asked to pass on.
+func (k *Keeper) OnPlaced(e env.Env, from idspace.ID, m *wire.Placed) {
+	i := slices.IndexFunc(k.asks, func(a *asked) bool { return a.id == m.Ask && a.peer == from })
+	if i < 0 {
+		return // its time is over
+	}
+	a := k.asks[i]
+	k.asks = slices.Delete(k.asks, i, i+1)
+	missing := make(map[uint64]bool)
+	for _, print := range wire.Prints(m.Missing) {
+		missing[print] = true
+	}
+	for _, l := range a.laid {
+		switch {
+		case l.Duty == 0 || l.Ask != a.id:
+		case missing[l.Print()]:
+			k.missed(e, l)
+		default:
+			k.conclude(e, l, true)
+		}
+	}
+	k.flush(e)
+}
+
+// onAsks gives up those who have not answered in time.
+func (k *Keeper) onAsks(e env.Env) {
+	next := never
+	k.asks = slices.DeleteFunc(k.asks, func(a *asked) bool {
+		if a.until > e.Now() {
+			next = min(next, a.until)
+			return false
+		}
+		for _, l := range a.laid {
+			if l.Duty != 0 && l.Ask == a.id {
+				k.missed(e, l)
+			}
+		}
+		return true
+	})
+	if next < never {
+		k.arm(e, timerAsks, next)
+	}
+}

@@ -1,0 +1,73 @@
+package tree_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
+)
+
+// a dozen nodes, and the names of many objects.
+func dozen(t *testing.T) (n *net, objects []string) {
+	n = newNet(t, idspace.Hex, 5)
+	n.large = true
+	for i := range 12 {
+		n.join(fmt.Sprintf("n%d", i), time.Duration(10+3*i)*time.Millisecond)
+	}
+	n.run(3 * time.Second)
+	for i := range 400 {
+		objects = append(objects, fmt.Sprint("object ", i))
+	}
+	return n, objects
+}
+
+// TestABatchIsKnownToHaveArrived serves a batch, and says as much as soon as each object lies at all of its roots.
+func TestABatchIsKnownToHaveArrived(t *testing.T) {
+	n, objects := dozen(t)
+	clear(n.sent)
+	n.hosts[0].publishBatch(objects, false)
+	n.run(time.Second)
+	if v := *n.hosts[0].verdicts[1]; v.placed != roots*len(objects) || v.missing != 0 {
+		t.Fatalf("after a second %+v", v)
+	}
+	if deposits := n.sent[wire.KindDeposit.String()]; deposits > len(objects) {
+		t.Errorf("%d deposits for %d objects", deposits, len(objects))
+	}
+	n.run(5 * time.Second)
+	n.demand(t)
+	n.hosts[0].publishBatch(objects[:100], true)
+	n.run(5 * time.Second)
+	if v := *n.hosts[0].verdicts[2]; v.placed != roots*100 {
+		t.Errorf("taken back %+v", v)
+	}
+	n.demand(t)
+	n.demandVerdicts(n.hosts[0])
+}
+
+// TestWhatDoesNotArriveIsLaidAgain loses every twentieth message: what is missing is laid again until all is there.
+func TestWhatDoesNotArriveIsLaidAgain(t *testing.T) {
+	n, objects := dozen(t)
+	n.loss = 0.05
+	n.hosts[0].publishBatch(objects, false)
+	n.run(30 * time.Second)
+	if v := *n.hosts[0].verdicts[1]; v.placed != roots*len(objects) {
+		t.Errorf("%+v", v)
+	}
+	n.demandVerdicts(n.hosts[0])
+}
+
+// TestWhatCannotArriveIsSaidToBeMissing cuts the server off: it is told so when its patience is over, and nothing is owed any more.
+func TestWhatCannotArriveIsSaidToBeMissing(t *testing.T) {
+	n, objects := dozen(t)
+	for _, o := range n.hosts[1:] {
+		n.cut[pair(n.hosts[0], o)] = true
+	}
+	n.hosts[0].publishBatch(objects[:20], false)
+	n.run(5 * time.Minute)
+	if v := *n.hosts[0].verdicts[1]; v.missing < roots*20/2 {
+		t.Errorf("%+v", v)
+	}
+	n.demandVerdicts(n.hosts[0])
+}
