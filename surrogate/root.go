@@ -22,20 +22,26 @@ func Root(space idspace.Space, nodes []idspace.ID, key idspace.ID) idspace.ID {
 // of key, those that become root one after the other when it dies (design §3).
 // Suspects are among them.
 func (t *Tables) Heirs(key idspace.ID, k int) []idspace.ID {
-	heirs := t.Leaves.All()
-	for _, n := range t.Map.All() {
-		heirs = append(heirs, n.ID)
+	if k <= 0 {
+		return nil
 	}
-	heirs = slices.DeleteFunc(heirs, func(id idspace.ID) bool { return !t.Space.Closer(t.Self, id, key) })
-	slices.SortFunc(heirs, func(a, b idspace.ID) int {
-		switch {
-		case t.Space.Closer(a, b, key):
-			return -1
-		case t.Space.Closer(b, a, key):
-			return 1
+	heirs := make([]idspace.ID, 0, k+1)
+	consider := func(id idspace.ID) {
+		if !t.Space.Closer(t.Self, id, key) || len(heirs) == k && !t.Space.Closer(id, heirs[k-1], key) || slices.Contains(heirs, id) {
+			return
 		}
-		return 0
-	})
-	heirs = slices.Compact(heirs)
-	return heirs[:min(k, len(heirs))]
+		at := len(heirs)
+		for at > 0 && t.Space.Closer(id, heirs[at-1], key) {
+			at--
+		}
+		heirs = slices.Insert(heirs, at, id)
+		heirs = heirs[:min(k, len(heirs))]
+	}
+	for _, id := range t.Leaves.All() {
+		consider(id)
+	}
+	for _, n := range t.Map.All() {
+		consider(n.ID)
+	}
+	return heirs
 }

@@ -90,6 +90,7 @@ func (s *simulation) flags(f *pflag.FlagSet) {
 	f.DurationVar(&c.ShuffleEvery, "shuffle-every", c.ShuffleEvery, "a node begins or ceases to serve one of the objects; 0: never")
 	f.IntVar(&c.Objects, "objects", c.Objects, "objects published at the beginning")
 	f.IntVar(&c.Replicas, "replicas", c.Replicas, "servers of each object")
+	f.IntVar(&c.Batch, "batch", c.Batch, "of how many objects a server publishes a batch at the beginning; 0: one by one")
 	f.IntVar(&c.Roots, "roots", c.Roots, "salted roots of each object")
 	f.IntVar(&c.MaxLinks, "max-links", c.MaxLinks, "of a node, whoever uses them")
 	f.Var(&c.Without, "without", "parts of a node: awareness, confirmations, helpers, stalls and telling of the failure detector; caching of pointers, near nodes, doors of servers")

@@ -34,6 +34,10 @@ func simTable(w io.Writer, r report.Report) {
 		row(w, "publish", fmt.Sprintf("%s placed; %.1f messages, %.0f bytes and %.1f pointers per copy; seen after %.0f ms, gone after %.0f ms",
 			placed(p), p.MessagesPerObject, p.BytesPerObject, p.PointersPerObject, p.VisibleMs.P50, p.GoneMs.P50))
 	}
+	if b := r.Publish.Batches; b != nil {
+		row(w, "batches", fmt.Sprintf("%.2f%% placed after %.0f ms (p99 %.0f); per object and root %.0f bytes and %.3f messages on paths, %.0f and %.3f beside them, %.0f and %.3f to confirm",
+			100*b.PlacedRatio, b.Ms.P50, b.Ms.P99, b.PathBytes, b.PathMessages, b.CopyBytes, b.CopyMessages, b.ConfirmBytes, b.ConfirmMessages))
+	}
 	if j := r.Joins; j.Total+j.Failed > 0 {
 		row(w, "joins", fmt.Sprintf("%d, %d given up, %.2f s (p90 %.2f, p99 %.2f), %.0f bytes each",
 			j.Total, j.Failed, j.Ms.P50/1000, j.Ms.P90/1000, j.Ms.P99/1000, j.BytesMean))

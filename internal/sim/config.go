@@ -10,6 +10,7 @@ import (
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/sim/report"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
 // Config is one scenario. Times are virtual and count from the beginning of the measured
@@ -56,6 +57,7 @@ type Config struct {
 	ShuffleEvery time.Duration // a node begins or ceases to serve one of the objects, 0: never
 	Objects      int
 	Replicas     int
+	Batch        int // objects in a batch, as which those of the beginning are published; 0: one by one
 
 	Roots    int // salted roots of an object
 	MaxLinks int // a node takes part in at most
@@ -166,6 +168,8 @@ func (c *Config) validateShape() error {
 		return fmt.Errorf("--max-links %d: want at least 8", c.MaxLinks)
 	case c.Objects < 0 || c.Replicas < 1:
 		return fmt.Errorf("--objects %d --replicas %d: want no objects or more, with a replica each", c.Objects, c.Replicas)
+	case c.Batch < 0 || c.Batch == 1 || c.Batch > wire.MaxItems:
+		return fmt.Errorf("--batch %d: want 2 to %d objects, or 0", c.Batch, wire.MaxItems)
 	case c.Roots < 1 || c.Roots > idspace.Hex.Radix():
 		return fmt.Errorf("--roots %d: want 1 to %d", c.Roots, idspace.Hex.Radix())
 	case !(c.ChurnSpeedup > 0):

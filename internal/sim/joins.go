@@ -16,6 +16,9 @@ type joins struct {
 // sent counts a message: by its kind, and for a joining node if it is to, from or about one.
 func (r *run) sent(from, to *world.Host, m wire.Message, size, headers int) {
 	r.kinds.add(m, size)
+	if b := r.stats.batches; b != nil {
+		b.add(m, size)
+	}
 	if r.loading {
 		r.charge(from, to, m, size+headers)
 	}

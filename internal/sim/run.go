@@ -171,7 +171,11 @@ func (r *run) play() (report.Report, error) {
 		return report.Report{}, err
 	}
 	r.tell("publishing", 0, r.cfg.Duration)
-	r.publishAll()
+	if r.cfg.Batch > 0 {
+		r.publishBatches()
+	} else {
+		r.publishAll()
+	}
 	r.warmUp()
 	settled := time.Now()
 	events := r.world.Events()

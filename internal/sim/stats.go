@@ -52,6 +52,8 @@ type stats struct {
 	located, locating                     int // envelopes of locates, and how many those were
 
 	published, pointersLaid int
+	batches                 *batches // while they are published, else nil
+	batchReport             *report.Batches
 	offered, placed         int // publishes that began, and those that enough roots acknowledged
 	visible, gone           samples
 	began, laid             traffic // before and after the first objects were published
@@ -167,7 +169,7 @@ func (r *run) publishReport() report.Publish {
 		MessagesPerObject: ratio(int(laid.messages), s.published), BytesPerObject: ratio(int(laid.bytes), s.published),
 		PointersPerObject:    ratio(s.pointersLaid, s.published),
 		RefreshBytesPerNodeS: float64(refresh.bytes) / per, RefreshMessagesPerNodeS: float64(refresh.messages) / per,
-		VisibleMs: s.visible.ends(), GoneMs: s.gone.ends(),
+		VisibleMs: s.visible.ends(), GoneMs: s.gone.ends(), Batches: s.batchReport,
 	}
 }
 

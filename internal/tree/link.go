@@ -33,7 +33,7 @@ type queued struct {
 // flight is the deposits that wait to be confirmed.
 type flight struct {
 	seq      uint64 // of the latest question whether they are there
-	pointers int
+	pointers int    // as many as they count for; see portion
 	branches []*pointers.Branch
 	until    mono.Time // when it is confirmed again
 	tries    int
@@ -208,9 +208,30 @@ func (k *Keeper) room(l *link) int {
 	return room
 }
 
+// lightly is how many pointers of a batch count as one that travels alone, by the bytes that they take.
+const lightly = 8
+
+// portion is how much of the queue there is room for, and for how many pointers that counts.
+func (k *Keeper) portion(l *link) (n, weight int) {
+	room, alone, batched := k.room(l), 0, 0
+	for _, q := range l.queue {
+		if lot, _ := q.laid.Stand(q.laid.Salt); lot != nil {
+			batched++
+		} else {
+			alone++
+		}
+		sum := alone + (batched+lightly-1)/lightly
+		if sum > room {
+			break
+		}
+		n, weight = n+1, sum
+	}
+	return n, weight
+}
+
 // send sends a window of deposits to a neighbor, and asks whether it has them.
 func (k *Keeper) send(e env.Env, l *link) {
-	n := min(len(l.queue), k.room(l))
+	n, weight := k.portion(l)
 	portion := l.queue[:n]
 	l.queue = l.queue[n:]
 	branches := k.deliver(e, l.peer, portion)
@@ -220,9 +241,9 @@ func (k *Keeper) send(e env.Env, l *link) {
 	if l.flight == nil {
 		l.flight = &flight{}
 	}
-	k.pace.sent(n)
+	k.pace.sent(weight)
 	f := l.flight
-	f.pointers, f.tries, f.branches = f.pointers+n, 0, append(f.branches, branches...)
+	f.pointers, f.tries, f.branches = f.pointers+weight, 0, append(f.branches, branches...)
 	slices.SortFunc(f.branches, byServer)
 	f.branches = slices.Compact(f.branches)
 	k.confirm(e, l)

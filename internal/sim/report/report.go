@@ -169,6 +169,21 @@ type Publish struct {
 	RefreshMessagesPerNodeS float64 `json:"refresh_messages_per_node_s"`
 	VisibleMs               Ends    `json:"visible_ms"` // until the roots acknowledged
 	GoneMs                  Ends    `json:"gone_ms"`    // until the withdrawal was acknowledged
+
+	Batches *Batches `json:"batches,omitempty"` // as which the objects of the beginning were published
+}
+
+// Batches is what publishing objects as batches came to; bytes and messages of all nodes per object, server and root, packet headers aside.
+type Batches struct {
+	Size            int     `json:"size"`
+	PlacedRatio     float64 `json:"placed_ratio"`
+	Ms              Ends    `json:"ms"`         // of a batch, until it was known to have arrived
+	PathBytes       float64 `json:"path_bytes"` // of deposits on the paths
+	PathMessages    float64 `json:"path_messages"`
+	CopyBytes       float64 `json:"copy_bytes"` // of deposits at heirs, backups and near nodes
+	CopyMessages    float64 `json:"copy_messages"`
+	ConfirmBytes    float64 `json:"confirm_bytes"` // of what confirms either, and says that they have arrived; digests of that time included
+	ConfirmMessages float64 `json:"confirm_messages"`
 }
 
 // Joins are the nodes that came in the measured part.
