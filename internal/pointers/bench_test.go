@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tapestry-dolr/tapestry/internal/batch"
+	"github.com/tapestry-dolr/tapestry/internal/envtest"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
@@ -119,5 +121,48 @@ func BenchmarkExpire(b *testing.B) {
 		for at, ok := s.NextExpiry(); ok; at, ok = s.NextExpiry() {
 			s.Expire(at, 256)
 		}
+	}
+}
+
+// BenchmarkHeap says how many bytes of heap a pointer takes that came in a lot of so many, on one path and not passed on.
+func BenchmarkHeap(b *testing.B) {
+	for _, size := range []int{100, 1000, 10_000} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			const all = 200_000
+			for b.Loop() {
+				runtime.GC()
+				before := heap()
+				s := pointers.New(named("me"), pointers.Limits{PerServer: 2 * all, PerNode: 2 * all, Bytes: 1 << 40})
+				for n := range all / size {
+					putLot(b, s, n, size)
+				}
+				runtime.GC()
+				b.ReportMetric(float64(heap()-before)/all, "B/pointer")
+				runtime.KeepAlive(s)
+			}
+		})
+	}
+}
+
+// putLot puts a whole batch of a server's in, which nobody else has.
+func putLot(b *testing.B, s *pointers.Store, n, size int) {
+	guids := make([]idspace.ID, size)
+	for i := range guids {
+		guids[i] = named(fmt.Sprint("object ", n*size+i))
+	}
+	part, err := batch.Build(idspace.Hex, guids, 1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	server := named("s1")
+	rec := &wire.BatchRecord{App: "a", Server: server[:], Generation: 1, Counter: uint64(n + 1), LifeS: 7200}
+	part.Commit(rec)
+	lot := pointers.NewLot(envtest.Pointer("s1", rec), rec, part.Runs()[0])
+	sv := meet(b, s, "s1", 1)
+	for item := range lot.Objects() {
+		s.Put(pointers.Deposit{
+			Signed: lot.Signed, Record: rec, Lot: lot, Item: item, Server: sv, Copy: wire.Copy_COPY_PATH, Roots: 1,
+			From: named("peer"), Left: time.Hour, Until: mono.Time(time.Hour),
+		}, 1)
 	}
 }
