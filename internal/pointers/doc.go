@@ -16,6 +16,9 @@
 // the same reason; those of one that a neighbor says to be dead, who may err or lie, are doubted:
 // offered last. A later sign of life, a token or its answer to this node, takes back both.
 //
+// What came at once of a batch of several objects is a lot: its pointers share the header and what
+// proves them, and count for their share of it.
+//
 // What others can make a node keep is bounded altogether, for each server, for each object, and for
 // each neighbor, which brings no more than it leaves free (share.go).
 //

@@ -1,6 +1,8 @@
 package tree
 
 import (
+	"cmp"
+	"iter"
 	"slices"
 	"time"
 
@@ -34,9 +36,21 @@ type part struct {
 
 // shares are the pointers of a lot, as one salt of a part.
 type shares struct {
-	lot    *pointers.Lot
-	places []int32
-	laid   []*pointers.Laid
+	lot  *pointers.Lot
+	each []share
+}
+
+// share is a pointer by its place in the lot.
+type share struct {
+	at   int32
+	laid *pointers.Laid
+}
+
+func (s shares) places() (places []int32) {
+	for _, o := range s.each {
+		places = append(places, o.at)
+	}
+	return places
 }
 
 // add has a pointer go along, as one under a salt; where it was laid is said of those that do not go back.
@@ -47,7 +61,7 @@ func (b *bundle) add(laid *pointers.Laid, p *pointers.Pointer, salt, roots int) 
 		return
 	}
 	s := b.shares(lot)
-	s.places, s.laid = append(s.places, at), append(s.laid, laid)
+	s.each = append(s.each, share{at, laid})
 }
 
 // shares are those of a lot: in a part that has its header, and nothing under its salt yet.
@@ -102,18 +116,71 @@ func (k *Keeper) sendAll(e env.Env, to idspace.ID, b *bundle) {
 		}
 	}
 	for _, p := range b.parts {
-		part := k.part(e, p)
-		takes := len(part.Header.Payload) + 256
-		for _, list := range part.Lists {
-			takes += len(list)
-		}
-		room(takes)
-		m.Parts = append(m.Parts, part)
-		for _, s := range p.salts {
-			laid = append(laid, s.laid...)
+		for piece, part := range k.pieces(e, p) {
+			room(sizeOf(part))
+			m.Parts = append(m.Parts, part)
+			for _, s := range piece.salts {
+				for _, o := range s.each {
+					laid = append(laid, o.laid)
+				}
+			}
 		}
 	}
 	send()
+}
+
+// maxPart is how many bytes a part takes at most if it has more than one pointer: what is scattered over a large lot needs
+// many hashes to be proven.
+const maxPart = wire.MaxFrame / 2
+
+func sizeOf(part *wire.BatchPart) int {
+	size := len(part.Header.Payload) + 256
+	for _, list := range part.Lists {
+		size += len(list)
+	}
+	return size
+}
+
+// pieces packs a part, or what it has to be taken apart into.
+func (k *Keeper) pieces(e env.Env, p *part) iter.Seq2[*part, *wire.BatchPart] {
+	return func(yield func(*part, *wire.BatchPart) bool) {
+		packed, halves := k.part(e, p), p.halves()
+		if sizeOf(packed) <= maxPart || halves == nil {
+			yield(p, packed)
+			return
+		}
+		for _, half := range halves {
+			for piece, part := range k.pieces(e, half) {
+				if !yield(piece, part) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// halves takes apart what has more than one pointer; nil if it has not.
+func (p *part) halves() (halves []*part) {
+	all := 0
+	for _, s := range p.salts {
+		all += len(s.each)
+	}
+	if all < 2 {
+		return nil
+	}
+	left := all / 2
+	first, rest := &part{p.header, make([]shares, len(p.salts))}, &part{p.header, make([]shares, len(p.salts))}
+	for salt, s := range p.salts {
+		n := min(left, len(s.each))
+		left -= n
+		if n > 0 {
+			first.salts[salt] = shares{s.lot, s.each[:n]}
+		}
+		if n < len(s.each) {
+			rest.salts[salt] = shares{s.lot, s.each[n:]}
+		}
+	}
+	return []*part{first, rest}
 }
 
 func (k *Keeper) laid(e env.Env, p alone) *wire.Laid {
@@ -133,12 +200,12 @@ func (k *Keeper) part(e env.Env, p *part) *wire.BatchPart {
 		if s.lot == nil {
 			continue
 		}
-		slices.Sort(s.places)
-		packed.Lists[salt] = s.lot.Cut(s.places)
-		for _, l := range s.laid {
+		slices.SortFunc(s.each, func(a, b share) int { return cmp.Compare(a.at, b.at) })
+		packed.Lists[salt] = s.lot.Cut(s.places())
+		for _, o := range s.each {
 			n++
-			latency += k.latency(l.Pointer)
-			packed.LeftS = min(packed.LeftS, k.left(e, l.Pointer))
+			latency += k.latency(o.laid.Pointer)
+			packed.LeftS = min(packed.LeftS, k.left(e, o.laid.Pointer))
 		}
 	}
 	packed.LatencyUs = uint64((latency / time.Duration(n)).Microseconds())

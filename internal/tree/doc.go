@@ -13,6 +13,9 @@
 // Besides the copies on paths there are those at heirs, who become the root when the root
 // dies, at backups of a server's first hops, and next to it. Nobody passes those on.
 //
+// Many objects that a server has signed as a batch go as parts of it. A deposit may ask when what
+// came with it has arrived at the roots, and is answered when those below have answered.
+//
 // A deposit is confirmed by the digest that follows it in the same packet, and one neighbor
 // is sent no more before it has answered: links that are full are not filled further.
 //

@@ -3,7 +3,9 @@ package tree
 import (
 	"fmt"
 
+	"github.com/tapestry-dolr/tapestry/internal/env"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
 // LinkCount is to how many nodes a Keeper has a link.
@@ -36,6 +38,23 @@ func (k *Keeper) CheckLinks() error {
 		}
 	}
 	return nil
+}
+
+// MaxPart is how many bytes a part takes at most.
+const MaxPart = maxPart
+
+// Pack is what would travel of some pointers of one branch.
+func (k *Keeper) Pack(e env.Env, laid []*pointers.Laid) (parts []*wire.BatchPart) {
+	b := &bundle{server: laid[0].Server, copy: laid[0].Branch().Copy}
+	for _, l := range laid {
+		b.add(l, l.Pointer, l.Salt, l.Roots)
+	}
+	for _, p := range b.parts {
+		for _, part := range k.pieces(e, p) {
+			parts = append(parts, part)
+		}
+	}
+	return parts
 }
 
 // Owed is how many answers a Keeper owes, and for how many it waits.

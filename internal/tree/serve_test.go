@@ -5,7 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tapestry-dolr/tapestry/internal/batch"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/pointers"
+	"github.com/tapestry-dolr/tapestry/internal/tree"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
@@ -70,4 +73,45 @@ func TestWhatCannotArriveIsSaidToBeMissing(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 	n.demandVerdicts(n.hosts[0])
+}
+
+// TestWhatIsScatteredGoesInSeveralParts sends every fifth object of a large batch: each needs hashes of its own, and no message may be larger
+// than a frame.
+func TestWhatIsScatteredGoesInSeveralParts(t *testing.T) {
+	n := newNet(t, idspace.Hex, 3)
+	n.large = true
+	for i := range 2 {
+		n.join(fmt.Sprintf("n%d", i), 10*time.Millisecond)
+	}
+	n.run(time.Second)
+	var objects []string
+	for i := range 10_000 {
+		objects = append(objects, fmt.Sprint("object ", i))
+	}
+	h := n.hosts[0]
+	h.publishBatch(objects, false)
+	n.run(30 * time.Second)
+	branch := h.store.Server(wire.ServerRefTo(h.id)).Branch(n.hosts[1].id, wire.Copy_COPY_PATH, true)
+	var scattered []*pointers.Laid
+	for i := 0; i < branch.Len(); i += 5 {
+		scattered = append(scattered, branch.At(i))
+	}
+	parts, leaves := h.keeper.Pack(h, scattered), 0
+	for _, part := range parts {
+		rec, err := part.Header.Batch()
+		if err != nil {
+			t.Fatal(err)
+		}
+		opened, err := batch.Open(n.space, rec, part.Lists)
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaves += opened.Len()
+		if size := len(wire.Pack(part)); size > tree.MaxPart {
+			t.Errorf("a part of %d bytes", size)
+		}
+	}
+	if leaves != len(scattered) || len(scattered) < 1000 || len(parts) < 2 {
+		t.Errorf("%d of %d pointers in %d parts", leaves, len(scattered), len(parts))
+	}
 }
