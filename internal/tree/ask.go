@@ -124,7 +124,7 @@ func (k *Keeper) inherits(e env.Env, l, old *pointers.Laid) {
 
 // ask has a deposit answered about those of its pointers that somebody waits for, if he waits long enough.
 func (k *Keeper) ask(e env.Env, to idspace.ID, m *wire.Deposit, laid []*pointers.Laid) {
-	a := &asked{id: e.Rand().Uint64() | 1, peer: to}
+	a := &asked{peer: to}
 	wait := patience
 	for _, l := range laid {
 		if l.Duty == 0 {
@@ -139,12 +139,14 @@ func (k *Keeper) ask(e env.Env, to idspace.ID, m *wire.Deposit, laid []*pointers
 			wait = min(wait, left)
 		}
 		a.laid = append(a.laid, l)
-		l.Ask = a.id
 	}
 	if len(a.laid) == 0 {
 		return
 	}
-	a.until = e.Now().Add(wait)
+	a.id, a.until = e.Rand().Uint64()|1, e.Now().Add(wait)
+	for _, l := range a.laid {
+		l.Ask = a.id
+	}
 	m.Ask, m.PatienceMs = a.id, uint32(wait.Milliseconds())
 	k.asks = append(k.asks, a)
 	k.arm(e, timerAsks, a.until)
