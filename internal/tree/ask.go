@@ -24,6 +24,12 @@ type duty struct {
 	until   mono.Time // the neighbor waits no longer; it is tried again no longer
 }
 
+// question is what a duty answers.
+type question struct {
+	by  idspace.ID
+	ask uint64
+}
+
 // asked is a deposit that a neighbor is to answer.
 type asked struct {
 	id    uint64
@@ -32,11 +38,12 @@ type asked struct {
 	until mono.Time
 }
 
-// patience is how long this node waits for the word on what it has laid itself, before it lays that again.
-const patience = 4 * time.Second
-
-// owes begins a duty; fulfil ends it when nothing is left.
+// owes begins a duty; fulfil ends it when nothing is left. There is none, 0, for a question that has come twice: what came first answers it.
 func (k *Keeper) owes(to idspace.ID, ask uint64, until mono.Time) (id uint64) {
+	if k.owed[question{to, ask}] {
+		return 0
+	}
+	k.owed[question{to, ask}] = true
 	k.lastDuty++
 	k.duties[k.lastDuty] = &duty{to: to, ask: ask, left: 1, until: until}
 	return k.lastDuty
@@ -49,6 +56,7 @@ func (k *Keeper) fulfil(e env.Env, id uint64) {
 		return
 	}
 	delete(k.duties, id)
+	delete(k.owed, question{d.to, d.ask})
 	if d.to != k.cfg.Self {
 		e.Send(d.to, &wire.Placed{Ask: d.ask, Missing: d.missing})
 	}
@@ -125,7 +133,7 @@ func (k *Keeper) inherits(e env.Env, l, old *pointers.Laid) {
 // ask has a deposit answered about those of its pointers that somebody waits for, if he waits long enough.
 func (k *Keeper) ask(e env.Env, to idspace.ID, m *wire.Deposit, laid []*pointers.Laid) {
 	a := &asked{peer: to}
-	wait := patience
+	wait := k.cfg.Patience
 	for _, l := range laid {
 		if l.Duty == 0 {
 			continue

@@ -22,17 +22,18 @@ type Config struct {
 	Backups int           // of each first hop; default 1 (design §8)
 	MaxLife time.Duration // longest life granted to a record; default 2 h
 
-	Silence time.Duration // of a server that is asked for, until a first hop asks it whether it lives; default 6 s
-	Linger  time.Duration // a pointer stays where it need not lie any more; default 10 s, the deadline of a request
-	Settle  time.Duration // from a change of the tables to looking for new next hops; default 20 ms
-	Gather  time.Duration // from news to telling it on, so that it comes together; default 1 s
-	Retry   time.Duration // wait for the answer to a deposit; default 1.5 s
-	Tries   int           // how often a deposit is confirmed before the next period's digest has to do; default 4
-	GiveUp  time.Duration // longest that a hand-over takes; default 10 s
-	Heed    time.Duration // longest that a withdrawal waits for those who hold copies, if this node is not slow itself; default 300 ms
-	Portion int           // pointers looked at in one step; default 256
-	Window  int           // pointers on their way to one neighbor; default 256
-	NoDoors bool          // name no neighbors by whom this node is reached, to see what that is worth
+	Silence  time.Duration // of a server that is asked for, until a first hop asks it whether it lives; default 6 s
+	Linger   time.Duration // a pointer stays where it need not lie any more; default 10 s, the deadline of a request
+	Settle   time.Duration // from a change of the tables to looking for new next hops; default 20 ms
+	Gather   time.Duration // from news to telling it on, so that it comes together; default 1 s
+	Retry    time.Duration // wait for the answer to a deposit; default 1.5 s
+	Tries    int           // how often a deposit is confirmed before the next period's digest has to do; default 4
+	GiveUp   time.Duration // longest that a hand-over takes; default 10 s
+	Heed     time.Duration // longest that a withdrawal waits for those who hold copies, if this node is not slow itself; default 300 ms
+	Patience time.Duration // wait for the word on what this node has laid itself, until it is laid again; default 4 s
+	Portion  int           // pointers looked at in one step; default 256
+	Window   int           // pointers on their way to one neighbor; default 256
+	NoDoors  bool          // name no neighbors by whom this node is reached, to see what that is worth
 }
 
 // Validate names the first field that makes no sense.
@@ -67,6 +68,7 @@ func (c *Config) settings() []setting.Setting {
 		setting.Of("Tries", &c.Tries, 4),
 		setting.Of("GiveUp", &c.GiveUp, 10*time.Second),
 		setting.Of("Heed", &c.Heed, 300*time.Millisecond),
+		setting.Of("Patience", &c.Patience, 4*time.Second),
 		setting.Of("Portion", &c.Portion, 256),
 		setting.Of("Window", &c.Window, 256),
 	}

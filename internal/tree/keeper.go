@@ -46,6 +46,7 @@ type Keeper struct {
 	vigils    []vigil
 	servings  []*serving // batches of this node's own that are being laid, in order
 	duties    map[uint64]*duty
+	owed      map[question]bool // by duties
 	lastDuty  uint64
 	asks      []*asked
 	armed     [timerKinds]mono.Time
@@ -69,7 +70,7 @@ const step = 10 * time.Millisecond
 
 // New returns a Keeper; cfg must be valid.
 func New(cfg Config, deps Deps) *Keeper {
-	return &Keeper{cfg: cfg.withDefaults(), Deps: deps, pace: newPace(), duties: make(map[uint64]*duty)}
+	return &Keeper{cfg: cfg.withDefaults(), Deps: deps, pace: newPace(), duties: make(map[uint64]*duty), owed: make(map[question]bool)}
 }
 
 // OnTimer is called with a timer that this machine set.

@@ -61,6 +61,26 @@ func TestWhatDoesNotArriveIsLaidAgain(t *testing.T) {
 	n.demandVerdicts(n.hosts[0])
 }
 
+// TestWhatComesTwiceIsAnsweredOnce has every message come twice: nothing is taken for missing on account of that, and laid again.
+func TestWhatComesTwiceIsAnsweredOnce(t *testing.T) {
+	n, objects := dozen(t)
+	n.hosts[0].publishBatch(objects, false)
+	n.run(time.Second)
+	once := n.sent[wire.KindDeposit.String()]
+
+	n, objects = dozen(t)
+	n.twice = 1
+	n.hosts[0].publishBatch(objects, false)
+	n.run(time.Second)
+	if v := *n.hosts[0].verdicts[1]; v.placed != roots*len(objects) {
+		t.Errorf("after a second %+v", v)
+	}
+	if deposits := n.sent[wire.KindDeposit.String()]; deposits > once*5/4 {
+		t.Errorf("%d deposits, %d if they come once", deposits, once)
+	}
+	n.demandVerdicts(n.hosts[0])
+}
+
 // TestWhatCannotArriveIsSaidToBeMissing cuts the server off: it is told so when its patience is over, and nothing is owed any more.
 func TestWhatCannotArriveIsSaidToBeMissing(t *testing.T) {
 	n, objects := dozen(t)
