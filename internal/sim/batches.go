@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/batch"
@@ -103,24 +102,24 @@ func (r *run) publishBatch(objects []*object, part *batch.Part, by *member, then
 		r.history.begun(o, by)
 	}
 	p.done = func(out *env.Outcome) {
-		missing := out.Missing
-		if out.Status != env.OK && out.Status != env.TimedOut {
-			missing = nil
-			for _, o := range objects {
-				missing = append(missing, o.guid)
-			}
+		left := make(map[idspace.ID]bool)
+		for _, guid := range out.Missing {
+			left[guid] = true
 		}
 		b := st.batches
 		if b != nil {
-			b.objects, b.missing = b.objects+len(objects), b.missing+len(missing)
+			b.objects += len(objects)
 			b.took.ms(r.world.Now().Sub(p.started))
 		}
 		for _, o := range objects {
-			if !slices.Contains(missing, o.guid) {
+			switch {
+			case !left[o.guid] && (out.Status == env.OK || out.Status == env.TimedOut):
 				st.placed++
 				st.published++
 				o.servers = append(o.servers, server{by, r.world.Now()})
 				r.history.done(o, by)
+			case b != nil:
+				b.missing++
 			}
 		}
 		then()
