@@ -2,7 +2,9 @@ package tapestry
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -16,15 +18,15 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/published"
 )
 
-// publishBatch publishes distinct objects under one signature, and says which of them are left: with an error they have failed,
-// without one each is still to be tried by itself.
-func (n *Node) publishBatch(ctx context.Context, app AppID, gs []GUID) (left []GUID, err error) {
+// publishBatch publishes distinct objects under one signature, and says which of them are left: those that have failed, with why, and
+// with nil those that are still to be tried by themselves.
+func (n *Node) publishBatch(ctx context.Context, app AppID, gs []GUID) (left map[GUID]error) {
 	if err := checkApp("publish", pointers.Key{App: string(app)}); err != nil {
-		return gs, err
+		return leave(gs, err)
 	}
 	part, err := batch.Build(idspace.Hex, gs, n.settings.roots)
 	if err != nil {
-		return gs, nil //nolint:nilerr // two of them have one key: by themselves they can be published
+		return leave(gs, nil) // two of them have one key: by themselves they can be published
 	}
 	ctx, cancel := context.WithTimeout(ctx, DefaultTimeout+time.Duration(len(gs))*time.Second/batchRate)
 	defer cancel()
@@ -40,15 +42,29 @@ func (n *Node) publishBatch(ctx context.Context, app AppID, gs []GUID) (left []G
 	})
 	switch {
 	case out == nil: // it was not asked, or not answered in time: nobody knows what has become of any
-		left = gs
-	case out.Status == env.Limit:
-		return gs, nil // some may have room
+		left = leave(gs, err)
+	case out.Status == env.Limit: // some may have room
+		left = leave(gs, nil)
 	case out.Status == env.OK || out.Status == env.TimedOut:
-		left = out.Missing
+		left = leave(out.Missing, err)
+		maps.Copy(left, leave(out.Overtaken, &OpError{Op: "publish", Err: ErrBusy}))
 	default:
-		left = gs
+		left = leave(gs, err)
 	}
-	return left, n.kept.endBatch(app, gs, left, err)
+	n.kept.endBatch(app, gs, left)
+	return left
+}
+
+// leave has what went wrong with many, if anything did, be said of each.
+func leave(gs []GUID, why error) map[GUID]error {
+	left := make(map[GUID]error, len(gs))
+	for _, g := range gs {
+		left[g] = why
+		if op := (*OpError)(nil); errors.As(why, &op) {
+			left[g] = &OpError{Op: op.Op, ID: g, Err: op.Err}
+		}
+	}
+	return left
 }
 
 // askBatch writes a batch down, and hands it to the core.
@@ -93,24 +109,28 @@ func (k *kept) writeAll(ctx context.Context, turns []*published.Turn) error {
 
 // endBatch has the records of what was placed stay, and takes back those of what has failed. What is left without having failed is
 // tried by itself, which sees to its record.
-func (k *kept) endBatch(app AppID, gs, left []GUID, err error) error {
+func (k *kept) endBatch(app AppID, gs []GUID, left map[GUID]error) {
 	if k == nil {
-		return err
+		return
 	}
-	failed := make(map[GUID]bool, len(left))
-	for _, g := range left {
-		failed[g] = true
-	}
+	var mu sync.Mutex
+	var failed sync.WaitGroup // as in writeAll: many are forgotten with one commit
 	for _, g := range gs {
 		key := pointers.Key{GUID: g, App: string(app)}
+		mu.Lock()
+		why, isLeft := left[g]
+		mu.Unlock()
 		switch {
-		case !failed[g]:
+		case !isLeft:
 			k.ledger.Placed(key)
-		case err != nil:
-			if lasts := k.giveUp(key); lasts != nil {
-				err = &OpError{Op: "publish", ID: g, Err: fmt.Errorf("%w: %w: the object will be published when the node is started again", ErrDatastore, lasts)}
-			}
+		case why != nil:
+			failed.Go(func() {
+				why := k.gaveUp(key, why)
+				mu.Lock()
+				left[g] = why
+				mu.Unlock()
+			})
 		}
 	}
-	return err
+	failed.Wait()
 }

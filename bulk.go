@@ -69,7 +69,7 @@ func OnEach(f func(GUID, error)) BulkOption {
 // last. Adding to what is published costs what is added.
 func (n *Node) PublishObjects(ctx context.Context, app AppID, gs iter.Seq[GUID], opts ...BulkOption) (PublishReport, error) {
 	b := newBulk("publish", opts)
-	b.many = func(ctx context.Context, gs []GUID) ([]GUID, error) { return n.publishBatch(ctx, app, gs) }
+	b.many = func(ctx context.Context, gs []GUID) map[GUID]error { return n.publishBatch(ctx, app, gs) }
 	err := b.run(ctx, gs, func(ctx context.Context, g GUID) error { return n.PublishObject(ctx, g, app) })
 	return PublishReport{Placed: b.now.Done, Failed: b.failed, More: b.more()}, err
 }
@@ -88,7 +88,7 @@ type bulk struct {
 	every    time.Duration
 	progress func(Progress) // nil: nobody asks
 	each     func(GUID, error)
-	many     func(context.Context, []GUID) (left []GUID, err error) // does many at once, all but what is left; nil: nothing does
+	many     func(context.Context, []GUID) (left map[GUID]error) // does many at once, all but what is left; nil: nothing does
 	began    time.Time
 
 	mu     sync.Mutex
@@ -184,24 +184,17 @@ func (b *bulk) batch(ctx context.Context, work chan<- GUID, gs []GUID) {
 			distinct = append(distinct, g)
 		}
 	}
-	left := distinct
-	var err error
+	left := leave(distinct, nil)
 	if len(distinct) >= batchFewest {
-		left, err = b.many(ctx, distinct)
-	}
-	rest := make(map[GUID]bool, len(left))
-	for _, g := range left {
-		rest[g] = true
+		left = b.many(ctx, distinct)
 	}
 	for _, g := range distinct {
+		why, isLeft := left[g]
 		for range times[g] {
-			switch {
-			case !rest[g]:
-				b.add(g, nil)
-			case err != nil:
-				b.add(g, failureOf(g, err))
-			default:
+			if isLeft && why == nil {
 				work <- g
+			} else {
+				b.add(g, why)
 			}
 		}
 	}
@@ -219,15 +212,6 @@ func feed(ctx context.Context, work chan<- GUID, gs iter.Seq[GUID]) error {
 		}
 	}
 	return nil
-}
-
-// failureOf is what went wrong with many, said of one of them.
-func failureOf(g GUID, err error) error {
-	var op *OpError
-	if errors.As(err, &op) {
-		return &OpError{Op: op.Op, ID: g, Err: op.Err}
-	}
-	return err
 }
 
 // patiently does one for an object, and again when somebody was busy and has said when to try again,

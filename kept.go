@@ -164,11 +164,16 @@ func (k *kept) publish(ctx context.Context, key pointers.Key) error {
 		k.ledger.Placed(key)
 		return nil
 	}
+	return k.gaveUp(key, err)
+}
+
+// gaveUp gives up an object whose publish has failed, and adds to why what else goes wrong.
+func (k *kept) gaveUp(key pointers.Key, why error) error {
 	if failed := k.giveUp(key); failed != nil {
 		failed = fmt.Errorf("%w: %w: the object will be published when the node is started again", ErrDatastore, failed)
-		return errors.Join(err, &OpError{Op: "publish", ID: key.GUID, Err: failed})
+		return errors.Join(why, &OpError{Op: "publish", ID: key.GUID, Err: failed})
 	}
-	return err
+	return why
 }
 
 func (k *kept) giveUp(key pointers.Key) error {

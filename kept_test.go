@@ -301,7 +301,7 @@ func TestADamagedRecordIsNamed(t *testing.T) {
 // Whoever asks for both at once gets either, but the record and the core agree.
 func TestRecordAndCoreAgreeWhoeverAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d, all := newDisk(), guids(20)
+		d, all := newDisk(), guids(40)
 		_, first, _ := around(t, 3, d)
 		done := make(chan struct{})
 		asks := 0
@@ -318,6 +318,14 @@ func TestRecordAndCoreAgreeWhoeverAsks(t *testing.T) {
 					}
 				}()
 			}
+		}
+		for turn := range 5 {
+			asks++
+			go func() {
+				defer func() { done <- struct{}{} }()
+				time.Sleep(time.Duration(turn) * time.Millisecond)
+				first.PublishObjects(t.Context(), app, slices.Values(all))
+			}()
 		}
 		for range asks {
 			<-done

@@ -161,14 +161,52 @@ func doEverything(t *testing.T, nodes []*tapestry.Node) {
 			checkStream(t, n, g, server.ID())
 		}
 	}
+	many := guids(60)
+	if r, err := server.PublishObjects(t.Context(), app, slices.Values(many)); err != nil || r.Placed != len(many) {
+		t.Errorf("publish many: %+v, %v", r, err)
+	}
+	for i, m := range many {
+		if ids, err := replicas(t, nodes[i%len(nodes)], m); err != nil || len(ids) != 1 {
+			t.Errorf("one of many: %v, %v", ids, err)
+		}
+	}
 	if err := server.UnpublishObject(t.Context(), g, app); err != nil {
 		t.Fatal(err)
 	}
+	if r, err := server.UnpublishObjects(t.Context(), app, slices.Values(many)); err != nil || r.Withdrawn != len(many) {
+		t.Errorf("unpublish many: %+v, %v", r, err)
+	}
 	for _, n := range nodes {
-		if ids, err := replicas(t, n, g); !errors.Is(err, tapestry.ErrNotFound) {
-			t.Errorf("after unpublish: %v, %v", ids, err)
+		for _, g := range []tapestry.GUID{g, many[0]} {
+			if ids, err := replicas(t, n, g); !errors.Is(err, tapestry.ErrNotFound) {
+				t.Errorf("after unpublish: %v, %v", ids, err)
+			}
 		}
 	}
+}
+
+// TestWhatIsTakenBackWhileItsBatchIsUnderWayStaysSo: the batch says that of the object, and does not publish it again.
+func TestWhatIsTakenBackWhileItsBatchIsUnderWayStaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nodes, many := world(t, 3), guids(60)
+		taken := make(chan error)
+		go func() {
+			for !nodes[0].Status().Ready || nodes[0].Status().Published == 0 {
+				time.Sleep(time.Millisecond)
+			}
+			taken <- nodes[0].UnpublishObject(t.Context(), many[7], app)
+		}()
+		r, err := nodes[0].PublishObjects(t.Context(), app, slices.Values(many))
+		if !errors.Is(err, tapestry.ErrBusy) || r.Placed != len(many)-1 || len(r.Failed) != 1 || r.Failed[0].GUID != many[7] {
+			t.Errorf("%+v, %v", r, err)
+		}
+		if err := <-taken; err != nil {
+			t.Error(err)
+		}
+		if ids, err := replicas(t, nodes[1], many[7]); !errors.Is(err, tapestry.ErrNotFound) {
+			t.Errorf("located %v, %v", ids, err)
+		}
+	})
 }
 
 func checkStream(t *testing.T, n *tapestry.Node, g tapestry.GUID, from tapestry.ID) {

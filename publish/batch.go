@@ -74,7 +74,8 @@ func (p *Publisher) OnPublishBatch(e env.Env, m *env.PublishBatchRequest) {
 	e.SetTimer(env.TimerKey{Room: env.Publish, What: timerDeadline, N: uint64(m.Call)}, max(until.Sub(e.Now()), 0))
 }
 
-// beginGroup signs a batch and has it laid. Single records of these objects that are under way are overtaken.
+// beginGroup signs a batch and has it laid. What is under way to say the contrary of one of these objects is overtaken; a single record
+// that says the same goes above the batch where it meets that.
 func (p *Publisher) beginGroup(e env.Env, app string, order []idspace.ID, part *batch.Part, withdrawn bool, until mono.Time) *group {
 	p.last.Counter++
 	g := &group{
@@ -84,7 +85,7 @@ func (p *Publisher) beginGroup(e env.Env, app string, order []idspace.ID, part *
 	for _, guid := range order {
 		g.objects[guid] = new(tally)
 		key := pointers.Key{GUID: guid, App: app}
-		if l := p.lays[key]; l != nil {
+		if l := p.lays[key]; l != nil && l.withdrawn != withdrawn {
 			p.forget(l)
 			for _, j := range slices.Clone(l.jobs) {
 				p.end(e, j, env.Busy)
@@ -165,7 +166,13 @@ func sortedNames(groups map[uint64]*group) []uint64 {
 func (p *Publisher) endGroup(e env.Env, g *group, status env.Status) {
 	if call := g.call; call != 0 {
 		p.releaseGroup(e, g)
-		e.Deliver(&env.Outcome{Call: call, Status: status, Missing: p.missing(g)})
+		o := &env.Outcome{Call: call, Status: status, Missing: p.missing(g)}
+		for _, guid := range g.order {
+			if !p.Served.Has(pointers.Key{GUID: guid, App: g.app}) {
+				o.Overtaken = append(o.Overtaken, guid)
+			}
+		}
+		e.Deliver(o)
 	}
 }
 
@@ -176,10 +183,10 @@ func (p *Publisher) releaseGroup(e env.Env, g *group) {
 	g.call = 0
 }
 
-// missing lists the objects that too few roots are known to have.
+// missing lists the objects that are served still, and that too few roots are known to have.
 func (p *Publisher) missing(g *group) (missing []idspace.ID) {
 	for _, guid := range g.order {
-		if g.objects[guid].placed < p.cfg.Acks {
+		if g.objects[guid].placed < p.cfg.Acks && p.Served.Has(pointers.Key{GUID: guid, App: g.app}) {
 			missing = append(missing, guid)
 		}
 	}

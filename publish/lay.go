@@ -248,8 +248,8 @@ func (p *Publisher) release(e env.Env, j *job) {
 // any more and its publisher was told so. What lies on the way is taken back.
 func (p *Publisher) abandon(e env.Env, l *lay, why env.Status) {
 	o := p.Served.Find(l.key)
-	if l.withdrawn || len(l.jobs) > 0 || o == nil || stays(o, why) {
-		return
+	if l.withdrawn || len(l.jobs) > 0 || o == nil || o.Sequence.Above(l.sequence) || stays(o, why) {
+		return // or a batch has been laid of it since
 	}
 	if newer := p.lays[l.key]; newer != nil && newer != l {
 		return

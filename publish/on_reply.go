@@ -108,7 +108,7 @@ func (p *Publisher) OnLost(e env.Env, r *wire.Routed, why wire.Refusal) {
 	}
 	p.forget(l)
 	p.parted(e, l)
-	if o := p.Served.Find(l.key); o != nil && !l.withdrawn && !stays(o, env.NotJoined) {
+	if o := p.Served.Find(l.key); o != nil && !l.withdrawn && !o.Sequence.Above(l.sequence) && !stays(o, env.NotJoined) {
 		p.Served.Remove(l.key)
 	}
 	for _, j := range slices.Clone(l.jobs) {

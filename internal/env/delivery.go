@@ -81,18 +81,19 @@ type Found struct {
 
 // Outcome ends the request Call of the face.
 type Outcome struct {
-	Call     Call
-	Status   Status
-	Replicas []Replica         // locate
-	Placed   []idspace.ID      // publish: the roots that acknowledged
-	Missing  []idspace.ID      // publish a batch: the objects that too few roots are known to have
-	Replica  Replica           // send: who answered
-	Path     []idspace.ID      // send: the nodes that the message passed, origin and target included
-	RTT      time.Duration     // send: from departure to reply
-	Reply    []byte            // send
-	Error    string            // send: the handler's own error
-	Notes    [][]*wire.HopNote // explain: one list of hops per root
-	Spread   Spread            // multicast
+	Call      Call
+	Status    Status
+	Replicas  []Replica         // locate
+	Placed    []idspace.ID      // publish: the roots that acknowledged
+	Missing   []idspace.ID      // publish a batch: the objects that too few roots are known to have
+	Overtaken []idspace.ID      // publish a batch: the objects that were taken back before it ended
+	Replica   Replica           // send: who answered
+	Path      []idspace.ID      // send: the nodes that the message passed, origin and target included
+	RTT       time.Duration     // send: from departure to reply
+	Reply     []byte            // send
+	Error     string            // send: the handler's own error
+	Notes     [][]*wire.HopNote // explain: one list of hops per root
+	Spread    Spread            // multicast
 
 	RetryAfter time.Duration // if Status is Busy or Limit: when to try again, 0 if that is not known
 	Refused    []Refused     // if Status is Limit: who said so, as far as that is known

@@ -114,6 +114,9 @@ func (e *Env) describeOutcome(o *env.Outcome) string {
 	if len(o.Missing) > 0 {
 		fmt.Fprintf(&b, " missing=%d", len(o.Missing))
 	}
+	if len(o.Overtaken) > 0 {
+		fmt.Fprintf(&b, " overtaken=%d", len(o.Overtaken))
+	}
 	if len(o.Placed) > 0 {
 		b.WriteString(" placed=" + e.List(o.Placed))
 	}
