@@ -55,6 +55,22 @@ func TestFullNodesRefuseAndCountIt(t *testing.T) {
 	}
 }
 
+// A batch for which there is no room ends when that is known, and its objects say why.
+func TestABatchThatMeetsALimitEndsSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nodes, all := world(t, 2, tapestry.WithLimits(tapestry.Limits{PointersPerNode: 100})), guids(400)
+		began := time.Now()
+		r, err := nodes[0].PublishObjects(t.Context(), app, slices.Values(all))
+		var limit *tapestry.LimitError
+		if !errors.As(err, &limit) || r.Placed < 1 || r.Placed+len(r.Failed) != len(all) {
+			t.Fatalf("%d placed, %d failed: %v", r.Placed, len(r.Failed), err)
+		}
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("%d placed of %d in %v", r.Placed, len(all), took)
+		}
+	})
+}
+
 // Of the servers of one object the nearest are kept; who gave way is counted.
 func TestNearServersTakeThePlaceOfFarOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

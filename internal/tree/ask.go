@@ -20,9 +20,19 @@ type duty struct {
 	to      idspace.ID
 	ask     uint64    // by what they call it
 	left    int       // pointers of which it is not known yet, and one more while the deposit is read
-	missing []byte    // prints of those that are known not to be at their roots
+	missing []byte    // prints of those that are not known to be at their roots
+	refused []byte    // prints of those that somebody on their way does not take
 	until   mono.Time // the neighbor waits no longer; it is tried again no longer
 }
+
+// fate is what has become of a pointer on its way to a root.
+type fate uint8
+
+const (
+	arrived fate = iota
+	lost         // it is not known to have arrived: another try may help
+	refused      // somebody on its way has no room for it, or has something newer
+)
 
 // question is what a duty answers.
 type question struct {
@@ -58,7 +68,7 @@ func (k *Keeper) fulfil(e env.Env, id uint64) {
 	delete(k.duties, id)
 	delete(k.owed, question{d.to, d.ask})
 	if d.to != k.cfg.Self {
-		e.Send(d.to, &wire.Placed{Ask: d.ask, Missing: d.missing})
+		e.Send(d.to, &wire.Placed{Ask: d.ask, Missing: d.missing, Refused: d.refused})
 	}
 }
 
@@ -68,41 +78,46 @@ func (k *Keeper) owe(e env.Env, id uint64, p *pointers.Pointer, salt, roots int)
 	d.left++
 	onward := p.Onward(salt, roots)
 	if onward == nil {
-		hop := k.course(p, salt, roots)
-		k.word(e, id, p.GUID, p.PrintUnder(salt, roots), !hop.Wait && hop.To == k.cfg.Self)
+		end := lost
+		if hop := k.course(p, salt, roots); !hop.Wait && hop.To == k.cfg.Self {
+			end = arrived
+		}
+		k.word(e, id, p.GUID, p.PrintUnder(salt, roots), end)
 		return
 	}
 	if onward.Duty != 0 {
-		k.conclude(e, onward, false) // it is asked for anew
+		k.conclude(e, onward, lost) // it is asked for anew
 	}
 	onward.Duty, onward.Ask = id, 0
 	k.enqueue(onward)
 }
 
-// refuse has what a deposit lays, and is not taken in as that, be known to be missing.
+// refuse has what a deposit lays, and is not taken in as that, be known to be refused.
 func (k *Keeper) refuse(e env.Env, id uint64, d pointers.Deposit) {
 	k.duties[id].left++
-	k.word(e, id, d.Key().GUID, d.Print(), false)
+	k.word(e, id, d.Key().GUID, d.Print(), refused)
 }
 
 // word takes the word on a pointer of a duty.
-func (k *Keeper) word(e env.Env, id uint64, guid idspace.ID, print uint64, placed bool) {
+func (k *Keeper) word(e env.Env, id uint64, guid idspace.ID, print uint64, end fate) {
 	d := k.duties[id]
 	switch {
 	case d.to == k.cfg.Self:
-		k.publisher.OnPlaced(e, d.ask, guid, placed)
-	case !placed:
+		k.publisher.OnPlaced(e, d.ask, guid, end == arrived)
+	case end == lost:
 		d.missing = wire.AppendPrint(d.missing, print)
+	case end == refused:
+		d.refused = wire.AppendPrint(d.refused, print)
 	}
 	k.fulfil(e, id)
 }
 
 // conclude ends the wait for the word on a pointer that was passed on.
-func (k *Keeper) conclude(e env.Env, l *pointers.Laid, placed bool) {
+func (k *Keeper) conclude(e env.Env, l *pointers.Laid, end fate) {
 	id := l.Duty
 	l.Duty, l.Ask = 0, 0
 	if id != 0 {
-		k.word(e, id, l.GUID, l.Print(), placed)
+		k.word(e, id, l.GUID, l.Print(), end)
 	}
 }
 
@@ -114,7 +129,7 @@ func (k *Keeper) missed(e env.Env, l *pointers.Laid) {
 		k.enqueueLater(e, l)
 		return
 	}
-	k.conclude(e, l, false)
+	k.conclude(e, l, lost)
 }
 
 // inherits has one place of a pointer stand for another: its path goes on elsewhere.
@@ -123,7 +138,7 @@ func (k *Keeper) inherits(e env.Env, l, old *pointers.Laid) {
 		return
 	}
 	if l.Duty != 0 {
-		k.conclude(e, l, false)
+		k.conclude(e, l, lost)
 	}
 	l.Duty, l.Ask = old.Duty, 0
 	old.Duty, old.Ask = 0, 0
@@ -141,7 +156,7 @@ func (k *Keeper) ask(e env.Env, to idspace.ID, m *wire.Deposit, laid []*pointers
 		if d := k.duties[l.Duty]; d.to != k.cfg.Self {
 			left := d.until.Sub(e.Now()) * 3 / 4 // the rest is for the way back
 			if left < minPatience {
-				k.conclude(e, l, false)
+				k.conclude(e, l, lost)
 				continue
 			}
 			wait = min(wait, left)
@@ -175,17 +190,20 @@ func (k *Keeper) OnPlaced(e env.Env, from idspace.ID, m *wire.Placed) {
 	}
 	a := k.asks[i]
 	k.asks = slices.Delete(k.asks, i, i+1)
-	missing := make(map[uint64]bool)
+	ends := make(map[uint64]fate) // of those that have not arrived
 	for _, print := range wire.Prints(m.Missing) {
-		missing[print] = true
+		ends[print] = lost
+	}
+	for _, print := range wire.Prints(m.Refused) {
+		ends[print] = refused
 	}
 	for _, l := range a.laid {
 		switch {
 		case l.Duty == 0 || l.Ask != a.id:
-		case missing[l.Print()]:
+		case ends[l.Print()] == lost:
 			k.missed(e, l)
 		default:
-			k.conclude(e, l, true)
+			k.conclude(e, l, ends[l.Print()])
 		}
 	}
 	k.flush(e)

@@ -257,7 +257,7 @@ func (k *Keeper) deliver(e env.Env, to idspace.ID, portion []queued) (branches [
 		p.Queued = false
 		b.Waiting--
 		if p.Branch() != b || k.left(e, p.Pointer) == 0 {
-			k.conclude(e, p, false)
+			k.conclude(e, p, lost)
 			continue
 		}
 		if bundles[b] == nil {

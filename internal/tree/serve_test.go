@@ -13,9 +13,11 @@ import (
 )
 
 // a dozen nodes, and the names of many objects.
-func dozen(t *testing.T) (n *net, objects []string) {
+func dozen(t *testing.T) (n *net, objects []string) { return dozenWith(t, pointers.Limits{}) }
+
+func dozenWith(t *testing.T, limits pointers.Limits) (n *net, objects []string) {
 	n = newNet(t, idspace.Hex, 5)
-	n.large = true
+	n.large, n.limits = true, limits
 	for i := range 12 {
 		n.join(fmt.Sprintf("n%d", i), time.Duration(10+3*i)*time.Millisecond)
 	}
@@ -77,6 +79,24 @@ func TestWhatComesTwiceIsAnsweredOnce(t *testing.T) {
 	}
 	if deposits := n.sent[wire.KindDeposit.String()]; deposits > once*5/4 {
 		t.Errorf("%d deposits, %d if they come once", deposits, once)
+	}
+	n.demandVerdicts(n.hosts[0])
+}
+
+// TestWhatIsRefusedIsKnownAtOnce gives each node room for a part of a batch: what came of every object is known within a second, and what
+// was refused is not laid over and over.
+func TestWhatIsRefusedIsKnownAtOnce(t *testing.T) {
+	n, objects := dozenWith(t, pointers.Limits{PerNode: 100})
+	n.hosts[0].publishBatch(objects, false)
+	n.run(time.Second)
+	v := *n.hosts[0].verdicts[1]
+	if v.placed == 0 || v.missing == 0 || v.placed+v.missing != roots*len(objects) {
+		t.Errorf("after a second %+v", v)
+	}
+	once := n.sent[wire.KindDeposit.String()]
+	n.run(20 * time.Second)
+	if again := n.sent[wire.KindDeposit.String()] - once; again > once {
+		t.Errorf("%d deposits in the first second, %d later", once, again)
 	}
 	n.demandVerdicts(n.hosts[0])
 }

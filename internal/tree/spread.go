@@ -91,7 +91,7 @@ func (k *Keeper) onward(e env.Env, p *pointers.Pointer, to idspace.ID, salt, roo
 // settleAtRoot notes that a path ends here, and lays the pointer at the heirs.
 func (k *Keeper) settleAtRoot(e env.Env, p *pointers.Pointer, salt, roots int, changed bool) (fresh bool) {
 	if old := p.Onward(salt, roots); old != nil {
-		k.conclude(e, old, true)
+		k.conclude(e, old, arrived)
 		k.takeOff(e, old)
 	}
 	heirs := k.Tables.Heirs(k.cfg.Space.Salted(p.GUID, salt, roots), k.cfg.Heirs)
@@ -167,7 +167,7 @@ func (k *Keeper) at(e env.Env, p *pointers.Pointer, to idspace.ID, copy wire.Cop
 func (k *Keeper) takeOff(e env.Env, l *pointers.Laid) {
 	if l.Ends == 0 {
 		l.Ends = e.Now().Add(k.cfg.Linger)
-		k.conclude(e, l, false)
+		k.conclude(e, l, lost)
 		k.ending = append(k.ending, l)
 		k.arm(e, timerEnds, l.Ends)
 	}

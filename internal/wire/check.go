@@ -199,7 +199,9 @@ func (m *Wanted) check() error {
 	return errors.Join(checkID("server", m.Server), checkCopy(m.Copy), checkPacked("prints", m.Prints, printSize, MaxPrints))
 }
 
-func (m *Placed) check() error { return checkPacked("prints", m.Missing, printSize, MaxPrints) }
+func (m *Placed) check() error {
+	return errors.Join(checkPacked("missing", m.Missing, printSize, MaxPrints), checkPacked("refused", m.Refused, printSize, MaxPrints))
+}
 
 func (m *Deposit) check() error {
 	for _, l := range m.Laid {

@@ -82,6 +82,8 @@ func TestMessagesBeyondALimitAreRefusedWhole(t *testing.T) {
 		"deposit of a bare part":     &wire.Deposit{Server: record, Pulse: pulse, Parts: []*wire.BatchPart{{}}},
 		"deposit of many lists":      &wire.Deposit{Server: record, Pulse: pulse, Parts: []*wire.BatchPart{{Header: record, Lists: make([][]byte, wire.MaxRoots+1)}}},
 		"placed with half a print":   &wire.Placed{Missing: make([]byte, 12)},
+		"placed with half a refusal": &wire.Placed{Refused: make([]byte, 12)},
+		"placed refused too many":    &wire.Placed{Refused: make([]byte, 8*(wire.MaxPrints+1))},
 		"placed missing too many":    &wire.Placed{Missing: make([]byte, 8*(wire.MaxPrints+1))},
 		"routed without a key":       &wire.Routed{},
 		"routed with a short key":    &wire.Routed{Key: id20[1:]},
@@ -112,7 +114,7 @@ func TestMessagesAtALimitPass(t *testing.T) {
 		"refresh reply": &wire.RefreshReply{Differ: make([]byte, 9*wire.MaxBranches), Stale: make([]byte, 9*wire.MaxBranches)},
 		"listing":       &wire.Listing{Server: id20, Copy: wire.Copy_COPY_NEWER, Pulse: pulse, Prints: make([]byte, 8*wire.MaxPrints)},
 		"wanted":        &wire.Wanted{Server: id20, Prints: make([]byte, 8*wire.MaxPrints)},
-		"placed":        &wire.Placed{Missing: make([]byte, 8*wire.MaxPrints)},
+		"placed":        &wire.Placed{Missing: make([]byte, 8*wire.MaxPrints), Refused: make([]byte, 8*wire.MaxPrints)},
 		"deposit": &wire.Deposit{
 			Server: &wire.SignedRecord{Payload: make([]byte, wire.MaxRecord)}, Pulse: pulse,
 			Laid: many(wire.MaxLaid, &wire.Laid{Pointer: record, Salt: wire.MaxRoots - 1, Roots: wire.MaxRoots}),

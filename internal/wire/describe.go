@@ -70,7 +70,7 @@ func Describe(m Message) string {
 		}
 		return s
 	case *Placed:
-		return fmt.Sprintf("placed missing=%d", len(m.Missing)/printSize)
+		return fmt.Sprintf("placed missing=%d refused=%d", len(m.Missing)/printSize, len(m.Refused)/printSize)
 	case *Routed:
 		return describeRouted(m)
 	}

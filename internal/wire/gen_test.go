@@ -284,7 +284,9 @@ var messages = map[wire.Kind]*rapid.Generator[wire.Message]{
 		}
 	}),
 	wire.KindPlaced: rapid.Custom(func(t *rapid.T) wire.Message {
-		return &wire.Placed{Ask: rapid.Uint64().Draw(t, "ask"), Missing: packed(8, 20).Draw(t, "missing")}
+		return &wire.Placed{
+			Ask: rapid.Uint64().Draw(t, "ask"), Missing: packed(8, 20).Draw(t, "missing"), Refused: packed(8, 20).Draw(t, "refused"),
+		}
 	}),
 	wire.KindAck: rapid.Custom(func(t *rapid.T) wire.Message {
 		return &wire.Ack{Tx: rapid.Uint64().Draw(t, "tx"), Busy: rapid.Bool().Draw(t, "busy")}

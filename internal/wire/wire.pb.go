@@ -3062,7 +3062,8 @@ func (x *Deposit) GetPatienceMs() uint32 {
 type Placed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ask           uint64                 `protobuf:"fixed64,1,opt,name=ask,proto3" json:"ask,omitempty"`
-	Missing       []byte                 `protobuf:"bytes,2,opt,name=missing,proto3" json:"missing,omitempty"` // prints of pointers, and why each is not there
+	Missing       []byte                 `protobuf:"bytes,2,opt,name=missing,proto3" json:"missing,omitempty"` // prints of those of which that is not known
+	Refused       []byte                 `protobuf:"bytes,3,opt,name=refused,proto3" json:"refused,omitempty"` // prints of those that somebody on their way does not take
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3107,6 +3108,13 @@ func (x *Placed) GetAsk() uint64 {
 func (x *Placed) GetMissing() []byte {
 	if x != nil {
 		return x.Missing
+	}
+	return nil
+}
+
+func (x *Placed) GetRefused() []byte {
+	if x != nil {
+		return x.Refused
 	}
 	return nil
 }
@@ -4629,10 +4637,11 @@ const file_wire_proto_rawDesc = "" +
 	"\x05parts\x18\x05 \x03(\v2\x1b.tapestry.wire.v1.BatchPartR\x05parts\x12\x10\n" +
 	"\x03ask\x18\x06 \x01(\x06R\x03ask\x12\x1f\n" +
 	"\vpatience_ms\x18\a \x01(\rR\n" +
-	"patienceMs\"4\n" +
+	"patienceMs\"N\n" +
 	"\x06Placed\x12\x10\n" +
 	"\x03ask\x18\x01 \x01(\x06R\x03ask\x12\x18\n" +
-	"\amissing\x18\x02 \x01(\fR\amissing\"\xcc\x01\n" +
+	"\amissing\x18\x02 \x01(\fR\amissing\x12\x18\n" +
+	"\arefused\x18\x03 \x01(\fR\arefused\"\xcc\x01\n" +
 	"\x04Laid\x128\n" +
 	"\apointer\x18\x01 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\apointer\x12\x12\n" +
 	"\x04salt\x18\x02 \x01(\rR\x04salt\x12\x14\n" +
