@@ -395,16 +395,21 @@ func TestCloseEndsEverythingAndTwiceIsOnce(t *testing.T) {
 
 func TestLeavingTakesBackWhatWasPublished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		nodes, g := world(t, 3), tapestry.GUIDFromBytes([]byte("object"))
+		nodes, g, many := world(t, 3), tapestry.GUIDFromBytes([]byte("object")), guids(2000)
 		if err := nodes[2].PublishObject(t.Context(), g, app); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := nodes[2].PublishObjects(t.Context(), app, slices.Values(many)); err != nil {
 			t.Fatal(err)
 		}
 		if err := nodes[2].Leave(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		for _, n := range nodes[:2] {
-			if ids, err := replicas(t, n, g); !errors.Is(err, tapestry.ErrNotFound) {
-				t.Errorf("after it left: %v, %v", ids, err)
+		for i, n := range nodes[:2] {
+			for _, g := range append(many[i:len(many):len(many)], g) {
+				if ids, err := replicas(t, n, g); !errors.Is(err, tapestry.ErrNotFound) {
+					t.Fatalf("after it left: %v, %v", ids, err)
+				}
 			}
 		}
 		if err := nodes[2].PublishObject(t.Context(), g, app); !errors.Is(err, tapestry.ErrNotJoined) {

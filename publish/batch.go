@@ -26,6 +26,7 @@ type group struct {
 	open     int          // objects of which it is not known yet whether enough roots have them
 	untold   int          // objects and salts of which nothing is known yet
 	call     env.Call     // who waits, 0 if nobody does
+	farewell *farewell    // a withdrawal because this node leaves: of which; else nil
 }
 
 // tally counts the roots that have an object, and those that have not.
@@ -82,13 +83,17 @@ func (p *Publisher) beginGroup(e env.Env, app string, order []idspace.ID, part *
 		name: p.last.Counter, app: app, sequence: p.last, objects: make(map[idspace.ID]*tally, len(order)), order: order,
 		open: len(order), untold: len(order) * p.cfg.Roots,
 	}
+	overtaken := env.Busy
+	if p.leaving != nil {
+		overtaken = env.NotJoined
+	}
 	for _, guid := range order {
 		g.objects[guid] = new(tally)
 		key := pointers.Key{GUID: guid, App: app}
 		if l := p.lays[key]; l != nil && l.withdrawn != withdrawn {
 			p.forget(l)
 			for _, j := range slices.Clone(l.jobs) {
-				p.end(e, j, env.Busy)
+				p.end(e, j, overtaken)
 			}
 		}
 		if o := p.Served.Find(key); o != nil && !withdrawn {
@@ -147,8 +152,12 @@ func (p *Publisher) onGroups(e env.Env) {
 		if g.open == 0 {
 			p.endGroup(e, g, env.OK)
 		}
-		if g.untold == 0 {
-			delete(p.groups, name)
+		if g.untold > 0 {
+			continue
+		}
+		delete(p.groups, name)
+		if g.farewell != nil && g.farewell == p.leaving {
+			p.oneParted(e)
 		}
 	}
 }

@@ -1,14 +1,19 @@
 package publish
 
 import (
+	"cmp"
+	"slices"
+
+	"github.com/tapestry-dolr/tapestry/internal/batch"
 	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
 )
 
 // farewell is a withdrawal of everything.
 type farewell struct {
-	keys []pointers.Key // not yet withdrawn
-	open int            // withdrawals that some root has not yet acknowledged
+	keys []pointers.Key // not yet withdrawn, by application
+	open int            // withdrawals, of one object or a batch, that some root has not yet acknowledged
 }
 
 // OnWithdraw takes everything back that this node serves, because it leaves
@@ -29,6 +34,7 @@ func (p *Publisher) OnWithdraw(e env.Env) {
 		}
 		p.leaving.keys = append(p.leaving.keys, o.Key)
 	}
+	slices.SortStableFunc(p.leaving.keys, func(a, b pointers.Key) int { return cmp.Compare(a.App, b.App) })
 	p.arm(e, timerLeft, e.Now().Add(p.cfg.Leave))
 	p.onFarewell(e)
 }
@@ -39,13 +45,14 @@ func (p *Publisher) onFarewell(e env.Env) {
 	if f == nil {
 		return
 	}
-	n := min(len(f.keys), p.cfg.Portion)
-	portion := f.keys[:n]
-	f.keys = f.keys[n:]
-	f.open += n
-	for _, key := range portion {
-		p.Served.Remove(key)
-		p.begin(e, &lay{key: key, withdrawn: true, farewell: true})
+	if !p.batchFarewell(e, f) {
+		portion := f.keys[:min(len(f.keys), p.cfg.Portion)]
+		f.keys = f.keys[len(portion):]
+		f.open += len(portion)
+		for _, key := range portion {
+			p.Served.Remove(key)
+			p.begin(e, &lay{key: key, withdrawn: true, farewell: true})
+		}
 	}
 	switch {
 	case p.leaving != f: // ended within begin
@@ -56,12 +63,44 @@ func (p *Publisher) onFarewell(e env.Env) {
 	}
 }
 
+// batchFarewell withdraws what comes next as a batch, if it is enough of one application.
+func (p *Publisher) batchFarewell(e env.Env, f *farewell) bool {
+	var guids []idspace.ID
+	for _, key := range f.keys[:min(len(f.keys), relayBatch)] {
+		if key.App != f.keys[0].App {
+			break
+		}
+		guids = append(guids, key.GUID)
+	}
+	if len(guids) < fewest {
+		return false
+	}
+	part, err := batch.Build(p.cfg.Space, guids, p.cfg.Roots)
+	if err != nil {
+		return false // two of them have one key: they go one by one
+	}
+	app := f.keys[0].App
+	f.keys = f.keys[len(guids):]
+	f.open++
+	for _, guid := range guids {
+		p.Served.Remove(pointers.Key{GUID: guid, App: app})
+	}
+	g := p.beginGroup(e, app, guids, part, true, e.Now().Add(p.cfg.Leave))
+	g.farewell = f
+	p.groups[g.name] = g
+	return true
+}
+
 // parted notes that one withdrawal is done with.
 func (p *Publisher) parted(e env.Env, l *lay) {
 	if !l.farewell || p.leaving == nil {
 		return
 	}
 	l.farewell = false
+	p.oneParted(e)
+}
+
+func (p *Publisher) oneParted(e env.Env) {
 	p.leaving.open--
 	if p.leaving.open == 0 && len(p.leaving.keys) == 0 {
 		p.endFarewell(e)
