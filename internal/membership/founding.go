@@ -42,5 +42,6 @@ func (m *Member) joinRefused(e env.Env, r *wire.Routed) {
 		m.activate(e)
 		return
 	}
+	m.join.shortfall = "led to a refusal: " + r.Refusal.Name()
 	e.SetTimer(env.TimerKey{Room: env.Membership, What: timerJoin}, env.Jitter(e, m.cfg.JoinTimeout/3))
 }

@@ -1,6 +1,7 @@
 package membership
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
@@ -25,6 +26,7 @@ type joining struct {
 	insertedBy []idspace.ID // who say that all who need to know this node do, and have handed over
 	late       bool         // a third of the time is over: who has not answered by now is not waited for
 	holding    bool         // messages, until what was passed on has been answered
+	shortfall  string       // what this turn has come to, for who waits for the join
 }
 
 // OnJoin begins to look for this node's place, or founds an overlay.
@@ -49,7 +51,8 @@ func (m *Member) OnJoin(e env.Env, j *env.JoinRequest) {
 // askSeed probes the next seed, or gives up after enough rounds.
 func (m *Member) askSeed(e env.Env) {
 	if m.join.turn >= m.cfg.JoinRounds*len(m.join.seeds) {
-		e.Deliver(&env.Outcome{Call: m.join.call, Status: env.NoRoute, Error: "no seed brought the join back"})
+		e.Deliver(&env.Outcome{Call: m.join.call, Status: env.NoRoute, Error: fmt.Sprintf(
+			"no seed brought this node in, in %d rounds: %s, asked last, %s", m.cfg.JoinRounds, m.seed().Short(), m.join.shortfall)})
 		m.abandon(e)
 		return
 	}
@@ -57,7 +60,10 @@ func (m *Member) askSeed(e env.Env) {
 	if s := m.join.surrogate; !s.IsZero() && !m.join.met && !m.links.Linked(s) && len(strange) < maxStrange {
 		strange = append(strange, s)
 	}
-	m.join = joining{call: m.join.call, seeds: m.join.seeds, turn: m.join.turn + 1, strange: strange}
+	m.join = joining{
+		call: m.join.call, seeds: m.join.seeds, turn: m.join.turn + 1, strange: strange,
+		shortfall: "did not answer, nor did whom it led to",
+	}
 	m.probe(e, m.seed(), wire.Use_USE_NONE)
 	m.request(e)
 	m.setJoinTimer(e)
@@ -117,6 +123,7 @@ func (m *Member) OnReply(e env.Env, r *wire.Routed) {
 		return
 	}
 	m.join.surrogate = trail[len(trail)-1]
+	m.join.shortfall = fmt.Sprintf("led to %s, which did not finish in time", m.join.surrogate.Short())
 	m.router.Defer(e, m.join.surrogate, m.seed())
 	for _, s := range m.join.seeds {
 		m.book.avoid(s, mono.Time(0))
@@ -163,6 +170,7 @@ func (m *Member) OnInserted(e env.Env, from idspace.ID, i *wire.Inserted) {
 	case i.Failed > 0 && from == m.join.surrogate:
 		// Somebody may still answer without knowing this node: it asks again, soon.
 		m.join.late, m.join.met = true, true
+		m.join.shortfall = fmt.Sprintf("led to %s, which could not tell %d of those who need to know", from.Short(), i.Failed)
 		e.SetTimer(env.TimerKey{Room: env.Membership, What: timerJoin}, env.Jitter(e, m.cfg.JoinTimeout/3))
 	case i.Failed == 0 && len(m.join.insertedBy) < wire.MaxExclude:
 		m.join.insertedBy = append(m.join.insertedBy, from)

@@ -30,7 +30,7 @@ type question struct {
 	call  uint64        // of the question under way
 	asked []idspace.ID  // witnesses, the last one at present
 	named []idspace.ID  // whom the gate has not judged yet
-	lives bool          // it has let one of them live
+	live  []idspace.ID  // whom it has let live
 	via   relay         // of one that this node does not reach, zero if there is none
 	span  time.Duration // for how long the hole was last believed to be empty
 }
@@ -62,13 +62,13 @@ func (a *Asker) Judge(e env.Env, key idspace.ID, excluded []idspace.ID) (worst r
 	a.holes = a.tables.Holes(a.holes[:0], key, excluded)
 	for _, h := range a.holes {
 		s := a.judge(e, h)
-		if s == routing.Relayed {
-			via := a.about(h).via
-			if slices.Contains(excluded, via.id) {
+		if s == routing.Relayed || s == routing.Unsure {
+			q := a.about(h)
+			if q.isOf(excluded) {
 				continue
 			}
-			if by.IsZero() { // the first is the nearest to the key
-				by = via.by
+			if q != nil && by.IsZero() { // the first is the nearest to the key
+				by = q.via.by
 			}
 		}
 		worst = max(worst, s)
@@ -86,7 +86,7 @@ func (a *Asker) judge(e env.Env, h surrogate.Hole) routing.Standing {
 		a.questions = append(a.questions, q)
 	}
 	if q.state >= empty && !e.Now().Before(q.until) {
-		q.asked, q.via = nil, relay{}
+		q.asked, q.live, q.via = nil, nil, relay{}
 		a.ask(e, q)
 	}
 	switch q.state {
@@ -98,6 +98,13 @@ func (a *Asker) judge(e env.Env, h surrogate.Hole) routing.Standing {
 		return routing.Relayed
 	}
 	return routing.Unsure
+}
+
+// isOf reports whether all who are known to live in a hole are among ids. A request that excludes
+// them asks who else does, and of that the witness has said: nobody.
+func (q *question) isOf(ids []idspace.ID) bool {
+	other := func(id idspace.ID) bool { return !slices.Contains(ids, id) }
+	return q != nil && q.state >= taken && !slices.ContainsFunc(q.live, other)
 }
 
 func (a *Asker) about(h surrogate.Hole) *question {
@@ -150,7 +157,7 @@ func (q *question) timer() env.TimerKey {
 // end notes the answer, and has the router look again at what waits for it.
 func (a *Asker) end(e env.Env, q *question, s state) {
 	e.StopTimer(q.timer())
-	q.state, q.named, q.lives = s, nil, false
+	q.state, q.named = s, nil
 	again := a.cfg.Again
 	switch s {
 	case empty:

@@ -87,7 +87,9 @@ func (a *Asker) OnJudged(e env.Env, j *env.Judged) {
 			continue
 		}
 		q.named = slices.Delete(q.named, at, at+1)
-		q.lives = q.lives || j.Alive
+		if j.Alive {
+			q.live = append(q.live, j.Peer)
+		}
 		if !j.By.IsZero() {
 			q.via = relay{j.Peer, j.By}
 		}
@@ -95,7 +97,7 @@ func (a *Asker) OnJudged(e env.Env, j *env.Judged) {
 		case len(q.named) > 0:
 		case !q.via.by.IsZero():
 			a.end(e, q, relayed)
-		case q.lives:
+		case len(q.live) > 0:
 			a.end(e, q, taken)
 		default:
 			e.StopTimer(q.timer())

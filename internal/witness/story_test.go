@@ -112,7 +112,7 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) {
 	case "judged":
 		judged := &env.Judged{Peer: s.named(arg(0)), Alive: arg(1) == "alive"}
 		if arg(1) == "by" {
-			judged.By = s.named(arg(2))
+			judged.Alive, judged.By = true, s.named(arg(2))
 		}
 		s.asker.OnJudged(s, judged)
 	case "strangers":

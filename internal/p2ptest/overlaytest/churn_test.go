@@ -215,10 +215,11 @@ func TestLocatesUnderChurn(t *testing.T) {
 }
 
 // TestManyHostsJoinAtOnce has all hosts but one join within a moment by way of that one: soon
-// all are members, and what each of them publishes meanwhile is acknowledged.
+// all are members, and what each of them publishes meanwhile is acknowledged. With this seed three of them are
+// each other's roots, and whoever their joins come to knows that somebody lives where they would be.
 func TestManyHostsJoinAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newChurn(t, 4, atOnce)
+		c := newChurn(t, 8, atOnce)
 		c.enter(0)
 		c.work.Wait()
 		began := time.Now()
