@@ -14,7 +14,7 @@ import (
 func TestDoorsBringMessagesSooner(t *testing.T) {
 	t.Parallel()
 	play := func(without ...string) (raced, once, messages float64) {
-		const seeds = 2
+		const seeds = 4
 		for seed := range uint64(seeds) {
 			c := Default()
 			c.RTTMatrix, c.Seed, c.Nodes, c.Objects, c.Replicas, c.Warm, c.Fast, c.Without = planetLab(t), seed+1, 490, 300, 4, "always", true, without
