@@ -102,7 +102,7 @@ func replyOf(live []offer, m *wire.Locate) *wire.LocateReply {
 func (o *offer) found() *wire.FoundReplica {
 	proof, under := o.Proof()
 	return &wire.FoundReplica{
-		Pointer: o.Record, Proof: proof, Under: uint32(under), Server: o.Server.Record, Coord: o.coord.Packed(), RttUs: uint64(o.far.Microseconds()),
+		Pointer: o.Record(), Proof: proof, Under: uint32(under), Server: o.Server.Record, Coord: o.coord.Packed(), RttUs: uint64(o.far.Microseconds()),
 		Doubted: o.Server.Doubted(),
 	}
 }

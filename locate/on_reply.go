@@ -85,7 +85,7 @@ func (l *Locator) take(a *ask, f *wire.FoundReplica, via []idspace.ID) error {
 		return err
 	}
 	if o.Record.Withdrawn {
-		a.withdrawn(o.server(), o.Sequence())
+		a.withdrawn(o.server(), pointers.SequenceOf(o.Record))
 		return errWithdrawn
 	}
 	match, ok := a.zone().match(o.node.Zone)
@@ -94,7 +94,7 @@ func (l *Locator) take(a *ask, f *wire.FoundReplica, via []idspace.ID) error {
 	}
 	l.merge(a, &replica{
 		Replica:  env.Replica{Server: o.server(), Record: f.Server, RTT: trip(f), Via: via, Coord: wire.CoordIn(f.Coord), Doors: f.Doors},
-		sequence: o.Sequence(),
+		sequence: pointers.SequenceOf(o.Record),
 		node:     o.node,
 		match:    match,
 		doubted:  f.Doubted,

@@ -10,7 +10,6 @@ import (
 	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
-	"google.golang.org/protobuf/proto"
 )
 
 // Many objects are laid as one batch, under one signature (design §8). No request follows their paths: the tree lays them, and says
@@ -83,6 +82,8 @@ func (p *Publisher) beginGroup(e env.Env, app string, order []idspace.ID, part *
 		name: p.last.Counter, app: app, sequence: p.last, objects: make(map[idspace.ID]*tally, len(order)), order: order,
 		open: len(order), untold: len(order) * p.cfg.Roots,
 	}
+	signed, rec := p.signBatch(e, g, part, withdrawn)
+	under := &pointers.Batch{Record: rec}
 	overtaken := env.Busy
 	if p.leaving != nil {
 		overtaken = env.NotJoined
@@ -97,27 +98,26 @@ func (p *Publisher) beginGroup(e env.Env, app string, order []idspace.ID, part *
 			}
 		}
 		if o := p.Served.Find(key); o != nil && !withdrawn {
-			o.Sequence, o.Batched = g.sequence, true
+			o.Alone()
+			o.Sequence, o.Batch = g.sequence, under
+			under.Objects = append(under.Objects, o)
 		}
 	}
 	if !withdrawn {
 		p.groups[g.name] = g
+		p.batches = append(p.batches, under)
 	}
-	p.Tree.Serve(e, g.name, p.signBatch(e, g, part, withdrawn), part, until)
+	p.Tree.Serve(e, g.name, signed, part, until)
 	return g
 }
 
-func (p *Publisher) signBatch(e env.Env, g *group, part *batch.Part, withdrawn bool) *wire.SignedRecord {
+func (p *Publisher) signBatch(e env.Env, g *group, part *batch.Part, withdrawn bool) (*wire.SignedRecord, *wire.BatchRecord) {
 	rec := &wire.BatchRecord{
 		Network: p.cfg.Network, App: g.app, Server: p.cfg.Self[:], Generation: g.sequence.Generation, Counter: g.sequence.Counter,
 		Withdrawn: withdrawn, LifeS: uint32(p.cfg.Life.Seconds()),
 	}
 	part.Commit(rec)
-	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(rec)
-	if err != nil {
-		panic(fmt.Sprintf("publish: packing a header: %v", err)) // Key.Valid was asked
-	}
-	return e.Sign(wire.BatchKind, payload)
+	return p.signed(e, rec), rec
 }
 
 // OnPlaced takes the tree's word on one object of a batch under one salt. It is called within the tree: what follows comes later.
@@ -240,13 +240,14 @@ const (
 	mostGroups = 4 // that are under way when another one is laid again
 )
 
-// relayGroup lays those again that are due with an object, and were laid as a batch, too. It reports whether there was room for it.
+// relayGroup lays those again that are due with an object, and were laid as a batch that cannot be renewed. It reports whether there
+// was room for it.
 func (p *Publisher) relayGroup(e env.Env, first *pointers.Object) bool {
 	if len(p.groups) >= mostGroups {
 		return false
 	}
 	app, order, in := first.App, []idspace.ID(nil), p.nextRelay(e)
-	for o := first; o != nil && o.Batched && o.App == app && len(order) < relayBatch && !e.Now().Before(o.Due()); o = p.Served.Next() {
+	for o := first; o != nil && o.Batch != nil && o.App == app && len(order) < relayBatch && !e.Now().Before(o.Due()); o = p.Served.Next() {
 		order = append(order, o.GUID)
 		p.schedule(e, o, in)
 	}

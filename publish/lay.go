@@ -80,7 +80,8 @@ func (p *Publisher) begin(e env.Env, l *lay) {
 	}
 	p.lays[l.key] = l
 	if o := p.Served.Find(l.key); o != nil && !l.withdrawn {
-		o.Sequence, o.Batched = l.sequence, false
+		o.Alone()
+		o.Sequence = l.sequence
 	}
 	for salt := range l.roots {
 		if p.lays[l.key] != l {
@@ -109,7 +110,7 @@ func (p *Publisher) inherit(e env.Env, l, old *lay) {
 }
 
 func (p *Publisher) sign(e env.Env, l *lay) *wire.SignedRecord {
-	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(&wire.BatchRecord{
+	return p.signed(e, &wire.BatchRecord{
 		Network:    p.cfg.Network,
 		Guid:       l.key.GUID[:],
 		App:        l.key.App,
@@ -119,8 +120,12 @@ func (p *Publisher) sign(e env.Env, l *lay) *wire.SignedRecord {
 		Withdrawn:  l.withdrawn,
 		LifeS:      uint32(p.cfg.Life.Seconds()),
 	})
+}
+
+func (p *Publisher) signed(e env.Env, rec *wire.BatchRecord) *wire.SignedRecord {
+	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(rec)
 	if err != nil {
-		panic(fmt.Sprintf("publish: packing a pointer: %v", err)) // Key.Valid was asked
+		panic(fmt.Sprintf("publish: packing a header: %v", err)) // Key.Valid was asked
 	}
 	return e.Sign(wire.BatchKind, payload)
 }

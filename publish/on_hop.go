@@ -28,7 +28,7 @@ func (p *Publisher) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verd
 	switch {
 	case result.Kind == pointers.Older:
 		// Its server must know, or the older record would be taken for placed.
-		p.acknowledge(e, r, result.Pointer.Sequence)
+		p.acknowledge(e, r, result.Pointer.Sequence())
 	case !at.Root:
 		return routing.Continue // a hop that is full does not stand in the way
 	case result.Kind == pointers.Ignored:
@@ -39,7 +39,7 @@ func (p *Publisher) OnHop(e env.Env, r *wire.Routed, at routing.At) routing.Verd
 	case result.Pointer.State == pointers.Withdrawn && len(p.held) < maxHeld && !p.Tree.Settled(e, result.Pointer):
 		p.held = append(p.held, withdrawal{r, result.Pointer})
 	default:
-		p.acknowledge(e, r, result.Pointer.Sequence)
+		p.acknowledge(e, r, result.Pointer.Sequence())
 	}
 	return routing.Consumed
 }
@@ -76,7 +76,7 @@ func (p *Publisher) OnSettled(e env.Env, m *env.Settled) {
 		return is
 	})
 	for _, w := range known {
-		p.acknowledge(e, w.request, w.pointer.Sequence)
+		p.acknowledge(e, w.request, w.pointer.Sequence())
 	}
 	if l := p.lays[key]; l != nil && m.Server == p.cfg.Self {
 		l.heeded = true

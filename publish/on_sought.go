@@ -15,6 +15,7 @@ func (p *Publisher) OnSought(e env.Env, key pointers.Key) {
 		return
 	}
 	p.last.Counter++
+	o.Alone()
 	o.Sequence = p.last
 	l := &lay{key: key, sequence: p.last}
 	l.record = p.sign(e, l)

@@ -24,6 +24,7 @@ type Router interface {
 type Tree interface {
 	Arrive(e env.Env, a tree.Arrival) (pointers.Result, error)
 	Serve(e env.Env, name uint64, signed *wire.SignedRecord, part *batch.Part, until mono.Time)
+	Renew(e env.Env, signed *wire.SignedRecord, record *wire.BatchRecord) bool
 	Pulse(now mono.Time) *wire.Pulse
 	Settled(e env.Env, p *pointers.Pointer) bool
 }
@@ -48,6 +49,7 @@ type Publisher struct {
 	retries  []retry              // when to look at an attempt again; in order of due
 	groups   map[uint64]*group    // batches on their way, by name
 	calls    map[env.Call]*group  // of them, those that somebody waits for
+	batches  []*pointers.Batch    // served, some of which may have been split since
 	held     []withdrawal         // that came to their root here, and are acknowledged when all who hold copies know
 
 	warned  mono.Time // when it was last told that objects are laid again too late

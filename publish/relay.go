@@ -33,8 +33,8 @@ func (p *Publisher) onRelay(e env.Env) {
 		if o == nil || e.Now().Before(o.Due()) {
 			break
 		}
-		if o.Batched {
-			if !p.relayGroup(e, o) {
+		if o.Batch != nil {
+			if !p.renew(e, o.Batch) && !p.relayGroup(e, o) {
 				pause = crowded
 			}
 			break // it takes a while

@@ -37,6 +37,7 @@ const roots = 4
 //	hop KEY=NODE …                                 where next hops lead; keys are OBJECT#SALT or all
 //	restart OBJECT …                               as a new life, which is to publish these again
 //	sought OBJECT                                  somebody looks for it here
+//	forgotten: nothing lies at this node any more
 //	unheard, heard: whether those who hold copies have yet to know of what is laid
 //	settled OBJECT server=NODE: they know, or had long enough
 //	advance 1s                                     store, served, late
@@ -52,17 +53,18 @@ func TestStories(t *testing.T) {
 }
 
 type story struct {
-	t       testing.TB
-	env     *envtest.Env
-	router  *routetest.Router
-	unheard bool
-	store   *pointers.Store
-	served  *pointers.Served
-	tree    *tree.Keeper
-	cfg     publish.Config
-	p       *publish.Publisher
-	calls   uint64
-	laid    strings.Builder
+	t                  testing.TB
+	env                *envtest.Env
+	router             *routetest.Router
+	unheard, forgotten bool
+
+	store  *pointers.Store
+	served *pointers.Served
+	tree   *tree.Keeper
+	cfg    publish.Config
+	p      *publish.Publisher
+	calls  uint64
+	laid   strings.Builder
 }
 
 func newStory(t testing.TB) *story {
@@ -90,7 +92,7 @@ func (s *story) build(limits pointers.Limits) {
 			Space: idspace.Hex, Self: s.env.Self, Map: neighbormap.New(idspace.Hex, s.env.Self, 3), Leaves: leafset.New(s.env.Self, 4),
 		},
 	})
-	s.p = publish.New(s.cfg, publish.Deps{Router: s.router, Tree: copies{s.tree, &s.unheard, &s.laid}, Store: s.store, Served: s.served})
+	s.p = publish.New(s.cfg, publish.Deps{Router: s.router, Tree: copies{s.tree, &s.unheard, &s.laid, &s.forgotten}, Store: s.store, Served: s.served})
 	s.router.Upcall = s.p
 }
 
@@ -99,6 +101,7 @@ type copies struct {
 	*tree.Keeper
 	unheard *bool
 	told    *strings.Builder // what a batch has been laid as
+	nothing *bool            // lies here of any batch
 }
 
 // Serve writes down what is to be laid.
@@ -113,6 +116,15 @@ func (c copies) Serve(e env.Env, name uint64, signed *wire.SignedRecord, part *b
 	}
 	fmt.Fprintf(c.told, "serve %d: %d objects of %q seq=%d.%d%s for %v\n", name, rec.Objects(), rec.App, rec.Generation, rec.Counter, withdrawn,
 		until.Sub(e.Now()))
+}
+
+// Renew writes down what goes on under a new header.
+func (c copies) Renew(e env.Env, _ *wire.SignedRecord, rec *wire.BatchRecord) bool {
+	if !*c.nothing {
+		fmt.Fprintf(c.told, "%v: renew %d objects of %q seq=%d.%d\n", time.Duration(e.Now()).Round(time.Second), rec.Objects(), rec.App,
+			rec.Generation, rec.Counter)
+	}
+	return !*c.nothing
 }
 
 func (c copies) Settled(env.Env, *pointers.Pointer) bool { return !*c.unheard }
@@ -190,6 +202,8 @@ func (s *story) do(d *datadriven.TestData) {
 		s.restart(d)
 	case "sought":
 		s.p.OnSought(s.env, pointers.Key{GUID: s.object(d.CmdArgs[0].Key), App: s.app(d)})
+	case "forgotten":
+		s.forgotten = true
 	case "unheard":
 		s.unheard = true
 	case "heard":
@@ -293,7 +307,7 @@ func (s *story) describeStore() string {
 	var b strings.Builder
 	for _, p := range s.store.Sorted() {
 		fmt.Fprintf(&b, "%s at %s seq=%v %v latency=%v left=%v counts=%v", s.env.Of(p.GUID), s.env.Of(p.Server.ID),
-			p.Sequence, p.State, p.Latency, p.Expires().Sub(s.env.Now()), p.Until().Sub(s.env.Now()))
+			p.Sequence(), p.State, p.Latency, p.Expires().Sub(s.env.Now()), p.Until().Sub(s.env.Now()))
 		for _, l := range p.Laid() {
 			fmt.Fprintf(&b, " #%d←%s", l.Salt, s.env.Of(l.Branch().Peer))
 		}

@@ -29,7 +29,7 @@
 // A list is written in one way only, so that a part may be compared by its bytes. A batch never
 // changes: more objects are another batch, and an object is taken back by a tombstone of a higher
 // sequence, which is a batch of one. A header that says the same later renews all that is
-// held under the old one (wire.BatchRecord.Renews); a server must not renew a batch of which it
+// held under the old one (wire.BatchRecord.Name); a server must not renew a batch of which it
 // has taken anything back, for the higher sequence would bring it to life again.
 //
 // Departure from the literature: a crit-bit trie instead of a binary tree over positions, because

@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tapestry-dolr/tapestry/internal/batch"
-	"github.com/tapestry-dolr/tapestry/internal/envtest"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
@@ -134,35 +132,12 @@ func BenchmarkHeap(b *testing.B) {
 				before := heap()
 				s := pointers.New(named("me"), pointers.Limits{PerServer: 2 * all, PerNode: 2 * all, Bytes: 1 << 40})
 				for n := range all / size {
-					putLot(b, s, n, size)
+					putBatch(b, s, n, size)
 				}
 				runtime.GC()
 				b.ReportMetric(float64(heap()-before)/all, "B/pointer")
 				runtime.KeepAlive(s)
 			}
 		})
-	}
-}
-
-// putLot puts a whole batch of a server's in, which nobody else has.
-func putLot(b *testing.B, s *pointers.Store, n, size int) {
-	guids := make([]idspace.ID, size)
-	for i := range guids {
-		guids[i] = named(fmt.Sprint("object ", n*size+i))
-	}
-	part, err := batch.Build(idspace.Hex, guids, 1)
-	if err != nil {
-		b.Fatal(err)
-	}
-	server := named("s1")
-	rec := &wire.BatchRecord{App: "a", Server: server[:], Generation: 1, Counter: uint64(n + 1), LifeS: 7200}
-	part.Commit(rec)
-	lot := pointers.NewLot(envtest.Pointer("s1", rec), rec, part.Runs()[0])
-	sv := meet(b, s, "s1", 1)
-	for item := range lot.Objects() {
-		s.Put(pointers.Deposit{
-			Signed: lot.Signed, Record: rec, Lot: lot, Item: item, Server: sv, Copy: wire.Copy_COPY_PATH, Roots: 1,
-			From: named("peer"), Left: time.Hour, Until: mono.Time(time.Hour),
-		}, 1)
 	}
 }

@@ -1,9 +1,6 @@
 package pointers
 
 import (
-	"cmp"
-	"crypto/sha256"
-	"encoding/binary"
 	"slices"
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
@@ -39,6 +36,7 @@ type Branch struct {
 	Short mono.Time
 
 	laid []*Laid
+	of   map[*Header]int // how many of it are of a batch that may be renewed
 	sum  wire.Sum
 }
 
@@ -62,7 +60,7 @@ type Laid struct {
 // Branch is where l lies, nil if it was taken off.
 func (l *Laid) Branch() *Branch { return l.branch }
 
-// Print abbreviates what l is: object, application, sequence and salt.
+// Print abbreviates what l is: object, application, salt, and of what batch, or of what sequence if that is not renewed.
 func (l *Laid) Print() uint64 { return l.hash.Hi }
 
 // PrintUnder is the print that p has, or would have, on a branch under a salt.
@@ -80,23 +78,17 @@ func (b *Branch) Len() int { return len(b.laid) }
 // At returns one of Len pointers; a removal moves the last one into the gap.
 func (b *Branch) At(i int) *Laid { return b.laid[i] }
 
-// Sorted lists what lies on b in order of its prints.
-func (b *Branch) Sorted() []*Laid {
-	sorted := slices.Clone(b.laid)
-	slices.SortFunc(sorted, func(x, y *Laid) int { return cmp.Compare(x.Print(), y.Print()) })
-	return sorted
-}
-
-// hashOf is what goes into the digests for a pointer under one of its salts.
-func hashOf(p *Pointer, salt, roots int) wire.Sum {
-	buf := make([]byte, 0, 64+len(p.App))
-	buf = append(buf, p.GUID[:]...)
-	buf = binary.BigEndian.AppendUint64(buf, p.Sequence.Generation)
-	buf = binary.BigEndian.AppendUint64(buf, p.Sequence.Counter)
-	buf = append(buf, byte(salt), byte(roots))
-	buf = append(buf, p.App...)
-	sum := sha256.Sum256(buf)
-	return wire.Sum{Hi: binary.BigEndian.Uint64(sum[:]), Lo: binary.BigEndian.Uint64(sum[8:])}
+// Prints are those of what lies on b, and of its headers, in order.
+func (b *Branch) Prints() []uint64 {
+	prints := make([]uint64, 0, len(b.laid)+len(b.of))
+	for _, l := range b.laid {
+		prints = append(prints, l.Print())
+	}
+	for h := range b.of { // unordered: sorted below
+		prints = append(prints, h.Print())
+	}
+	slices.Sort(prints)
+	return prints
 }
 
 // branchKey tells the branches of a server apart.
@@ -151,6 +143,7 @@ func (s *Store) put(p *Pointer, k branchKey, salt, roots int) (l *Laid, fresh bo
 	l = &Laid{Pointer: p, Salt: salt, Roots: roots, branch: b, at: len(b.laid), hash: hashOf(p, salt, roots)}
 	b.laid = append(b.laid, l)
 	b.sum = b.sum.Plus(l.hash)
+	b.count(p.header, 1)
 	b.Due = b.Due || b.Out
 	p.laid = append(p.laid, l)
 	return l, true
@@ -176,6 +169,7 @@ func (s *Store) detach(l *Laid) {
 	b.laid[len(b.laid)-1] = nil
 	b.laid = b.laid[:len(b.laid)-1]
 	b.sum = b.sum.Minus(l.hash)
+	b.count(p.header, -1)
 	b.Due = b.Due || b.Out
 	p.laid = slices.DeleteFunc(p.laid, func(o *Laid) bool { return o == l })
 	if !b.Out {
@@ -237,10 +231,12 @@ func (s *Store) Extend(b *Branch, until mono.Time) {
 	}
 }
 
-// renewLaid takes the new sequence of p into the digests.
-func (p *Pointer) renewLaid() {
+// renewLaid takes the new header of p into the digests.
+func (p *Pointer) renewLaid(old *Header) {
 	for _, l := range p.laid {
 		b := l.branch
+		b.count(old, -1)
+		b.count(p.header, 1)
 		b.sum = b.sum.Minus(l.hash)
 		l.hash = hashOf(p, l.Salt, l.Roots)
 		b.sum = b.sum.Plus(l.hash)

@@ -15,7 +15,7 @@ type Cached struct {
 
 // NewCached returns a cached pointer made of d.
 func NewCached(d Deposit, server *Server, far time.Duration, first idspace.ID) Cached {
-	p := &Pointer{Key: d.Key(), Server: server, Record: d.Signed, Sequence: d.Sequence(), Latency: far}
+	p := &Pointer{Key: d.Key(), Server: server, header: newHeader(d.Signed, d.Record), Latency: far}
 	p.stand(d)
 	return Cached{p, first}
 }

@@ -3,6 +3,7 @@ package pointers
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
@@ -21,8 +22,15 @@ func (s *Store) Check() error {
 			return err
 		}
 	}
-	if listed != len(s.all) || len(s.due.items) != len(s.all) {
-		return fmt.Errorf("pointers: %d in all, %d listed, %d queued", len(s.all), listed, len(s.due.items))
+	queued := 0
+	for _, h := range s.due.items {
+		if err := h.check(); err != nil {
+			return err
+		}
+		queued += len(h.held)
+	}
+	if listed != len(s.all) || queued != len(s.all) {
+		return fmt.Errorf("pointers: %d in all, %d listed, %d queued", len(s.all), listed, queued)
 	}
 	if err := s.checkServers(); err != nil {
 		return err
@@ -44,7 +52,7 @@ func (s *Store) Check() error {
 		}
 		bytes += p.size()
 		theirs = theirs.plus(p, s.self, peers)
-		if p.inAll != i || p.Server.held[p.inServer] != p || s.servers[prefix(p.Server.ID)] != p.Server || !p.comesIn() {
+		if int(p.inAll) != i || p.Server.held[p.inServer] != p || s.servers[prefix(p.Server.ID)] != p.Server || !p.comesIn() {
 			return fmt.Errorf("pointers: %v is misplaced", p)
 		}
 	}
@@ -94,14 +102,20 @@ func (l load) plus(p *Pointer, self idspace.ID, peers map[idspace.ID]load) load 
 // check verifies that a branch's digest is of what lies on it, and that each pointer knows.
 func (b *Branch) check() error {
 	var sum wire.Sum
+	of := make(map[*Header]int)
 	for i, l := range b.laid {
+		if h := l.header; h.name != (wire.Sum{}) {
+			if of[h]++; of[h] == 1 {
+				sum = sum.Plus(h.term())
+			}
+		}
 		sum = sum.Plus(hashOf(l.Pointer, l.Salt, l.Roots))
 		if l.branch != b || l.at != i || !slices.Contains(l.Pointer.laid, l) || l.Pointer.Server != b.Server {
 			return fmt.Errorf("pointers: %v is misplaced on a branch of %s", l.Pointer, b.Server.ID.Short())
 		}
 	}
 	switch {
-	case sum != b.sum:
+	case sum != b.sum || !maps.Equal(of, b.of):
 		return fmt.Errorf("pointers: digest of a branch of %s is wrong", b.Server.ID.Short())
 	case b.Out == (b.pos != 0) || !b.Out && len(b.laid) == 0:
 		return fmt.Errorf("pointers: branch of %s with %d pointers, out %v, queued at %d", b.Server.ID.Short(), len(b.laid), b.Out, b.pos)

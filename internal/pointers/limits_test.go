@@ -157,7 +157,7 @@ func TestBytesAreBoundedWhenARecordIsReplaced(t *testing.T) {
 	s := pointers.New(named("s0"), limits)
 	p := demandPut(t, s, small, 0, pointers.Stored).Pointer
 	demandPut(t, s, large, 0, pointers.Full)
-	if _, ok := s.Renew(large.deposit(t, s), 0); ok || p.Sequence != (pointers.Sequence{Generation: 1}) {
+	if _, ok := s.Renew(large.deposit(t, s), 0); ok || p.Sequence() != (pointers.Sequence{Generation: 1}) {
 		t.Errorf("renewed by a record of %d bytes where %d are allowed", large.size(), limits.Bytes)
 	}
 	small.latency = time.Second

@@ -155,9 +155,9 @@ func (s *Store) sortAll(sv *Server) {
 
 // NextExpiry is when the next pointers run out.
 func (s *Store) NextExpiry() (at mono.Time, ok bool) {
-	p, ok := s.due.first()
+	h, ok := s.due.first()
 	if ok {
-		at = p.at
+		at = h.at
 	}
 	if b, some := s.deadlines.first(); some && (!ok || b.at < at) {
 		at, ok = b.at, true
@@ -182,10 +182,11 @@ func (s *Store) Expire(now mono.Time, most int) (gone []*Pointer, off []*Laid) {
 		}
 	}
 	for ; most > 0; most-- {
-		p, ok := s.due.first()
-		if !ok || p.at > now {
+		h, ok := s.due.first()
+		if !ok || h.at > now {
 			break
 		}
+		p := h.held[len(h.held)-1]
 		s.drop(p)
 		gone = append(gone, p)
 	}

@@ -13,9 +13,9 @@ import (
 // Lot is what came at once of a batch of several objects, under one salt. Its pointers share the header, and
 // what proves them. Of a lot of which little is held any more the rest is let go.
 type Lot struct {
-	Signed *wire.SignedRecord // the header
-	Roots  int                // how many salts the batch has
+	Roots int // how many salts the batch has
 
+	name  wire.Sum // of the batch
 	run   *batch.Run
 	held  []*Pointer // by the place in run; nil where nothing is
 	live  int        // how many are
@@ -25,7 +25,7 @@ type Lot struct {
 
 // NewLot returns a lot of which nothing is held yet.
 func NewLot(signed *wire.SignedRecord, record *wire.BatchRecord, run *batch.Run) *Lot {
-	t := &Lot{Signed: signed, Roots: record.Salts(), run: run, held: make([]*Pointer, run.Len())}
+	t := &Lot{Roots: record.Salts(), name: record.Name(), run: run, held: make([]*Pointer, run.Len())}
 	for range t.Objects() {
 		t.most++
 	}
@@ -109,7 +109,7 @@ func (p *Pointer) adds(d Deposit) bool {
 		return false
 	}
 	lot, _ := p.Stand(d.Lot.Salt())
-	return lot == nil && (d.Signed == p.Record || bytes.Equal(d.Signed.Payload, p.Record.Payload))
+	return lot == nil && (d.header == p.header || bytes.Equal(d.header.Signed.Payload, p.Record().Payload))
 }
 
 // stand notes what proves p.
@@ -168,7 +168,7 @@ func (p *Pointer) move(in *Lot, from, to int32) {
 func (p *Pointer) check(live map[*Lot]int) error {
 	for i, s := range p.stands {
 		guid, ok := s.lot.run.GUID(int(s.at))
-		if !ok || guid != p.GUID || s.lot.held[s.at] != p || !bytes.Equal(s.lot.Signed.Payload, p.Record.Payload) {
+		if !ok || guid != p.GUID || s.lot.held[s.at] != p {
 			return fmt.Errorf("pointers: %v is misplaced in a lot", p)
 		}
 		for _, o := range p.stands[:i] {

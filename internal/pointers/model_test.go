@@ -1,6 +1,7 @@
 package pointers_test
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
@@ -32,6 +33,7 @@ type slowPointer struct {
 	sequence          uint64
 	size              int          // of its record, or of what proves it
 	proven            map[int]bool // under which salts; none if it is alone
+	renewable         bool         // it is of a batch that may be renewed
 	state             pointers.State
 	latency           mono.Time
 	ends              mono.Time // its record
@@ -202,25 +204,48 @@ func (s *slow) until(p *slowPointer) (until mono.Time) {
 
 // on lists what lies on a branch.
 func (s *slow) on(b slowBranch, out bool) (sum wire.Sum, count uint32) {
+	headers := make(map[wire.Sum]bool)
 	for _, p := range s.list {
 		for l := range p.lies {
 			if p.server == b.server && l.peer == b.peer && l.copy == b.copy && l.out == out {
 				sum, count = sum.Plus(p.hash(l)), count+1
+				if p.renewable {
+					headers[hashed(nameOf(p.app), p.generation(), p.counter())] = true
+				}
 			}
 		}
+	}
+	for header := range headers {
+		sum = sum.Plus(header)
 	}
 	return sum, count
 }
 
+func (p *slowPointer) generation() []byte { return binary.BigEndian.AppendUint64(nil, 1+p.sequence/4) }
+
+func (p *slowPointer) counter() []byte { return binary.BigEndian.AppendUint64(nil, p.sequence%4) }
+
+func hashed(parts ...[]byte) wire.Sum {
+	sum := sha256.Sum256(bytes.Join(parts, nil))
+	return wire.Sum{Hi: binary.BigEndian.Uint64(sum[:8]), Lo: binary.BigEndian.Uint64(sum[8:16])}
+}
+
+// nameOf is the name of the batch in an application.
+func nameOf(app string) []byte {
+	rec, _ := put{guid: "x", app: app, server: "s1", under: 1}.record()
+	packed := append([]byte{byte(len(app))}, app...)
+	packed = append(binary.BigEndian.AppendUint32(packed, uint32(len(batched))), rec.Roots...)
+	sum := sha256.Sum256(packed)
+	return sum[:16]
+}
+
 // hash is what a pointer adds to the digest of a branch on which it lies.
 func (p *slowPointer) hash(l lie) wire.Sum {
-	guid := named(p.guid)
-	packed := slices.Clone(guid[:])
-	packed = binary.BigEndian.AppendUint64(packed, 1+p.sequence/4)
-	packed = binary.BigEndian.AppendUint64(packed, p.sequence%4)
-	packed = append(packed, byte(l.salt), byte(l.roots))
-	sum := sha256.Sum256(append(packed, p.app...))
-	return wire.Sum{Hi: binary.BigEndian.Uint64(sum[:8]), Lo: binary.BigEndian.Uint64(sum[8:16])}
+	guid, of := named(p.guid), append(p.generation(), p.counter()...)
+	if p.renewable {
+		of = nameOf(p.app)
+	}
+	return hashed(guid[:], of, []byte{byte(l.salt), byte(l.roots)}, []byte(p.app))
 }
 
 // tidy forgets what nothing is left of: it is done after every operation.
@@ -268,6 +293,9 @@ func (s *slow) put(d put, now mono.Time) pointers.ResultKind {
 	switch {
 	case d.left <= 0 || d.until <= now:
 		return pointers.Ignored
+	}
+	s.newest(&d, now)
+	switch {
 	case held != nil && held.sequence > d.sequence:
 		return pointers.Older
 	case !s.room(held, d):
@@ -298,6 +326,26 @@ func (s *slow) put(d put, now mono.Time) pointers.ResultKind {
 	return kind
 }
 
+// batch lists the pointers of the batch that a deposit is of, if that may be renewed.
+func (s *slow) batch(d put) (all []*slowPointer) {
+	for _, p := range s.list {
+		if p.renewable && d.renewable() && p.server == d.server && p.app == d.app {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// newest has a deposit and what is held of its batch be of the newer header of both.
+func (s *slow) newest(d *put, now mono.Time) {
+	for _, p := range s.batch(*d) {
+		if p.sequence < d.sequence {
+			p.sequence, p.ends = d.sequence, now.Add(d.left)
+		}
+		d.sequence = p.sequence
+	}
+}
+
 // adds reports whether a deposit brings another proof of the record that p has.
 func (p *slowPointer) adds(d put) bool {
 	return d.sequence == p.sequence && d.under > 0 && len(p.proven) > 0 && !p.proven[d.under] && d.withdrawn == (p.state == pointers.Withdrawn)
@@ -306,7 +354,11 @@ func (p *slowPointer) adds(d put) bool {
 // take makes the record of a deposit that of a pointer.
 func (s *slow) take(p *slowPointer, d put, now mono.Time) {
 	p.sequence, p.ends, p.size, p.state = d.sequence, now.Add(d.left), d.size(), pointers.Live
-	p.proven = make(map[int]bool)
+	p.renewable, p.proven = d.renewable(), make(map[int]bool)
+	for _, o := range s.batch(d) { // its header lasts as long as the longest that was said
+		o.ends = max(o.ends, p.ends)
+		p.ends = o.ends
+	}
 	if d.under > 0 {
 		p.proven[d.under] = true
 	}
@@ -321,7 +373,10 @@ func (s *slow) take(p *slowPointer, d put, now mono.Time) {
 func (s *slow) renew(d put, now mono.Time) bool {
 	defer s.tidy()
 	held := s.find(d.guid, d.app, d.server)
-	if held == nil || d.left <= 0 || d.sequence <= held.sequence || !s.grows(held, d) {
+	if held == nil || d.left <= 0 {
+		return false
+	}
+	if s.newest(&d, now); d.sequence <= held.sequence || !s.grows(held, d) {
 		return false
 	}
 	s.take(held, d, now)

@@ -34,6 +34,9 @@ func (k Key) String() string { return k.GUID.Short() + "/" + k.App }
 // server, then by a counter (design §8).
 type Sequence struct{ Generation, Counter uint64 }
 
+// SequenceOf is that of a record.
+func SequenceOf(r *wire.BatchRecord) Sequence { return Sequence{r.Generation, r.Counter} }
+
 // Above reports whether s is higher than o.
 func (s Sequence) Above(o Sequence) bool {
 	return s.Generation > o.Generation || s.Generation == o.Generation && s.Counter > o.Counter
@@ -72,6 +75,7 @@ type Server struct {
 	accused  []accusation     // by whom; maxAccused at most
 	held     []*Pointer       // all of its pointers, in no order; Pointer.inServer is the place
 	branches []*Branch
+	headers  map[wire.Sum]*Header // of batches that may be renewed, by their names
 }
 
 // Zone is the label of the server's place.
@@ -95,22 +99,29 @@ func (sv *Server) Lives() bool { return sv.buried == 0 }
 // only read it.
 type Pointer struct {
 	Key
-	place // in the queue of records that run out: at is when its own life is over
+	Server  *Server
+	State   State
+	Latency time.Duration // to the server: measured, else that of the path that it came along
 
-	Server   *Server
-	Sequence Sequence
-	State    State
-	Record   *wire.SignedRecord
-	Latency  time.Duration // to the server: measured, else that of the path that it came along
-
+	header   *Header
 	laid     []*Laid
 	stands   []stand // where it is proven, by several salts; none for a batch of one
-	inServer int     // index in Server.held
-	inAll    int     // index in Store.all
+	inServer int32   // index in Server.held
+	inAll    int32   // index in Store.all
+	inHeader int32   // index in header.held
 }
 
+// Header is that of the batch under which p is held.
+func (p *Pointer) Header() *Header { return p.header }
+
+// Record is the signed record that p is of.
+func (p *Pointer) Record() *wire.SignedRecord { return p.header.Signed }
+
+// Sequence is that of its record.
+func (p *Pointer) Sequence() Sequence { return p.header.Sequence }
+
 // Expires is when the record's life is over.
-func (p *Pointer) Expires() mono.Time { return p.at }
+func (p *Pointer) Expires() mono.Time { return p.header.at }
 
 // Until is when the pointer counts no longer unless its server is heard of: the latest
 // deadline of the branches that brought it, or the end of its record.
@@ -120,7 +131,7 @@ func (p *Pointer) Until() (until mono.Time) {
 			until = max(until, l.branch.at)
 		}
 	}
-	return min(until, p.at)
+	return min(until, p.header.at)
 }
 
 // Laid lists where p lies, and has come from; a view, not to be changed.
@@ -158,7 +169,7 @@ func (p *Pointer) comesIn() bool {
 // String is the pointer in traces.
 func (p *Pointer) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%v at %s seq=%v %v latency=%v until=%v", p.Key, p.Server.ID.Short(), p.Sequence, p.State, p.Latency, p.Until())
+	fmt.Fprintf(&b, "%v at %s seq=%v %v latency=%v until=%v", p.Key, p.Server.ID.Short(), p.Sequence(), p.State, p.Latency, p.Until())
 	for _, l := range p.laid {
 		arrow := "←"
 		if l.branch.Out {
@@ -184,7 +195,7 @@ func nearer(a, b *Pointer) int {
 // size is how many bytes of records and proofs p counts for.
 func (p *Pointer) size() (n int) {
 	if len(p.stands) == 0 {
-		return sizeOf(p.Record)
+		return sizeOf(p.Record())
 	}
 	for _, s := range p.stands {
 		n += s.lot.share

@@ -1,6 +1,7 @@
 package pointers_test
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/batch"
@@ -77,6 +78,9 @@ func (p put) batch() *batch.Part {
 	return builtBatch
 }
 
+// renewable reports whether p is of a batch that may be renewed.
+func (p put) renewable() bool { return p.under > 0 && !p.withdrawn }
+
 // size is what p counts for; one of a batch for its share of all that came with it.
 func (p put) size() int {
 	_, r := p.record()
@@ -134,6 +138,32 @@ func (p put) lay(t fatal, s *pointers.Store, now mono.Time) pointers.Result {
 		d.Lot.Tidy()
 	}
 	return result
+}
+
+// putBatch puts in all objects of the batch n of a server, under its only salt.
+func putBatch(t fatal, s *pointers.Store, n, objects int) (lot *pointers.Lot, rec *wire.BatchRecord, held []*pointers.Pointer) {
+	t.Helper()
+	guids := make([]idspace.ID, objects)
+	for i := range guids {
+		guids[i] = named(fmt.Sprint("object ", n*objects+i))
+	}
+	part, err := batch.Build(idspace.Hex, guids, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := named("s1")
+	rec = &wire.BatchRecord{App: "a", Server: server[:], Generation: 1, Counter: uint64(n + 1), LifeS: 7200}
+	part.Commit(rec)
+	signed := envtest.Pointer("s1", rec)
+	lot = pointers.NewLot(signed, rec, part.Runs()[0])
+	sv := meet(t, s, "s1", 1)
+	for item := range lot.Objects() {
+		held = append(held, s.Put(pointers.Deposit{
+			Signed: signed, Record: rec, Lot: lot, Item: item, Server: sv, Copy: wire.Copy_COPY_PATH, Roots: 1,
+			From: named("peer"), Left: time.Hour, Until: mono.Time(time.Hour),
+		}, 1).Pointer)
+	}
+	return lot, rec, held
 }
 
 // long is a deposit that lasts longer than any test.

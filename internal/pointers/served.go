@@ -6,6 +6,7 @@ import (
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
+	"github.com/tapestry-dolr/tapestry/internal/wire"
 )
 
 // Object is something that this node serves.
@@ -16,9 +17,23 @@ type Object struct {
 	Sequence    Sequence     // of the last record signed
 	Established bool         // a root has acknowledged it at least once
 	Stands      bool         // as many roots as have to have acknowledged it at once, at least once
-	Batched     bool         // as one of several under that
+	Batch       *Batch       // under whose header, nil if it was signed by itself
 	Kept        bool         // an earlier life of this node has published it: no failure takes it back
 	Roots       []idspace.ID // per salt: who acknowledged last, zero if nobody did yet
+}
+
+// Batch is what this node serves under one header.
+type Batch struct {
+	Record  *wire.BatchRecord
+	Objects []*Object
+	Split   bool // some of them are not under it any more: it is not signed anew
+}
+
+// Alone has an object be under no batch's header any more.
+func (o *Object) Alone() {
+	if o.Batch != nil {
+		o.Batch.Split, o.Batch.Objects, o.Batch = true, nil, nil
+	}
 }
 
 // Laid reports whether this life has signed any record of the object.
@@ -74,6 +89,7 @@ func (s *Served) Keep(key Key, roots int) {
 // Remove forgets key.
 func (s *Served) Remove(key Key) {
 	if o := s.objects[key]; o != nil {
+		o.Alone()
 		s.due.remove(o)
 		s.changes++
 		delete(s.objects, key)

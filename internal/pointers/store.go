@@ -15,10 +15,10 @@ type Store struct {
 	limits    Limits
 	objects   map[Key][]*Pointer // each list sorted by nearer
 	servers   map[wire.ServerRef]*Server
-	all       []*Pointer      // in no order; Pointer.inAll is the place
-	due       queue[*Pointer] // by the end of their records
-	deadlines queue[*Branch]  // of those that come in
-	bytes     int             // of the records of all, and of servers but this node
+	all       []*Pointer     // in no order; Pointer.inAll is the place
+	due       queue[*Header] // by the end of their lives
+	deadlines queue[*Branch] // of those that come in
+	bytes     int            // of the records of all, and of servers but this node
 	theirs    load
 	peers     map[idspace.ID]*load // theirs, by who has brought it: what several have, each has
 	emptied   []*Branch            // see Emptied
@@ -59,6 +59,8 @@ type Deposit struct {
 	Latency time.Duration
 	Left    time.Duration // what is left of the record's life
 	Until   mono.Time     // the deadline of its branch, by the newest token
+
+	header *Header // see newest
 }
 
 // Key is what d lays.
@@ -80,11 +82,8 @@ func (d Deposit) size() int {
 
 // Print is that of what d lays.
 func (d Deposit) Print() uint64 {
-	return (&Pointer{Key: d.Key(), Sequence: d.Sequence()}).PrintUnder(d.Salt, d.Roots)
+	return (&Pointer{Key: d.Key(), header: newHeader(d.Signed, d.Record)}).PrintUnder(d.Salt, d.Roots)
 }
-
-// Sequence is that of what d lays.
-func (d Deposit) Sequence() Sequence { return Sequence{d.Record.Generation, d.Record.Counter} }
 
 // Result is what became of a deposit.
 type Result struct {
@@ -136,26 +135,28 @@ func prefix(id idspace.ID) wire.ServerRef { return wire.ServerRefTo(id) }
 
 // Put takes a deposit in, if its sequence and the limits allow.
 func (s *Store) Put(d Deposit, now mono.Time) Result {
-	key, sequence := d.Key(), d.Sequence()
+	key := d.Key()
 	p := s.Find(key, d.Server.ID)
-	if p != nil && p.at <= now {
+	if p != nil && p.Expires() <= now {
 		s.drop(p)
 		s.counts.Expired++
 		p = nil
 	}
-	switch {
-	case d.Left <= 0 || d.Until <= now:
+	if d.Left <= 0 || d.Until <= now {
 		return Result{Kind: Ignored}
+	}
+	s.newest(&d, now)
+	switch {
 	case p == nil:
 		return s.store(key, d, now)
-	case p.Sequence.Above(sequence):
+	case p.Sequence().Above(d.header.Sequence):
 		return Result{Kind: Older, Pointer: p}
 	}
 	if limit, ok := s.admits(p, d); !ok {
 		return s.full(limit)
 	}
 	result := Result{Kind: Same, Pointer: p, Was: p.State}
-	if sequence.Above(p.Sequence) {
+	if d.header.Sequence.Above(p.Sequence()) {
 		result.Kind = Renewed
 		s.renew(p, d, now)
 	} else if p.adds(d) {
@@ -174,7 +175,7 @@ func (s *Store) Put(d Deposit, now mono.Time) Result {
 
 // store takes in a pointer that was not held.
 func (s *Store) store(key Key, d Deposit, now mono.Time) Result {
-	p := &Pointer{Key: key, Server: d.Server, Record: d.Signed, Latency: max(d.Latency, 0)}
+	p := &Pointer{Key: key, Server: d.Server, Latency: max(d.Latency, 0)}
 	evict, limit, ok := s.room(p, d)
 	if other := s.servers[prefix(d.Server.ID)]; !ok || other != nil && other != d.Server { // two identifiers of one beginning
 		return s.full(limit)
@@ -184,8 +185,8 @@ func (s *Store) store(key Key, d Deposit, now mono.Time) Result {
 		s.counts.Evicted++
 	}
 	s.enter(d.Server)
-	p.take(d)
-	s.add(p, now.Add(d.Left))
+	s.take(p, d, now)
+	s.add(p)
 	s.attach(p, d)
 	s.refile(p, d)
 	return Result{Kind: Stored, Pointer: p, Fresh: true, State: p.State, Evicted: evict}
@@ -201,17 +202,22 @@ func (s *Store) full(limit wire.Limit) Result {
 // renew replaces the record of a pointer by one of a higher sequence.
 func (s *Store) renew(p *Pointer, d Deposit, now mono.Time) {
 	s.changes++
+	old := p.header
 	s.weigh(p, -1)
-	p.take(d)
+	p.leave()
+	s.quit(p)
+	s.take(p, d, now)
 	s.weigh(p, 1)
-	p.renewLaid()
-	s.due.set(p, now.Add(d.Left))
+	p.renewLaid(old)
 }
 
 // Renew replaces the record of a pointer that is held by a newer one, wherever it has come from.
 func (s *Store) Renew(d Deposit, now mono.Time) (p *Pointer, ok bool) {
 	p = s.Find(d.Key(), d.Server.ID)
-	if p == nil || d.Left <= 0 || !d.Sequence().Above(p.Sequence) || !s.grows(p, d) {
+	if p == nil || d.Left <= 0 {
+		return nil, false
+	}
+	if s.newest(&d, now); !d.header.Sequence.Above(p.Sequence()) || !s.grows(p, d) {
 		return nil, false
 	}
 	s.renew(p, d, now)
@@ -219,10 +225,9 @@ func (s *Store) Renew(d Deposit, now mono.Time) (p *Pointer, ok bool) {
 	return p, true
 }
 
-// take makes d's record that of p.
-func (p *Pointer) take(d Deposit) {
-	p.leave()
-	p.Record, p.Sequence = d.Signed, d.Sequence()
+// take makes d's record that of p, which has none.
+func (s *Store) take(p *Pointer, d Deposit, now mono.Time) {
+	s.join(p, d.header, now.Add(d.Left))
 	p.stand(d)
 	switch {
 	case d.Record.Withdrawn:
@@ -323,7 +328,7 @@ func (s *Store) admits(p *Pointer, d Deposit) (limit wire.Limit, ok bool) {
 func (s *Store) grows(p *Pointer, d Deposit) bool {
 	more := 0
 	switch {
-	case d.Sequence().Above(p.Sequence):
+	case d.header.Sequence.Above(p.Sequence()):
 		more = d.size() - p.size()
 	case p.adds(d):
 		more = d.size()
@@ -344,15 +349,14 @@ func (s *Store) weigh(p *Pointer, times int) {
 	}
 }
 
-func (s *Store) add(p *Pointer, until mono.Time) {
+func (s *Store) add(p *Pointer) {
 	s.changes++
 	list := s.objects[p.Key]
 	i, _ := slices.BinarySearchFunc(list, p, nearer)
 	s.objects[p.Key] = slices.Insert(list, i, p)
-	p.inAll, p.inServer = len(s.all), len(p.Server.held)
+	p.inAll, p.inServer = int32(len(s.all)), int32(len(p.Server.held))
 	s.all = append(s.all, p)
 	p.Server.held = append(p.Server.held, p)
-	s.due.set(p, until)
 	s.weigh(p, 1)
 	if p.Server.ID != s.self {
 		s.theirs.pointers++
@@ -381,10 +385,10 @@ func (s *Store) drop(p *Pointer) {
 	held[p.inServer], last.inServer = last, p.inServer
 	held[len(held)-1] = nil
 	p.Server.held = held[:len(held)-1]
-	s.forget(p.Server)
-	s.due.remove(p)
 	s.weigh(p, -1)
 	p.leave()
+	s.quit(p)
+	s.forget(p.Server)
 	if p.Server.ID != s.self {
 		s.theirs.pointers--
 	}

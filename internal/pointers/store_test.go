@@ -294,12 +294,12 @@ func (b *pair) compareProofs(t *rapid.T, held *pointers.Pointer, p *slowPointer)
 			t.Fatalf("%v has a proof under salt %d: %v, slow store says %v", held, salt, lot != nil, p.proven)
 		}
 	}
-	rec, err := held.Record.Batch()
+	rec, err := held.Record().Batch()
 	if err != nil {
 		t.Fatal(err)
 	}
 	proof, under := held.Proof()
-	if d, err := pointers.Alone(idspace.Hex, held.Record, rec, uint32(under), proof); err != nil || d.Key() != held.Key {
+	if d, err := pointers.Alone(idspace.Hex, held.Record(), rec, uint32(under), proof); err != nil || d.Key() != held.Key {
 		t.Fatalf("%v reads %v: %v", held, d.Key(), err)
 	}
 }
@@ -340,13 +340,14 @@ func (b *pair) compareDigest(t *rapid.T, of slowBranch, branch *pointers.Branch)
 	if gotCount, got := branch.Digest(); got != sum || gotCount != count || branch.Len() != int(count) {
 		t.Fatalf("digest of %+v is %d %v, slow store says %d %v", of, gotCount, got, count, sum)
 	}
-	if !slices.IsSortedFunc(branch.Sorted(), func(x, y *pointers.Laid) int {
-		if x.Print() < y.Print() {
-			return -1
-		}
-		return 1
-	}) || len(branch.Sorted()) != branch.Len() {
+	prints := branch.Prints()
+	if !slices.IsSorted(prints) || len(prints) != branch.Len()+len(branch.Headers()) {
 		t.Fatalf("what lies on %+v is not sorted", of)
+	}
+	for i := range branch.Len() {
+		if _, listed := slices.BinarySearch(prints, branch.At(i).Print()); !listed {
+			t.Fatalf("%v is not listed", branch.At(i))
+		}
 	}
 }
 

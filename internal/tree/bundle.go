@@ -19,6 +19,7 @@ type bundle struct {
 	copy   wire.Copy
 	alone  []alone
 	parts  []*part
+	anew   []*pointers.Header // that go without pointers
 }
 
 // alone is a pointer that goes by itself.
@@ -30,7 +31,7 @@ type alone struct {
 
 // part is some pointers of a batch, by salt.
 type part struct {
-	header *wire.SignedRecord
+	header *pointers.Header
 	salts  []shares
 }
 
@@ -60,24 +61,24 @@ func (b *bundle) add(laid *pointers.Laid, p *pointers.Pointer, salt, roots int) 
 		b.alone = append(b.alone, alone{p, laid, salt, roots})
 		return
 	}
-	s := b.shares(lot)
+	s := b.shares(lot, p.Header())
 	s.each = append(s.each, share{at, laid})
 }
 
 // shares are those of a lot: in a part that has its header, and nothing under its salt yet.
-func (b *bundle) shares(lot *pointers.Lot) *shares {
+func (b *bundle) shares(lot *pointers.Lot, header *pointers.Header) *shares {
 	salt := lot.Salt()
 	var free *part
 	for _, p := range b.parts {
 		switch {
 		case p.salts[salt].lot == lot:
 			return &p.salts[salt]
-		case p.header == lot.Signed && p.salts[salt].lot == nil:
+		case p.header == header && p.salts[salt].lot == nil:
 			free = p
 		}
 	}
 	if free == nil {
-		free = &part{lot.Signed, make([]shares, lot.Roots)}
+		free = &part{header, make([]shares, lot.Roots)}
 		b.parts = append(b.parts, free)
 	}
 	free.salts[salt].lot = lot
@@ -110,7 +111,7 @@ func (k *Keeper) sendAll(e env.Env, to idspace.ID, b *bundle) {
 	}
 	for _, p := range b.alone {
 		one := k.laid(e, p)
-		room(len(p.Record.Payload) + len(one.Proof) + 256)
+		room(len(p.Record().Payload) + len(one.Proof) + 256)
 		if m.Laid = append(m.Laid, one); p.laid != nil {
 			laid = append(laid, p.laid)
 		}
@@ -124,6 +125,12 @@ func (k *Keeper) sendAll(e env.Env, to idspace.ID, b *bundle) {
 					laid = append(laid, o.laid)
 				}
 			}
+		}
+	}
+	for _, h := range b.anew {
+		if !slices.ContainsFunc(b.parts, func(p *part) bool { return p.header == h }) {
+			room(len(h.Signed.Payload) + 256)
+			m.Parts = append(m.Parts, &wire.BatchPart{Header: h.Signed, LeftS: k.whole(e, h.Expires())})
 		}
 	}
 	send()
@@ -186,7 +193,7 @@ func (p *part) halves() (halves []*part) {
 func (k *Keeper) laid(e env.Env, p alone) *wire.Laid {
 	proof, under := p.Proof()
 	return &wire.Laid{
-		Pointer: p.Record, Salt: uint32(p.salt), Roots: uint32(p.roots), LeftS: k.left(e, p.Pointer),
+		Pointer: p.Record(), Salt: uint32(p.salt), Roots: uint32(p.roots), LeftS: k.left(e, p.Pointer),
 		LatencyUs: uint64(k.latency(p.Pointer).Microseconds()), Proof: proof, Under: uint32(under),
 	}
 }
@@ -194,7 +201,7 @@ func (k *Keeper) laid(e env.Env, p alone) *wire.Laid {
 // part packs some pointers of a batch. Of what they have come to know of its life and of the way to its server, the least and
 // the mean is said of all.
 func (k *Keeper) part(e env.Env, p *part) *wire.BatchPart {
-	packed := &wire.BatchPart{Header: p.header, Lists: make([][]byte, len(p.salts)), LeftS: ^uint32(0)}
+	packed := &wire.BatchPart{Header: p.header.Signed, Lists: make([][]byte, len(p.salts)), LeftS: ^uint32(0)}
 	n, latency := 0, time.Duration(0)
 	for salt, s := range p.salts {
 		if s.lot == nil {

@@ -217,6 +217,7 @@ func (k *Keeper) layOne(e env.Env, o offer, l *wire.Laid, duty uint64, back *bun
 	}
 	o.signed, o.record, o.lot, o.item, o.salt, o.roots = d.Signed, rec, d.Lot, d.Item, int(l.Salt), int(l.Roots)
 	o.left, o.latency = seconds(l.LeftS), k.along(o.from, l.LatencyUs)
+	k.renewHeader(e, o, back)
 	k.lay(e, o, duty, back)
 }
 
@@ -227,13 +228,18 @@ func (k *Keeper) layPart(e env.Env, o offer, part *wire.BatchPart, duty uint64, 
 		e.Emit(&env.Dropped{Why: "deposit: bad record", Peer: o.from})
 		return
 	}
+	o.signed, o.record, o.roots = part.Header, rec, rec.Salts()
+	o.left, o.latency = seconds(part.LeftS), k.along(o.from, part.LatencyUs)
+	if len(part.Lists) == 0 {
+		k.renewHeader(e, o, back)
+		return
+	}
 	opened, err := batch.Open(k.cfg.Space, rec, part.Lists)
 	if err != nil {
 		e.Emit(&env.Dropped{Why: "deposit: bad proof", Peer: o.from})
 		return
 	}
-	o.signed, o.record, o.roots = part.Header, rec, rec.Salts()
-	o.left, o.latency = seconds(part.LeftS), k.along(o.from, part.LatencyUs)
+	k.renewHeader(e, o, back)
 	for salt, run := range opened.Runs() {
 		if run == nil {
 			continue

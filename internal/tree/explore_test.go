@@ -124,6 +124,13 @@ func (n *trouble) publishes(t *rapid.T) {
 	}
 }
 
+// renews has a server sign one of its batches anew.
+func (n *trouble) renews(t *rapid.T) {
+	if h := n.draw(t, "renewing"); len(h.batches) > 0 {
+		h.renewBatch(rapid.SampledFrom(h.batches).Draw(t, "batch"))
+	}
+}
+
 // TestAfterTroubleEverythingLiesWhereItShould lets networks of some nodes suffer, and then rest:
 // what lies where is then what an oracle says that sees all, and next to nothing is sent.
 func TestAfterTroubleEverythingLiesWhereItShould(t *testing.T) {
@@ -146,7 +153,7 @@ func explore(t *rapid.T) {
 	n.run(3 * time.Second)
 	n.loss = rapid.SampledFrom([]float64{0, 0.02, 0.2}).Draw(t, "loss")
 	n.twice = rapid.SampledFrom([]float64{0, 0.1}).Draw(t, "twice")
-	actions := []func(*rapid.T){n.publishes, n.publishes, n.publishes, n.enter, n.crash, n.part, n.move, n.leave}
+	actions := []func(*rapid.T){n.publishes, n.publishes, n.publishes, n.renews, n.renews, n.enter, n.crash, n.part, n.move, n.leave}
 	for range rapid.IntRange(1, 25).Draw(t, "actions") {
 		actions[rapid.IntRange(0, len(actions)-1).Draw(t, "action")](t)
 		n.run(time.Duration(rapid.SampledFrom([]int{1, 100, 900, 4000, 20000}).Draw(t, "ms")) * time.Millisecond)

@@ -81,6 +81,20 @@ func goodPart(s *story) *wire.Deposit {
 	return m
 }
 
+// renewedPart has that batch be renewed by two headers, the older one last.
+func renewedPart(s *story) *wire.Deposit {
+	m := goodPart(s)
+	for _, counter := range []uint64{9, 8} {
+		rec, err := m.Parts[0].Header.Batch()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		rec.Counter = counter
+		m.Parts = append(m.Parts, &wire.BatchPart{Header: envtest.Pointer("s", rec), LeftS: recordS})
+	}
+	return m
+}
+
 // goodBranch is what b would say of its branch of a server.
 func goodBranch(s *story, server string, kind wire.Copy) wire.Branch {
 	b := wire.Branch{Server: wire.ServerRefTo(s.ID(server)), Copy: kind, Index: 2, Token: chainOf(server, 1).Token(2), Count: 9}
@@ -216,6 +230,7 @@ func FuzzDeposit(f *testing.F) {
 		func(s *story) wire.Message { return goodDeposit(s, "s", "x", 2) },
 		func(s *story) wire.Message { return goodDeposit(s, "u", "x", 1) },
 		func(s *story) wire.Message { return goodPart(s) },
+		func(s *story) wire.Message { return renewedPart(s) },
 		func(s *story) wire.Message { return goodDeposit(s, "me", "x", 1) },
 		func(s *story) wire.Message {
 			m := goodDeposit(s, "t", "y", math.MaxUint64)

@@ -17,6 +17,7 @@ type link struct {
 	peer     idspace.ID
 	branches []*pointers.Branch // those to it; an empty one until it knows
 	queue    []queued           // to be sent
+	anew     []headed           // to be sent before it
 	rests    mono.Time          // nothing of it need be sent before
 	flight   *flight            // what was sent and not confirmed; nil: nothing
 	told     mono.Time          // when it was last told digests
@@ -27,6 +28,12 @@ type link struct {
 // queued is a pointer that waits to be sent along a branch, if it still lies there then.
 type queued struct {
 	laid   *pointers.Laid
+	branch *pointers.Branch
+}
+
+// headed is a header that waits to be sent along a branch, if anything of it lies there then.
+type headed struct {
+	*pointers.Header
 	branch *pointers.Branch
 }
 
@@ -91,7 +98,7 @@ func (k *Keeper) onLinks(e env.Env) {
 		}
 	}
 	k.links = slices.DeleteFunc(k.links, func(l *link) bool {
-		return len(l.branches)+len(l.queue)+len(l.dead) == 0 && l.flight == nil
+		return len(l.branches)+len(l.queue)+len(l.anew)+len(l.dead) == 0 && l.flight == nil
 	})
 	if next < never {
 		k.arm(e, timerLinks, next)
@@ -189,7 +196,7 @@ func (k *Keeper) flush(e env.Env) {
 		k.hurry(e, k.link(b.Peer))
 	}
 	for _, l := range k.links {
-		if len(l.queue) > 0 && l.rests <= e.Now() && k.room(l) > 0 {
+		if (len(l.queue) > 0 && l.rests <= e.Now() || len(l.anew) > 0) && k.room(l) > 0 {
 			k.send(e, l)
 		}
 		if len(l.dead) > 0 {
@@ -211,9 +218,10 @@ func (k *Keeper) room(l *link) int {
 // lightly is how many pointers of a batch count as one that travels alone, by the bytes that they take.
 const lightly = 8
 
-// portion is how much of the queue there is room for, and for how many pointers that counts.
-func (k *Keeper) portion(l *link) (n, weight int) {
-	room, alone, batched := k.room(l), 0, 0
+// portion is how much of the queue there is room for beside some headers, and for how many pointers that counts.
+func (k *Keeper) portion(l *link, headers int) (n, weight int) {
+	room, alone, batched := k.room(l), headers, 0
+	weight = headers
 	for _, q := range l.queue {
 		if lot, _ := q.laid.Stand(q.laid.Salt); lot != nil {
 			batched++
@@ -231,10 +239,12 @@ func (k *Keeper) portion(l *link) (n, weight int) {
 
 // send sends a window of deposits to a neighbor, and asks whether it has them.
 func (k *Keeper) send(e env.Env, l *link) {
-	n, weight := k.portion(l)
+	anew := l.anew[:min(len(l.anew), k.room(l))]
+	l.anew = l.anew[len(anew):]
+	n, weight := k.portion(l, len(anew))
 	portion := l.queue[:n]
 	l.queue = l.queue[n:]
-	branches := k.deliver(e, l.peer, portion)
+	branches := k.deliver(e, l.peer, portion, anew)
 	if len(branches) == 0 {
 		return
 	}
@@ -250,8 +260,15 @@ func (k *Keeper) send(e env.Env, l *link) {
 }
 
 // deliver sends those pointers that still lie where they did when they were queued, and says on which branches they do.
-func (k *Keeper) deliver(e env.Env, to idspace.ID, portion []queued) (branches []*pointers.Branch) {
+func (k *Keeper) deliver(e env.Env, to idspace.ID, portion []queued, anew []headed) (branches []*pointers.Branch) {
 	bundles := make(map[*pointers.Branch]*bundle)
+	along := func(b *pointers.Branch) *bundle {
+		if bundles[b] == nil {
+			bundles[b] = &bundle{server: b.Server, copy: b.Copy}
+			branches = append(branches, b)
+		}
+		return bundles[b]
+	}
 	for _, q := range portion {
 		p, b := q.laid, q.branch
 		p.Queued = false
@@ -260,11 +277,13 @@ func (k *Keeper) deliver(e env.Env, to idspace.ID, portion []queued) (branches [
 			k.conclude(e, p, lost)
 			continue
 		}
-		if bundles[b] == nil {
-			bundles[b] = &bundle{server: b.Server, copy: b.Copy}
-			branches = append(branches, b)
+		along(b).add(p, p.Pointer, p.Salt, p.Roots)
+	}
+	for _, h := range anew {
+		if h.branch.Has(h.Header) {
+			b := along(h.branch)
+			b.anew = append(b.anew, h.Header)
 		}
-		bundles[b].add(p, p.Pointer, p.Salt, p.Roots)
 	}
 	for _, b := range branches {
 		k.sendAll(e, to, bundles[b])
@@ -280,8 +299,10 @@ func byServer(a, b *pointers.Branch) int {
 }
 
 // left is what is left of a record's life, in whole seconds.
-func (k *Keeper) left(e env.Env, p *pointers.Pointer) uint32 {
-	return uint32(max(p.Expires().Sub(e.Now())/time.Second, 0))
+func (k *Keeper) left(e env.Env, p *pointers.Pointer) uint32 { return k.whole(e, p.Expires()) }
+
+func (k *Keeper) whole(e env.Env, until mono.Time) uint32 {
+	return uint32(max(until.Sub(e.Now())/time.Second, 0))
 }
 
 // confirm asks for an answer to what is in flight. Branches of which more waits to be sent

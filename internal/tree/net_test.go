@@ -23,6 +23,7 @@ import (
 	"github.com/tapestry-dolr/tapestry/neighbormap"
 	"github.com/tapestry-dolr/tapestry/routing"
 	"github.com/tapestry-dolr/tapestry/surrogate"
+	"google.golang.org/protobuf/proto"
 )
 
 const (
@@ -114,6 +115,7 @@ type net struct {
 	loss   float64 // of everything that is sent
 	twice  float64 // comes again, later
 	sent   map[string]int
+	bytes  map[string]int // of frames, by kind
 	total  int
 	names  envtest.Names
 	limits pointers.Limits
@@ -146,7 +148,7 @@ func (q *events) Pop() any {
 func newNet(t failer, space idspace.Space, seed uint64) *net {
 	return &net{
 		t: t, space: space, now: mono.Time(time.Second), rng: rand.New(rand.NewPCG(seed, 7)),
-		rtts: make(map[[2]int]time.Duration), cut: make(map[[2]int]bool), sent: make(map[string]int), names: make(envtest.Names),
+		rtts: make(map[[2]int]time.Duration), cut: make(map[[2]int]bool), sent: make(map[string]int), bytes: make(map[string]int), names: make(envtest.Names),
 		trace: func(string, ...any) {},
 	}
 }
@@ -186,6 +188,7 @@ type host struct {
 	served     map[pointers.Key]*service
 	counter    uint64
 	verdicts   map[uint64]*verdict // of batches, by their sequence
+	batches    []*served           // that were published
 	rng        *rand.Rand
 }
 
@@ -193,6 +196,12 @@ type host struct {
 type service struct {
 	sequence  pointers.Sequence
 	withdrawn bool
+}
+
+// served is a batch that a host has published.
+type served struct {
+	record  *wire.BatchRecord // its newest header
+	objects []pointers.Key
 }
 
 var _ env.Env = (*host)(nil)
@@ -356,6 +365,7 @@ func (h *host) Send(to idspace.ID, m wire.Message) {
 		n.t.Fatalf("%s sends %v: %v", h.name, m.Kind(), err)
 	}
 	n.sent[m.Kind().String()]++
+	n.bytes[m.Kind().String()] += len(frame)
 	if n.total++; n.total > 50_000 {
 		n.t.Fatalf("%d messages, and no end: %s → %s: %s", n.total, h.name, n.names.Of(to), tell(n.names, m))
 	}
@@ -466,9 +476,35 @@ func (h *host) publishBatch(objects []string, withdrawn bool) {
 		App: "app", Server: h.id[:], Generation: h.generation, Counter: h.counter, Withdrawn: withdrawn, LifeS: recordS,
 	}
 	part.Commit(rec)
+	b := &served{record: rec}
+	for _, guid := range guids {
+		b.objects = append(b.objects, pointers.Key{GUID: guid, App: "app"})
+	}
+	h.batches = append(h.batches, b)
 	h.verdicts[h.counter] = &verdict{objects: len(guids)}
 	h.step(func() {
 		h.keeper.Serve(h, h.counter, envtest.Pointer(h.name, rec), part, h.net.now.Add(10*time.Second))
+	})
+}
+
+// renewBatch has a batch go on under a new header, unless something of it does not stand under the old one any more.
+func (h *host) renewBatch(b *served) {
+	for _, key := range b.objects {
+		if h.served[key].sequence != pointers.SequenceOf(b.record) || b.record.Withdrawn {
+			return
+		}
+	}
+	rec := proto.CloneOf(b.record)
+	rec.Counter = h.counter + 1
+	h.step(func() {
+		if !h.keeper.Renew(h, envtest.Pointer(h.name, rec), rec) {
+			return
+		}
+		h.net.trace("%v %s renews %d objects", h.net.now, h.name, len(b.objects))
+		h.counter, b.record = rec.Counter, rec
+		for _, key := range b.objects {
+			h.served[key].sequence = pointers.SequenceOf(rec)
+		}
 	})
 }
 

@@ -102,7 +102,7 @@ func (n *net) lines() (lines []string) {
 			p := h.store.At(i)
 			for _, l := range p.Laid() {
 				if b := l.Branch(); !b.Out {
-					lines = append(lines, describe(n, h, b.Peer, b.Copy, p.Server.ID, p.Key, p.Sequence, p.State, l.Salt))
+					lines = append(lines, describe(n, h, b.Peer, b.Copy, p.Server.ID, p.Key, p.Sequence(), p.State, l.Salt))
 				}
 			}
 		}

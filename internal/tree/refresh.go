@@ -191,19 +191,19 @@ func (k *Keeper) listAll(e env.Env, l *link, differ []*pointers.Branch) {
 	}
 }
 
-// list names all pointers of a branch.
+// list names all pointers of a branch, and their headers.
 func (k *Keeper) list(e env.Env, b *pointers.Branch) {
 	pulse := k.pulse(e, b.Server)
-	sorted := b.Sorted()
+	sorted := b.Prints()
 	low := uint64(0)
 	for b.Parts = 0; ; {
 		n := min(len(sorted), wire.MaxPrints)
 		m := &wire.Listing{Server: b.Server.ID[:], Copy: b.Copy, Low: low, High: math.MaxUint64, Pulse: pulse}
-		for _, p := range sorted[:n] {
-			m.Prints = wire.AppendPrint(m.Prints, p.Print())
+		for _, print := range sorted[:n] {
+			m.Prints = wire.AppendPrint(m.Prints, print)
 		}
 		if sorted = sorted[n:]; len(sorted) > 0 {
-			m.High = sorted[0].Print() - 1
+			m.High = sorted[0] - 1
 		}
 		e.Send(b.Peer, m)
 		if b.Parts++; len(sorted) == 0 {
@@ -223,11 +223,11 @@ func (k *Keeper) OnListing(e env.Env, from idspace.ID, m *wire.Listing) {
 		return
 	}
 	b := sv.Branch(from, m.Copy, false)
-	have := printsOf(b, m.Low, m.High)
+	have, headers := printsOf(b, m.Low, m.High), headersOf(b)
 	for _, print := range wire.Prints(m.Prints) {
 		if _, here := have[print]; here {
 			delete(have, print)
-		} else {
+		} else if headers[print] == nil {
 			wanted.Prints = wire.AppendPrint(wanted.Prints, print)
 		}
 	}
@@ -259,17 +259,27 @@ func printsOf(b *pointers.Branch, low, high uint64) map[uint64]*pointers.Laid {
 	return prints
 }
 
-// OnWanted sends the pointers of a listing that a neighbor has not.
+// headersOf maps the headers of a branch, which may be nil.
+func headersOf(b *pointers.Branch) map[uint64]*pointers.Header {
+	if b == nil {
+		return nil
+	}
+	return b.Headers()
+}
+
+// OnWanted sends the pointers and headers of a listing that a neighbor has not.
 func (k *Keeper) OnWanted(e env.Env, from idspace.ID, m *wire.Wanted) {
 	b := k.laidAt(from, wire.BranchName{Server: wire.ServerRefTo(wire.ID(m.Server)), Copy: m.Copy})
 	if b == nil || b.Parts == 0 {
 		return // it was listed nothing
 	}
 	b.Parts--
-	laid := printsOf(b, 0, math.MaxUint64)
+	laid, headers := printsOf(b, 0, math.MaxUint64), headersOf(b)
 	for _, print := range wire.Prints(m.Prints) {
 		if l := laid[print]; l != nil {
 			k.enqueue(l)
+		} else if h := headers[print]; h != nil {
+			k.enqueueHeader(h, b)
 		}
 	}
 	k.flush(e)

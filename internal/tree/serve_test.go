@@ -7,6 +7,7 @@ import (
 
 	"github.com/tapestry-dolr/tapestry/internal/batch"
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
+	"github.com/tapestry-dolr/tapestry/internal/lease"
 	"github.com/tapestry-dolr/tapestry/internal/pointers"
 	"github.com/tapestry-dolr/tapestry/internal/tree"
 	"github.com/tapestry-dolr/tapestry/internal/wire"
@@ -49,6 +50,49 @@ func TestABatchIsKnownToHaveArrived(t *testing.T) {
 	}
 	n.demand(t)
 	n.demandVerdicts(n.hosts[0])
+}
+
+// TestABatchIsRenewedByItsHeaderAlone signs a batch anew: within a second all holders have the new header, which went once over each
+// link, and no object with it.
+func TestABatchIsRenewedByItsHeaderAlone(t *testing.T) {
+	n, objects := dozen(t)
+	h := n.hosts[0]
+	h.publishBatch(objects, false)
+	n.run(5 * time.Second)
+	clear(n.sent)
+	before := n.bytes[wire.KindDeposit.String()]
+	h.renewBatch(h.batches[0])
+	n.run(time.Second)
+	n.demand(t)
+	deposits, bytes := n.sent[wire.KindDeposit.String()], n.bytes[wire.KindDeposit.String()]-before
+	t.Logf("%d deposits of %d bytes for %d objects", deposits, bytes, len(objects))
+	if links := len(n.hosts) * (len(n.hosts) - 1); deposits > links || bytes > 700*deposits {
+		t.Errorf("%d deposits of %d bytes over %d links", deposits, bytes, links)
+	}
+	if p := n.hosts[3].store.At(0); p.Sequence().Counter != 2 || p.Expires() < h.net.now.Add(recordS*time.Second-2*time.Second) {
+		t.Errorf("held on as %v until %v", p, p.Expires())
+	}
+}
+
+// TestARenewalThatGetsLostIsFoundOut loses half of all messages while a batch is renewed: those who have missed it ask for the header,
+// not for the objects.
+func TestARenewalThatGetsLostIsFoundOut(t *testing.T) {
+	n, objects := dozen(t)
+	h := n.hosts[0]
+	h.publishBatch(objects, false)
+	n.run(5 * time.Second)
+	before := n.bytes[wire.KindDeposit.String()]
+	n.loss = 0.5
+	h.renewBatch(h.batches[0])
+	n.run(time.Second)
+	n.loss = 0
+	n.run(2 * lease.Period)
+	n.demand(t)
+	deposits, bytes := n.sent[wire.KindDeposit.String()], n.bytes[wire.KindDeposit.String()]-before
+	t.Logf("%d bytes of %d deposits for %d objects", bytes, deposits, len(objects))
+	if each := 60 * len(objects); bytes > each {
+		t.Errorf("%d bytes of deposits, as if the objects had gone along", bytes)
+	}
 }
 
 // TestWhatDoesNotArriveIsLaidAgain loses every twentieth message: what is missing is laid again until all is there.

@@ -299,7 +299,7 @@ func (s *story) describeStore() {
 		if left > 24*time.Hour {
 			left = p.Expires().Sub(s.Now())
 		}
-		line := fmt.Sprintf("%s of %s %v %v left=%v latency=%v", s.Of(p.GUID), s.Of(p.Server.ID), p.Sequence, p.State, left, p.Latency)
+		line := fmt.Sprintf("%s of %s %v %v left=%v latency=%v", s.Of(p.GUID), s.Of(p.Server.ID), p.Sequence(), p.State, left, p.Latency)
 		for _, l := range p.Laid() {
 			arrow := "←"
 			if l.Branch().Out {

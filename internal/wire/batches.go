@@ -1,7 +1,7 @@
 package wire
 
 import (
-	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -53,20 +53,15 @@ func (r *BatchRecord) Root(salt int) [rootSize]byte {
 	return [rootSize]byte(r.Roots[salt*rootSize:])
 }
 
-// SameRoots reports whether r and o are of the same objects.
-func (r *BatchRecord) SameRoots(o *BatchRecord) bool {
-	return r.Count == o.Count && bytes.Equal(r.Guid, o.Guid) && bytes.Equal(r.Roots, o.Roots)
-}
-
-// Renews reports whether r takes the place of the header o, for all that is held under o: it says
-// the same, later. Neither of them may take objects back.
-func (r *BatchRecord) Renews(o *BatchRecord) bool {
-	return r.Network == o.Network && r.App == o.App && bytes.Equal(r.Server, o.Server) && r.SameRoots(o) &&
-		!r.Withdrawn && !o.Withdrawn && r.above(o)
-}
-
-func (r *BatchRecord) above(o *BatchRecord) bool {
-	return r.Generation > o.Generation || r.Generation == o.Generation && r.Counter > o.Counter
+// Name is the same for all headers of a server that say that it serves the objects of a batch, whenever it has signed them; it is
+// zero for one object, and for objects that are taken back: these are not renewed (docs/protocol.md §4.7).
+func (r *BatchRecord) Name() Sum {
+	if r.Objects() == 1 || r.Withdrawn {
+		return Sum{}
+	}
+	packed := append([]byte{byte(len(r.App))}, r.App...)
+	packed = binary.BigEndian.AppendUint32(packed, r.Count)
+	return SumOf(append(packed, r.Roots...))
 }
 
 // A part is unpacked like a body. What its lists prove is another room's to find out.

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -13,6 +14,12 @@ import (
 
 // Sum is a sum of hashes, modulo 2^128: a digest of a set that can be kept while it changes.
 type Sum struct{ Hi, Lo uint64 }
+
+// SumOf is the hash of what is packed.
+func SumOf(packed []byte) Sum {
+	hash := sha256.Sum256(packed)
+	return Sum{Hi: binary.BigEndian.Uint64(hash[:]), Lo: binary.BigEndian.Uint64(hash[8:])}
+}
 
 // Plus adds a hash.
 func (s Sum) Plus(o Sum) Sum {

@@ -110,43 +110,31 @@ func TestNewerIsByGenerationThenVersion(t *testing.T) {
 }
 
 // What is held under a header goes on under one that says the same, later, and under no other.
-func TestAHeaderIsRenewedByALaterOneOfTheSame(t *testing.T) {
+func TestABatchKeepsItsNameWhenItsHeaderIsSignedAnew(t *testing.T) {
 	old := &wire.BatchRecord{
 		Network: "main", App: "files", Server: id20, Generation: 3, Counter: 5, LifeS: 60, Count: 2, Roots: make([]byte, 40),
 	}
 	for name, c := range map[string]struct {
 		change func(*wire.BatchRecord)
-		same   bool // roots
-		want   bool
+		same   bool
 	}{
-		"a higher counter":                     {func(r *wire.BatchRecord) { r.Counter++ }, true, true},
-		"a higher counter, another life":       {func(r *wire.BatchRecord) { r.Counter++; r.LifeS = 900 }, true, true},
-		"a higher generation, a lower counter": {func(r *wire.BatchRecord) { r.Generation++; r.Counter = 0 }, true, true},
-		"the same":                             {func(*wire.BatchRecord) {}, true, false},
-		"a lower counter":                      {func(r *wire.BatchRecord) { r.Counter-- }, true, false},
-		"a lower generation":                   {func(r *wire.BatchRecord) { r.Generation--; r.Counter++ }, true, false},
-		"of another network":                   {func(r *wire.BatchRecord) { r.Counter++; r.Network = "other" }, true, false},
-		"of another app":                       {func(r *wire.BatchRecord) { r.Counter++; r.App = "mail" }, true, false},
-		"of another server":                    {func(r *wire.BatchRecord) { r.Counter++; r.Server = bytes.Repeat([]byte{1}, 20) }, true, false},
-		"of more objects":                      {func(r *wire.BatchRecord) { r.Counter++; r.Count++ }, false, false},
-		"of fewer salts":                       {func(r *wire.BatchRecord) { r.Counter++; r.Roots = id20 }, false, false},
-		"of another root":                      {func(r *wire.BatchRecord) { r.Counter++; r.Roots[39] ^= 1 }, false, false},
-		"that takes back":                      {func(r *wire.BatchRecord) { r.Counter++; r.Withdrawn = true }, true, false},
+		"another sequence": {func(r *wire.BatchRecord) { r.Generation++; r.Counter = 0 }, true},
+		"another life":     {func(r *wire.BatchRecord) { r.LifeS = 900 }, true},
+		"another app":      {func(r *wire.BatchRecord) { r.App = "mail" }, false},
+		"more objects":     {func(r *wire.BatchRecord) { r.Count++ }, false},
+		"fewer salts":      {func(r *wire.BatchRecord) { r.Roots = r.Roots[:20] }, false},
+		"another root":     {func(r *wire.BatchRecord) { r.Roots[39] ^= 1 }, false},
+		"taken back":       {func(r *wire.BatchRecord) { r.Withdrawn = true }, false},
 	} {
 		r := proto.Clone(old).(*wire.BatchRecord)
-		c.change(r)
-		if r.SameRoots(old) != c.same || r.Renews(old) != c.want {
-			t.Errorf("%s: the same roots %v, renews %v", name, r.SameRoots(old), r.Renews(old))
-		}
-		if r.Withdrawn && old.Renews(r) {
-			t.Errorf("%s: renewed by one that does not", name)
+		if c.change(r); (r.Name() == old.Name()) != c.same {
+			t.Errorf("%s: the same name: %v", name, !c.same)
 		}
 	}
-	takenBack := proto.Clone(old).(*wire.BatchRecord)
-	takenBack.Withdrawn = true
-	later := proto.Clone(old).(*wire.BatchRecord)
-	if later.Counter++; later.Renews(takenBack) {
-		t.Error("what was taken back is renewed")
+	one := &wire.BatchRecord{App: "files", Server: id20, Guid: id20}
+	gone := &wire.BatchRecord{App: "files", Server: id20, Count: 2, Roots: id20, Withdrawn: true}
+	if one.Name() != (wire.Sum{}) || gone.Name() != (wire.Sum{}) || old.Name() == (wire.Sum{}) {
+		t.Error("what is not renewed has a name, or what is has none")
 	}
 }
 
@@ -166,23 +154,10 @@ func TestAPointerIsABatchOfOne(t *testing.T) {
 	}
 }
 
-func TestAHeaderOfOneObjectIsRenewedByALaterOneOfIt(t *testing.T) {
-	one := func(guid []byte, counter uint64) *wire.BatchRecord {
-		return &wire.BatchRecord{Network: "main", App: "files", Server: id20, Generation: 3, Counter: counter, LifeS: 60, Guid: guid}
-	}
-	other := bytes.Repeat([]byte{1}, 20)
-	many := &wire.BatchRecord{Network: "main", App: "files", Server: id20, Generation: 3, Counter: 6, Count: 2, Roots: id20}
-	old := one(id20, 5)
-	if later := one(id20, 6); !later.SameRoots(old) || !later.Renews(old) || old.Renews(later) {
-		t.Error("not renewed by a later one")
-	}
-	for _, r := range []*wire.BatchRecord{one(other, 6), many} {
-		if r.SameRoots(old) || r.Renews(old) {
-			t.Errorf("renewed by one of other objects: %v", r)
-		}
-	}
-	if old.Objects() != 1 || old.Salts() != 0 || many.Objects() != 2 {
-		t.Errorf("%d and %d objects, %d salts", old.Objects(), many.Objects(), old.Salts())
+func TestAHeaderSaysOfHowManyObjectsItIs(t *testing.T) {
+	one, many := &wire.BatchRecord{Server: id20, Guid: id20}, &wire.BatchRecord{Server: id20, Count: 2, Roots: id20}
+	if one.Objects() != 1 || one.Salts() != 0 || many.Objects() != 2 {
+		t.Errorf("%d and %d objects, %d salts", one.Objects(), many.Objects(), one.Salts())
 	}
 }
 
