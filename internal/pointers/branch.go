@@ -32,12 +32,20 @@ type Branch struct {
 	// still want something of. They are the tree's, too.
 	Lists, Parts int
 	Since        mono.Time
+	// Known is what the peer of an Out branch is known to have of the server, Sent what it was sent last. They are the tree's.
+	Known, Sent Introduction
 	// Short is until when pointers of this branch that this node has no room for are not asked for again.
 	Short mono.Time
 
 	laid []*Laid
 	of   map[*Header]int // how many of it are of a batch that may be renewed
 	sum  wire.Sum
+}
+
+// Introduction is what a deposit says of its server.
+type Introduction struct {
+	Record *wire.SignedRecord
+	Doors  string
 }
 
 // Laid is a pointer on a branch.

@@ -105,7 +105,7 @@ func (k *Keeper) sendAll(e env.Env, to idspace.ID, b *bundle) {
 			send()
 		}
 		if m == nil {
-			m = k.deposit(e, b.server, b.copy)
+			m = k.brief(e, b.server, b.copy, b.server.Branch(to, b.copy, true))
 		}
 		size += takes
 	}

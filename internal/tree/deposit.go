@@ -170,6 +170,10 @@ func (k *Keeper) Arrive(e env.Env, a Arrival) (pointers.Result, error) {
 
 // OnDeposit takes what a neighbor lays here, and passes it on where it is news.
 func (k *Keeper) OnDeposit(e env.Env, from idspace.ID, m *wire.Deposit) {
+	if m.Server == nil {
+		k.depositOf(e, from, m)
+		return
+	}
 	held := k.heldRecord(m)
 	sv, until, err := k.meet(e, m.Server, from, wordOf(m.Pulse))
 	switch {
@@ -182,8 +186,32 @@ func (k *Keeper) OnDeposit(e env.Env, from idspace.ID, m *wire.Deposit) {
 	case held != nil && sv.Record != held:
 		k.introduce(e, sv, from)
 	}
-	back := &bundle{server: sv, copy: wire.Copy_COPY_NEWER}
-	o := offer{server: sv, until: until, from: from, copy: m.Copy}
+	k.laidHere(e, m, offer{server: sv, until: until, from: from, copy: m.Copy})
+}
+
+// depositOf takes a deposit of a server whose record is here, by the word of who has laid something of it here before. If that is wrong the
+// digest that follows says so, and the record comes.
+func (k *Keeper) depositOf(e env.Env, from idspace.ID, m *wire.Deposit) {
+	sv := k.Store.Server(wire.ServerRef(m.Ref))
+	if sv == nil {
+		e.Emit(&env.Dropped{Why: "deposit: no record", Peer: from})
+		return
+	}
+	until, ok := e.Now().Add(lease.Life), true // of this node itself as in meet
+	if sv.ID != k.cfg.Self {
+		until, ok = k.take(e, sv, wordOf(m.Pulse), lease.Length)
+	}
+	if !ok {
+		e.Emit(&env.Dropped{Why: "deposit: bad record", Peer: from})
+		return
+	}
+	k.laidHere(e, m, offer{server: sv, until: until, from: from, copy: m.Copy})
+}
+
+// laidHere takes the pointers of a deposit in; o says of whom and whence.
+func (k *Keeper) laidHere(e env.Env, m *wire.Deposit, o offer) {
+	from := o.from
+	back := &bundle{server: o.server, copy: wire.Copy_COPY_NEWER}
 	duty := uint64(0)
 	if m.Ask != 0 {
 		duty = k.owes(from, m.Ask, e.Now().Add(min(time.Duration(m.PatienceMs)*time.Millisecond, maxPatience)))

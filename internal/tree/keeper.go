@@ -300,6 +300,23 @@ func (k *Keeper) introduce(e env.Env, sv *pointers.Server, except idspace.ID) {
 	}
 }
 
+// brief is one along a branch, which says nothing of the server that the peer is known to have. Without a branch it says all.
+func (k *Keeper) brief(e env.Env, sv *pointers.Server, copy wire.Copy, on *pointers.Branch) *wire.Deposit {
+	m := k.deposit(e, sv, copy)
+	if on == nil {
+		return m
+	}
+	on.Sent = pointers.Introduction{Record: sv.Record, Doors: string(m.Pulse.Doors)}
+	if on.Sent.Record == on.Known.Record {
+		ref := wire.ServerRefTo(sv.ID)
+		m.Server, m.Ref = nil, ref[:]
+	}
+	if on.Sent.Doors == on.Known.Doors {
+		m.Pulse.Doors = nil
+	}
+	return m
+}
+
 // deposit is a message about a server that brings no pointers yet.
 func (k *Keeper) deposit(e env.Env, sv *pointers.Server, copy wire.Copy) *wire.Deposit {
 	return &wire.Deposit{Server: sv.Record, Copy: copy, Pulse: k.pulse(e, sv)}

@@ -42,7 +42,8 @@ type flight struct {
 	seq      uint64 // of the latest question whether they are there
 	pointers int    // as many as they count for; see portion
 	branches []*pointers.Branch
-	until    mono.Time // when it is confirmed again
+	told     []*pointers.Branch // of them, those that it is asked about
+	until    mono.Time          // when it is confirmed again
 	tries    int
 }
 
@@ -313,9 +314,11 @@ func (k *Keeper) confirm(e env.Env, l *link) {
 	f.seq = e.Rand().Uint64() | 1
 	f.until = e.Now().Add(k.Links.Stretched(k.cfg.Retry) << f.tries)
 	var packed []byte
+	f.told = nil
 	for _, b := range f.branches {
 		if b.Waiting == 0 && len(packed) < maxNews && b.Server.Branch(l.peer, b.Copy, true) == b {
 			packed = k.describe(e, packed, b)
+			f.told = append(f.told, b)
 		}
 	}
 	l.told = e.Now()

@@ -124,9 +124,16 @@ func (k *Keeper) OnRefreshReply(e env.Env, from idspace.ID, m *wire.RefreshReply
 	if f := l.flight; f != nil && m.Seq == f.seq {
 		k.pace.ended(f)
 		l.flight = nil
+		for _, b := range f.told { // but for those that are named below
+			b.Known = b.Sent
+		}
 	}
 	for _, name := range wire.BranchNames(m.Stale) {
-		if b := k.laidAt(from, name); b != nil && k.mayTell(e, b) {
+		b := k.laidAt(from, name)
+		if b != nil {
+			b.Known = pointers.Introduction{}
+		}
+		if b != nil && k.mayTell(e, b) {
 			e.Send(from, k.deposit(e, b.Server, name.Copy)) // it knows an earlier life of it, perhaps
 		}
 	}
@@ -134,6 +141,7 @@ func (k *Keeper) OnRefreshReply(e env.Env, from idspace.ID, m *wire.RefreshReply
 	var nothing []byte
 	for _, name := range wire.BranchNames(m.Differ) {
 		if b := k.laidAt(from, name); b != nil {
+			b.Known = pointers.Introduction{}
 			differ = append(differ, b)
 		} else {
 			nothing = wire.AppendBranch(nothing, wire.Branch{Server: name.Server, Copy: name.Copy})

@@ -111,6 +111,11 @@ func (k *Keeper) OnHandOver(e env.Env, m *env.HandOver) {
 	k.leaving = k.leaving || m.To.IsZero()
 	h := k.handOvers[i]
 	h.left, h.until = k.Store.Len(), e.Now().Add(k.cfg.GiveUp)
+	if l := k.known(m.To); l != nil {
+		for _, b := range l.branches {
+			b.Known = pointers.Introduction{}
+		}
+	}
 	if k.goOn(e, h); h.left > 0 {
 		k.arm(e, timerSweep, e.Now().Add(step))
 	}

@@ -76,12 +76,15 @@ func tellNames(names envtest.Names, what string, packed []byte) string {
 }
 
 func tellDeposit(names envtest.Names, m *wire.Deposit) string {
-	node, err := m.Server.Node()
-	if err != nil {
+	server := "of "
+	if m.Server == nil {
+		server += serverOf(names, wire.ServerRef(m.Ref))
+	} else if node, err := m.Server.Node(); err != nil {
 		return err.Error()
+	} else {
+		server = fmt.Sprintf("%s/%d.%d", names.Of(node.ID()), node.Generation, node.Version)
 	}
-	s := fmt.Sprintf("deposit %s/%d.%d %s token=%d age=%v", names.Of(node.ID()), node.Generation, node.Version, m.Copy.Name(), m.Pulse.Index,
-		time.Duration(m.Pulse.AgeMs)*time.Millisecond)
+	s := fmt.Sprintf("deposit %s %s token=%d age=%v", server, m.Copy.Name(), m.Pulse.Index, time.Duration(m.Pulse.AgeMs)*time.Millisecond)
 	for _, r := range wire.ServerRefs(m.Pulse.Doors) {
 		s += " door=" + serverOf(names, r)
 	}

@@ -214,7 +214,20 @@ func (m *Deposit) check() error {
 			return err
 		}
 	}
-	return errors.Join(checkRecord(m.Server), checkCopy(m.Copy), checkPulse(m.Pulse))
+	return errors.Join(m.checkServer(), checkCopy(m.Copy), checkPulse(m.Pulse))
+}
+
+// checkServer sees to it that a deposit says once of whom it is.
+func (m *Deposit) checkServer() error {
+	switch {
+	case m.Server == nil && len(m.Ref) != refPrefix:
+		return fmt.Errorf("deposit without a record, and with a reference of %d bytes", len(m.Ref))
+	case m.Server == nil:
+		return nil
+	case len(m.Ref) > 0:
+		return errors.New("deposit with a record and a reference")
+	}
+	return checkRecord(m.Server)
 }
 
 func (m *WitnessReply) check() error {

@@ -68,6 +68,8 @@ func TestMessagesBeyondALimitAreRefusedWhole(t *testing.T) {
 		"wanted of too many prints":  &wire.Wanted{Server: id20, Prints: make([]byte, 8*(wire.MaxPrints+1))},
 		"deposit of no server":       &wire.Deposit{Pulse: pulse},
 		"deposit of a heavy server":  &wire.Deposit{Server: heavy, Pulse: pulse},
+		"deposit of a short ref":     &wire.Deposit{Ref: make([]byte, 7), Pulse: pulse},
+		"deposit of two servers":     &wire.Deposit{Server: record, Ref: make([]byte, 8), Pulse: pulse},
 		"deposit without a pulse":    &wire.Deposit{Server: record},
 		"deposit of no known copy":   &wire.Deposit{Server: record, Pulse: pulse, Copy: 5},
 		"deposit of too many":        &wire.Deposit{Server: record, Pulse: pulse, Laid: many(wire.MaxLaid+1, laid)},

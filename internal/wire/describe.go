@@ -61,7 +61,11 @@ func Describe(m Message) string {
 	case *Wanted:
 		return fmt.Sprintf("wanted %s/%s prints=%d", short(m.Server), m.Copy.Name(), len(m.Prints)/printSize)
 	case *Deposit:
-		s := fmt.Sprintf("deposit %s %s pointers=%d", describeRecord(m.Server), m.Copy.Name(), len(m.Laid))
+		server := fmt.Sprintf("of %x", m.Ref)
+		if m.Server != nil {
+			server = describeRecord(m.Server)
+		}
+		s := fmt.Sprintf("deposit %s %s pointers=%d", server, m.Copy.Name(), len(m.Laid))
 		if len(m.Parts) > 0 {
 			s += fmt.Sprintf(" parts=%d", len(m.Parts))
 		}

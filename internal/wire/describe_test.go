@@ -101,6 +101,7 @@ func story() []wire.Message {
 		&wire.Wanted{Server: ids("ann"), Prints: make([]byte, 8*2)},
 		&wire.Deposit{Server: nodeRecord("ann"), Laid: []*wire.Laid{{}, {}}},
 		&wire.Deposit{Server: nodeRecord("ann"), Parts: []*wire.BatchPart{{}, {}, {}}, Ask: 7},
+		&wire.Deposit{Ref: refsToServers("ann"), Laid: []*wire.Laid{{}}},
 		&wire.Placed{Ask: 7, Missing: make([]byte, 8*3), Refused: make([]byte, 8)},
 		&wire.Deposit{Server: signed(wire.BatchKind, nil), Copy: wire.Copy_COPY_NEWER},
 		&wire.Routed{Call: 1, Key: ids("ann"), BodyKind: wire.BodyKind_BODY_SELF_PROBE, Path: ids("ann", "bob")},

@@ -276,12 +276,18 @@ var messages = map[wire.Kind]*rapid.Generator[wire.Message]{
 		}
 	}),
 	wire.KindDeposit: rapid.Custom(func(t *rapid.T) wire.Message {
-		return &wire.Deposit{
-			Server: anyRecord.Draw(t, "server"), Copy: enum[wire.Copy](wire.Copy_name).Draw(t, "copy"),
+		m := &wire.Deposit{
+			Copy:  enum[wire.Copy](wire.Copy_name).Draw(t, "copy"),
 			Pulse: anyPulse.Draw(t, "pulse"), Laid: rapid.SliceOfN(anyLaid, 0, 4).Draw(t, "laid"),
 			Parts: rapid.SliceOfN(anyPart, 0, 3).Draw(t, "parts"),
 			Ask:   rapid.Uint64().Draw(t, "ask"), PatienceMs: rapid.Uint32().Draw(t, "patience"),
 		}
+		if rapid.Bool().Draw(t, "known") {
+			m.Ref = bytesOf(8).Draw(t, "ref")
+		} else {
+			m.Server = anyRecord.Draw(t, "server")
+		}
+		return m
 	}),
 	wire.KindPlaced: rapid.Custom(func(t *rapid.T) wire.Message {
 		return &wire.Placed{

@@ -118,7 +118,10 @@ func Signed(m Message) ([]*SignedRecord, error) {
 }
 
 func signedInDeposit(m *Deposit) []*SignedRecord {
-	records := []*SignedRecord{m.Server}
+	var records []*SignedRecord
+	if m.Server != nil {
+		records = append(records, m.Server)
+	}
 	for _, l := range m.Laid {
 		records = append(records, l.Pointer)
 	}

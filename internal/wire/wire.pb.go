@@ -2973,8 +2973,10 @@ type Deposit struct {
 	Laid   []*Laid                `protobuf:"bytes,4,rep,name=laid,proto3" json:"laid,omitempty"`
 	Parts  []*BatchPart           `protobuf:"bytes,5,rep,name=parts,proto3" json:"parts,omitempty"`
 	// To be answered by Placed, within so long, when the pointers are at their roots; 0: not to be answered.
-	Ask           uint64 `protobuf:"fixed64,6,opt,name=ask,proto3" json:"ask,omitempty"`
-	PatienceMs    uint32 `protobuf:"varint,7,opt,name=patience_ms,json=patienceMs,proto3" json:"patience_ms,omitempty"`
+	Ask        uint64 `protobuf:"fixed64,6,opt,name=ask,proto3" json:"ask,omitempty"`
+	PatienceMs uint32 `protobuf:"varint,7,opt,name=patience_ms,json=patienceMs,proto3" json:"patience_ms,omitempty"`
+	// In place of server, if the receiver is known to have its record: the first 8 bytes of its identifier.
+	Ref           []byte `protobuf:"bytes,8,opt,name=ref,proto3" json:"ref,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3056,6 +3058,13 @@ func (x *Deposit) GetPatienceMs() uint32 {
 		return x.PatienceMs
 	}
 	return 0
+}
+
+func (x *Deposit) GetRef() []byte {
+	if x != nil {
+		return x.Ref
+	}
+	return nil
 }
 
 // Placed says that the pointers of a deposit are at their roots, all but some.
@@ -4628,7 +4637,7 @@ const file_wire_proto_rawDesc = "" +
 	"\x06age_ms\x18\x03 \x01(\rR\x05ageMs\x12\x14\n" +
 	"\x05coord\x18\n" +
 	" \x01(\fR\x05coord\x12\x14\n" +
-	"\x05doors\x18\v \x01(\fR\x05doors\"\xae\x02\n" +
+	"\x05doors\x18\v \x01(\fR\x05doors\"\xc0\x02\n" +
 	"\aDeposit\x126\n" +
 	"\x06server\x18\x01 \x01(\v2\x1e.tapestry.wire.v1.SignedRecordR\x06server\x12*\n" +
 	"\x04copy\x18\x02 \x01(\x0e2\x16.tapestry.wire.v1.CopyR\x04copy\x12-\n" +
@@ -4637,7 +4646,8 @@ const file_wire_proto_rawDesc = "" +
 	"\x05parts\x18\x05 \x03(\v2\x1b.tapestry.wire.v1.BatchPartR\x05parts\x12\x10\n" +
 	"\x03ask\x18\x06 \x01(\x06R\x03ask\x12\x1f\n" +
 	"\vpatience_ms\x18\a \x01(\rR\n" +
-	"patienceMs\"N\n" +
+	"patienceMs\x12\x10\n" +
+	"\x03ref\x18\b \x01(\fR\x03ref\"N\n" +
 	"\x06Placed\x12\x10\n" +
 	"\x03ask\x18\x01 \x01(\x06R\x03ask\x12\x18\n" +
 	"\amissing\x18\x02 \x01(\fR\amissing\x12\x18\n" +
