@@ -22,41 +22,51 @@ import (
 // with nil those that are still to be tried by themselves.
 func (n *Node) publishBatch(ctx context.Context, app AppID, gs []GUID) (left map[GUID]error) {
 	if err := checkApp("publish", pointers.Key{App: string(app)}); err != nil {
-		return leave(gs, err)
+		return allLeft(gs, err)
 	}
 	part, err := batch.Build(idspace.Hex, gs, n.settings.roots)
 	if err != nil {
-		return leave(gs, nil) // two of them have one key: by themselves they can be published
+		return allLeft(gs, nil) // two of them have one key: by themselves they can be published
 	}
-	ctx, cancel := context.WithTimeout(ctx, DefaultTimeout+time.Duration(len(gs))*time.Second/batchRate)
-	defer cancel()
-	request := func(c env.Call, until mono.Time) env.Local {
-		return &env.PublishBatchRequest{Call: c, App: string(app), Part: part, Deadline: until}
-	}
-	out, err := n.ended("publish", ID{}, func() (*env.Outcome, error) {
-		asked, err := n.kept.askBatch(ctx, n, app, gs, request)
-		if err != nil {
-			return nil, err
-		}
-		return asked.Wait(ctx)
+	out, err := n.batched(ctx, len(gs), func(ctx context.Context) (*p2p.Asked, error) {
+		return n.kept.askBatch(ctx, n, app, gs, batchRequest(app, part))
 	})
 	switch {
 	case out == nil: // it was not asked, or not answered in time: nobody knows what has become of any
-		left = leave(gs, err)
+		left = allLeft(gs, err)
 	case out.Status == env.Limit: // some may have room
-		left = leave(gs, nil)
+		left = allLeft(gs, nil)
 	case out.Status == env.OK || out.Status == env.TimedOut:
-		left = leave(out.Missing, err)
-		maps.Copy(left, leave(out.Overtaken, &OpError{Op: "publish", Err: ErrBusy}))
+		left = allLeft(out.Missing, err)
+		maps.Copy(left, allLeft(out.Overtaken, &OpError{Op: "publish", Err: ErrBusy}))
 	default:
-		left = leave(gs, err)
+		left = allLeft(gs, err)
 	}
 	n.kept.endBatch(app, gs, left)
 	return left
 }
 
-// leave has what went wrong with many, if anything did, be said of each.
-func leave(gs []GUID, why error) map[GUID]error {
+// batched asks for a batch of so many objects, and waits for what comes of it as long as one of that size has.
+func (n *Node) batched(ctx context.Context, objects int, ask func(context.Context) (*p2p.Asked, error)) (*env.Outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, DefaultTimeout+time.Duration(objects)*time.Second/batchRate)
+	defer cancel()
+	return n.ended("publish", ID{}, func() (*env.Outcome, error) {
+		asked, err := ask(ctx)
+		if asked == nil {
+			return nil, err
+		}
+		return asked.Wait(ctx)
+	})
+}
+
+func batchRequest(app AppID, part *batch.Part) func(env.Call, mono.Time) env.Local {
+	return func(c env.Call, until mono.Time) env.Local {
+		return &env.PublishBatchRequest{Call: c, App: string(app), Part: part, Deadline: until}
+	}
+}
+
+// allLeft has what went wrong with many, if anything did, be said of each.
+func allLeft(gs []GUID, why error) map[GUID]error {
 	left := make(map[GUID]error, len(gs))
 	for _, g := range gs {
 		left[g] = why
@@ -73,11 +83,7 @@ func (k *kept) askBatch(ctx context.Context, n *Node, app AppID, gs []GUID, requ
 		return n.ask(ctx, request)
 	}
 	turns := k.turns(app, gs)
-	defer func() {
-		for _, t := range turns {
-			t.End()
-		}
-	}()
+	defer endAll(turns)
 	if err := k.writeAll(ctx, turns); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDatastore, err)
 	}
@@ -91,6 +97,12 @@ func (k *kept) turns(app AppID, gs []GUID) (turns []*published.Turn) {
 		turns = append(turns, k.ledger.Turn(pointers.Key{GUID: g, App: string(app)}))
 	}
 	return turns
+}
+
+func endAll(turns []*published.Turn) {
+	for _, t := range turns {
+		t.End()
+	}
 }
 
 // writeAll writes objects down, many with one commit. It says the first thing that went wrong.

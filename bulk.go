@@ -184,7 +184,7 @@ func (b *bulk) batch(ctx context.Context, work chan<- GUID, gs []GUID) {
 			distinct = append(distinct, g)
 		}
 	}
-	left := leave(distinct, nil)
+	left := allLeft(distinct, nil)
 	if len(distinct) >= batchFewest {
 		left = b.many(ctx, distinct)
 	}

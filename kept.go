@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/ipfs/go-log/v2"
+	"github.com/tapestry-dolr/tapestry/internal/batch"
 	"github.com/tapestry-dolr/tapestry/internal/env"
+	"github.com/tapestry-dolr/tapestry/internal/idspace"
 	"github.com/tapestry-dolr/tapestry/internal/lease"
 	"github.com/tapestry-dolr/tapestry/internal/mono"
 	"github.com/tapestry-dolr/tapestry/internal/node"
@@ -52,9 +54,9 @@ func openKept(n *Node) (*kept, error) {
 		return nil, fmt.Errorf("%w: %w", ErrDatastore, err)
 	}
 	k.ledger = ledger
-	k.resumption = published.NewResumption(records, k.again, func(err error) {
+	k.resumption = published.NewResumption(records, published.Deal{One: k.again, Many: k.againTogether, Warn: func(err error) {
 		logger.Warnw("what was published before cannot be published again for now", "network", n.settings.network, "error", err)
-	})
+	}})
 	return k, nil
 }
 
@@ -97,6 +99,61 @@ func (k *kept) again(ctx context.Context, r published.Record) error {
 		return k.withdrawn(r.Key)
 	}
 	return err
+}
+
+// againTogether publishes records of one application again, as one batch, and says which of them are left.
+func (k *kept) againTogether(ctx context.Context, records []published.Record) (left []published.Record, err error) {
+	out, err := k.node.batched(ctx, len(records), func(ctx context.Context) (*p2p.Asked, error) { return k.askTogether(ctx, records) })
+	switch {
+	case out == nil && err == nil: // nothing had to be asked
+		return nil, nil
+	case out == nil || out.Status != env.OK && out.Status != env.TimedOut:
+		return records, err
+	}
+	missing := make(map[GUID]bool, len(out.Missing))
+	for _, g := range out.Missing {
+		missing[g] = true
+	}
+	for _, r := range records {
+		if missing[r.Key.GUID] {
+			left = append(left, r)
+		}
+	}
+	if len(left) > 0 && err == nil {
+		err = &OpError{Op: "publish", ID: left[0].Key.GUID, Err: errFewRoots}
+	}
+	return left, err
+}
+
+var errFewRoots = errors.New("too few roots are known to have it")
+
+// askTogether asks the core, of those of which this life has said nothing meanwhile. It returns nothing if there are none.
+func (k *kept) askTogether(ctx context.Context, records []published.Record) (*p2p.Asked, error) {
+	app := AppID(records[0].Key.App)
+	gs := make([]GUID, len(records))
+	for i, r := range records {
+		gs[i] = r.Key.GUID
+	}
+	turns := k.turns(app, gs)
+	defer endAll(turns)
+	var still []GUID
+	for _, t := range turns {
+		state, err := t.State(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if state == published.Published {
+			still = append(still, t.Key().GUID)
+		}
+	}
+	if still = k.node.unsettled(app, still); len(still) == 0 {
+		return nil, nil
+	}
+	part, err := batch.Build(idspace.Hex, still, k.node.settings.roots)
+	if err != nil {
+		return nil, err
+	}
+	return k.node.ask(ctx, batchRequest(app, part))
 }
 
 // askAgain asks the core, unless this life has meanwhile said something else of the
@@ -222,6 +279,18 @@ func (n *Node) serves(key pointers.Key) (yes bool) {
 func (n *Node) stands(key pointers.Key) (yes bool) {
 	n.world.Inspect(func(core *node.Node) { yes = core.Stands(key) })
 	return yes
+}
+
+// unsettled lists those of some objects that too few roots are known to have from this life of n.
+func (n *Node) unsettled(app AppID, gs []GUID) (left []GUID) {
+	n.world.Inspect(func(core *node.Node) {
+		for _, g := range gs {
+			if !core.Stands(pointers.Key{GUID: g, App: string(app)}) {
+				left = append(left, g)
+			}
+		}
+	})
+	return left
 }
 
 // Resume is how far a node is with publishing again what it published before it was

@@ -100,8 +100,7 @@ func resumed(t *testing.T, n *tapestry.Node) (tapestry.Resume, time.Duration) {
 	return n.Status().Resume, time.Since(begin)
 }
 
-// A node that was killed publishes again what it had published, and not what it had
-// withdrawn; at no time are more than a few on their way.
+// A node that was killed publishes again what it had published, as a batch, and not what it had withdrawn.
 func TestAKilledNodePublishesAgainWhatItHad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, all := newDisk(), guids(many+1)
@@ -122,7 +121,7 @@ func TestAKilledNodePublishesAgainWhatItHad(t *testing.T) {
 		}
 		s, took := resumed(t, again)
 		t.Logf("%d objects in %v, at most %d at once, %d failures", many, took, s.Most, s.Failures)
-		if s.Done != many || s.Most > 32 || s.Failures != 0 || again.Status().Published != many {
+		if s.Done != many || took > 2*time.Second || s.Failures != 0 || again.Status().Published != many {
 			t.Errorf("%+v, %d published", s, again.Status().Published)
 		}
 		for i, g := range all[:many] {

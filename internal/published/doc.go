@@ -6,7 +6,7 @@
 // its Turn, and asks the machines before the turn ends, so that both see the same order.
 // Writes of different objects that come together are committed together.
 //
-// The Resumption lays what an earlier life of the node has left: in random order, because
+// The Resumption lays what an earlier life of the node has left, in batches where there is enough: in random order, because
 // in that of their GUIDs all would go to the same part of the overlay at once, and no more
 // at a time than come through.
 //
@@ -18,7 +18,7 @@
 //	tally                   how many records there are, and which of them a write was last begun for
 //
 // Invariants: what a publish was acknowledged for is recorded as published until a withdrawal
-// is asked for, and from before that is sent no longer is; at most a window's objects are laid
+// is asked for, and from before that is sent no longer is; at most two batches and a window's objects are laid
 // at once; the window grows by one per round and is halved when something fails.
 //
 // It is in layer 7: the root package joins it to the node's world.

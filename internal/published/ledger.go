@@ -130,6 +130,9 @@ type Turn struct {
 	users  int // who have it or wait for it
 }
 
+// Key is whose turn it is.
+func (t *Turn) Key() pointers.Key { return t.key }
+
 // Turn waits for the turn of key. Whoever gets it calls End.
 func (l *Ledger) Turn(key pointers.Key) *Turn {
 	l.mu.Lock()

@@ -32,13 +32,17 @@ type Progress struct {
 
 // Resumption deals with the records of an earlier life.
 type Resumption struct {
-	do   func(context.Context, Record) error
-	warn func(error)
+	do     func(context.Context, Record) error
+	many   func(context.Context, []Record) (left []Record, err error)
+	warn   func(error)
+	roused chan struct{}
 
 	mu       sync.Mutex
 	queue    []Record
+	batches  []*several
 	open     map[pointers.Key]State // under way
 	progress Progress
+	alone    int // of those under way go by themselves
 	pace     pace
 	failing  int // rounds that failed since something succeeded
 }
@@ -50,14 +54,27 @@ type result struct {
 	err    error
 }
 
-// NewResumption returns a resumption of records that calls do for each, again and again until
-// it returns nil, and warn, which must not call back, when something fails after a success.
-func NewResumption(records []Record, do func(context.Context, Record) error, warn func(error)) *Resumption {
-	r := &Resumption{do: do, warn: warn, queue: slices.Clone(records), open: map[pointers.Key]State{}, pace: newPace()}
+// Deal is how records are dealt with. One does it for a record; Many for published ones of one application, and says which of them are
+// left, and what was wrong with the first: nil if each goes by itself. Warn, which must not call back, is told when something fails after a success.
+type Deal struct {
+	One  func(context.Context, Record) error
+	Many func(context.Context, []Record) (left []Record, err error)
+	Warn func(error)
+}
+
+// NewResumption returns a resumption that deals with each record until that has succeeded.
+func NewResumption(records []Record, d Deal) *Resumption {
+	r := &Resumption{
+		do: d.One, many: d.Many, warn: d.Warn, roused: make(chan struct{}, 1),
+		queue: slices.Clone(records), open: map[pointers.Key]State{}, pace: newPace(),
+	}
 	rand.Shuffle(len(r.queue), func(a, b int) { r.queue[a], r.queue[b] = r.queue[b], r.queue[a] })
 	// What was withdrawn goes first: until then somebody may look for it here.
 	slices.SortStableFunc(r.queue, func(a, b Record) int { return int(b.State) - int(a.State) })
 	r.progress.Left = len(records)
+	if d.Many != nil {
+		r.gather()
+	}
 	return r
 }
 
@@ -77,6 +94,11 @@ func (r *Resumption) Left() (keys []pointers.Key) {
 			keys = append(keys, key)
 		}
 	}
+	for _, b := range r.batches {
+		for _, record := range b.records {
+			keys = append(keys, record.Key)
+		}
+	}
 	for _, record := range r.queue {
 		if record.State == Published {
 			keys = append(keys, record.Key)
@@ -88,8 +110,16 @@ func (r *Resumption) Left() (keys []pointers.Key) {
 // Run deals with all records, and returns when that is done or ctx has ended; nothing is
 // under way then.
 func (r *Resumption) Run(ctx context.Context) {
+	select {
+	case <-time.After(rand.N(spread)):
+	case <-ctx.Done():
+		return
+	}
+	var batches sync.WaitGroup
+	defer batches.Wait()
+	batches.Go(func() { r.runBatches(ctx) })
 	results := make(chan result, maxWindow)
-	hold := time.After(rand.N(spread))
+	var hold <-chan time.Time
 	for !r.finished() {
 		if hold == nil {
 			r.launch(ctx, results)
@@ -97,11 +127,13 @@ func (r *Resumption) Run(ctx context.Context) {
 		select {
 		case <-hold:
 			hold = nil
+		case <-r.roused:
 		case res := <-results:
 			if pause := r.settle(ctx, res); pause > 0 {
 				hold = time.After(pause)
 			}
 		case <-ctx.Done():
+			batches.Wait()
 			for r.Progress().UnderWay > 0 {
 				r.settle(ctx, <-results)
 			}
@@ -116,9 +148,10 @@ func (r *Resumption) finished() bool { return r.Progress().Left == 0 }
 func (r *Resumption) launch(ctx context.Context, results chan<- result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for len(r.queue) > 0 && r.pace.room(r.progress.UnderWay) {
+	for len(r.queue) > 0 && r.pace.room(r.alone) {
 		record, number := r.queue[0], r.pace.begin()
 		r.queue = r.queue[1:]
+		r.alone++
 		r.progress.UnderWay++
 		r.progress.Most = max(r.progress.Most, r.progress.UnderWay)
 		r.open[record.Key] = record.State
@@ -133,6 +166,7 @@ func (r *Resumption) launch(ctx context.Context, results chan<- result) {
 func (r *Resumption) settle(ctx context.Context, res result) (pause time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.alone--
 	r.progress.UnderWay--
 	delete(r.open, res.record.Key)
 	if res.err == nil {

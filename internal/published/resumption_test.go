@@ -22,7 +22,10 @@ type roots struct {
 	now  int // under way
 	most int
 	done []Record
-	at   []time.Duration // when each was begun
+
+	batches []int             // the sizes of those that came
+	leaves  func(Record) bool // of a batch
+	at      []time.Duration   // when each was begun
 }
 
 func (r *roots) lay(ctx context.Context, record Record) error {
@@ -50,6 +53,28 @@ func (r *roots) lay(ctx context.Context, record Record) error {
 	return nil
 }
 
+// layAll lays a batch, of which some may be left.
+func (r *roots) layAll(ctx context.Context, records []Record) (left []Record, err error) {
+	r.mu.Lock()
+	r.batches = append(r.batches, len(records))
+	r.mu.Unlock()
+	select {
+	case <-time.After(r.takes):
+	case <-ctx.Done():
+		return records, ctx.Err()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, record := range records {
+		if r.leaves(record) {
+			left, err = append(left, record), errLate
+		} else {
+			r.done = append(r.done, record)
+		}
+	}
+	return left, err
+}
+
 func records(count int) (all []Record) {
 	for i := range count {
 		all = append(all, Record{key(i), Published})
@@ -62,7 +87,7 @@ func resume(t *testing.T, all []Record, r *roots) (*Resumption, int) {
 	t.Helper()
 	warned := 0
 	r.begun = time.Now()
-	s := NewResumption(all, r.lay, func(error) { warned++ })
+	s := NewResumption(all, Deal{One: r.lay, Warn: func(error) { warned++ }})
 	s.Run(t.Context())
 	return s, warned
 }
@@ -138,7 +163,7 @@ func TestAnObjectThatNobodyTakesDoesNotHoldUpTheOthers(t *testing.T) {
 		}, begun: time.Now()}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
-		s := NewResumption(records(1000), r.lay, func(error) {})
+		s := NewResumption(records(1000), Deal{One: r.lay, Warn: func(error) {}})
 		s.Run(ctx)
 		p := s.Progress()
 		t.Logf("%d failures in 10 minutes", p.Failures)
@@ -161,7 +186,7 @@ func TestWithdrawalsGoFirst(t *testing.T) {
 			all[5*i].State = Withdrawn
 		}
 		r := &roots{takes: time.Millisecond}
-		s := NewResumption(all, r.lay, func(error) {})
+		s := NewResumption(all, Deal{One: r.lay, Warn: func(error) {}})
 		if left := s.Left(); len(left) != 40 {
 			t.Errorf("%d are published", len(left))
 		}
@@ -179,13 +204,62 @@ func TestARunEndsWithItsContextAndLeavesNothingUnderWay(t *testing.T) {
 		r := &roots{takes: time.Hour, begun: time.Now()}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		s := NewResumption(records(100), r.lay, func(err error) { t.Errorf("warned: %v", err) })
+		s := NewResumption(records(100), Deal{One: r.lay, Warn: func(err error) { t.Errorf("warned: %v", err) }})
 		s.Run(ctx)
 		if p := s.Progress(); time.Since(r.begun) != 10*time.Second || r.now != 0 || p.UnderWay != 0 || p.Left != 100 || p.Failures != 0 {
 			t.Errorf("after %v: %+v, %d at the roots", time.Since(r.begun), p, r.now)
 		}
 		if len(s.Left()) != 100 {
 			t.Errorf("%d left", len(s.Left()))
+		}
+	})
+}
+
+// TestWhatIsPublishedGoesInBatches has some objects not come through as part of one: they are left to smaller ones, and go by themselves
+// in the end. So do withdrawals, and what there is little of.
+func TestWhatIsPublishedGoesInBatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all, odd := records(25_000), make(map[Record]bool)
+		for i := range all {
+			switch {
+			case i < 50:
+				all[i].State = Withdrawn
+			case i < 50+batchFewest-1:
+				all[i].Key.App = "little"
+			case i < 200:
+				odd[all[i]] = true
+			}
+		}
+		r := &roots{takes: 100 * time.Millisecond, begun: time.Now(), leaves: func(record Record) bool { return odd[record] }}
+		s := NewResumption(all, Deal{One: r.lay, Many: r.layAll, Warn: func(err error) { t.Errorf("warned: %v", err) }})
+		if left := s.Left(); len(left) != len(all)-50 {
+			t.Errorf("%d left to publish", len(left))
+		}
+		s.Run(t.Context())
+		t.Logf("batches of %v, the rest one by one, in %v: %+v", r.batches, time.Since(r.begun), s.Progress())
+		seen := map[Record]bool{}
+		for _, record := range r.done {
+			seen[record] = true
+		}
+		if p := s.Progress(); len(seen) != len(all) || len(r.done) != len(all) || p.Done != len(all) || p.Left+p.UnderWay != 0 {
+			t.Errorf("%d laid, %d of them different: %+v", len(r.done), len(seen), p)
+		}
+		if alone := len(r.at); alone != 50+batchFewest-1+len(odd) || len(r.batches) > 9 {
+			t.Errorf("%d went by themselves, and batches of %v", alone, r.batches)
+		}
+	})
+}
+
+// TestARunOfBatchesEndsWithItsContext leaves nothing under way.
+func TestARunOfBatchesEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &roots{takes: time.Hour, begun: time.Now()}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		s := NewResumption(records(100), Deal{One: r.lay, Many: r.layAll, Warn: func(err error) { t.Errorf("warned: %v", err) }})
+		s.Run(ctx)
+		if p := s.Progress(); time.Since(r.begun) != 10*time.Second || p.UnderWay != 0 || p.Left != 100 || len(s.Left()) != 100 {
+			t.Errorf("after %v: %+v, %d left", time.Since(r.begun), p, len(s.Left()))
 		}
 	})
 }
