@@ -87,3 +87,31 @@ func TestAReportOfManyFailuresStaysSmall(t *testing.T) {
 		}
 	})
 }
+
+// TestABatchOutlivesItsRecord has real hosts serve two batches for more than the hour that a record lives. One of them is renewed
+// by its header, the other one, of which something was taken back, as what is left of it; a single node does so, too.
+func TestABatchOutlivesItsRecord(t *testing.T) {
+	for _, count := range []int{1, 4} {
+		synctest.Test(t, func(t *testing.T) {
+			nodes, all := world(t, count), guids(80)
+			for batch := range slices.Chunk(all, 40) {
+				if p, err := nodes[0].PublishObjects(t.Context(), app, slices.Values(batch)); err != nil || p.Placed != 40 {
+					t.Fatalf("%+v: %v", p, err)
+				}
+			}
+			gone := all[40]
+			if err := nodes[0].UnpublishObject(t.Context(), gone, app); err != nil {
+				t.Fatal(err)
+			}
+			for range 4 {
+				time.Sleep(20 * time.Minute) // bubble: that of the test
+				for i, g := range all {
+					ids, err := replicas(t, nodes[i%count], g, tapestry.First())
+					if g == gone && !errors.Is(err, tapestry.ErrNotFound) || g != gone && (err != nil || len(ids) != 1) {
+						t.Fatalf("%d nodes, object %d: %v, %v", count, i, ids, err)
+					}
+				}
+			}
+		})
+	}
+}

@@ -105,7 +105,7 @@ func (p *Publisher) beginGroup(e env.Env, app string, order []idspace.ID, part *
 	}
 	if !withdrawn {
 		p.groups[g.name] = g
-		p.batches = append(p.batches, under)
+		p.serve(under)
 	}
 	p.Tree.Serve(e, g.name, signed, part, until)
 	return g

@@ -5,9 +5,10 @@
 // request deposits a signed record at every hop and is acknowledged by the root; a
 // publish succeeds when enough roots have acknowledged. A withdrawal walks the same
 // paths as a tombstone. Many objects at once are signed as one batch, which no requests
-// follow: the tree lays it, and says of each object whether it has arrived. What keeps pointers where paths lead meanwhile, and at nodes
-// beside them, is internal/tree's; records are signed anew, under a higher sequence,
-// only before they run out.
+// follow: the tree lays it, and says of each object whether it has arrived. What keeps
+// pointers where paths lead meanwhile, and at nodes beside them, is internal/tree's;
+// records are signed anew, under a higher sequence, only before they run out: of a batch
+// from which nothing was taken the header alone.
 //
 // Invariants: a sequence is never used twice; every job of the face ends exactly once;
 // every attempt under way is in the queue of retries.

@@ -49,7 +49,7 @@ type Publisher struct {
 	retries  []retry              // when to look at an attempt again; in order of due
 	groups   map[uint64]*group    // batches on their way, by name
 	calls    map[env.Call]*group  // of them, those that somebody waits for
-	batches  []*pointers.Batch    // served, some of which may have been split since
+	batches  []*pointers.Batch    // served, some of which may not be whole any more
 	held     []withdrawal         // that came to their root here, and are acknowledged when all who hold copies know
 
 	warned  mono.Time // when it was last told that objects are laid again too late

@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tapestry-dolr/tapestry/internal/env"
@@ -20,23 +21,24 @@ func (p *Publisher) renew(e env.Env, due *pointers.Batch) bool {
 		return false
 	}
 	soon, n := e.Now().Add(p.cfg.Period/10), 1
-	whole := p.batches[:0]
 	for _, b := range p.batches {
-		if b.Split {
-			continue
-		}
-		whole = append(whole, b)
-		if n < renewedAtOnce && b.Objects[0].Due() <= soon && p.renewOne(e, b, in) {
+		if n < renewedAtOnce && b.Whole() && b.Objects[0].Due() <= soon && p.renewOne(e, b, in) {
 			n++
 		}
 	}
-	clear(p.batches[len(whole):])
-	p.batches = whole
 	return true
 }
 
+// serve has a batch be renewed from now on. Those that are not whole any more are forgotten when there is no room for another one.
+func (p *Publisher) serve(b *pointers.Batch) {
+	if len(p.batches) == cap(p.batches) {
+		p.batches = slices.DeleteFunc(p.batches, func(o *pointers.Batch) bool { return !o.Whole() })
+	}
+	p.batches = append(p.batches, b)
+}
+
 func (p *Publisher) renewOne(e env.Env, b *pointers.Batch, in time.Duration) bool {
-	if b.Split {
+	if !b.Whole() {
 		return false
 	}
 	rec := proto.CloneOf(b.Record)

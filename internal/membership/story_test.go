@@ -63,7 +63,7 @@ type story struct {
 //
 //	new [side=N] [slot=N] [gate=N] [reactive]    a node "me", which repairs its tables by the clock or not
 //	join SEEDS | leave | withdrawn | cancel
-//	lent NAMES by=NAME [way=NAME:NAMES] | refused    the join comes back from its surrogate, or not
+//	lent NAMES by=NAME [way=NAME:NAMES] | refused [unsure]    the join comes back from its surrogate, or not
 //	inserted NAME [failed=N]      the surrogate says how the multicast has ended
 //	asks NAME [path=NAMES] [root] NAME's join comes by
 //	inserting NAME [holes=HEX] [generation=N]    the multicast tells of NAME;  spread NAME [failed=N]: it has ended
@@ -149,7 +149,11 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) {
 	case "lent":
 		s.lent(t, d, arg)
 	case "refused":
-		m.OnReply(w, &wire.Routed{Call: s.joinCall, Reply: true, Refusal: wire.Refusal_REFUSAL_NOT_JOINED})
+		why := wire.Refusal_REFUSAL_NOT_JOINED
+		if arg == "unsure" {
+			why = wire.Refusal_REFUSAL_UNSURE
+		}
+		m.OnReply(w, &wire.Routed{Call: s.joinCall, Reply: true, Refusal: why})
 	case "leave":
 		m.OnLeave(w, &env.LeaveRequest{Call: 2})
 	case "withdrawn":

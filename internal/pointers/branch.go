@@ -1,6 +1,7 @@
 package pointers
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"github.com/tapestry-dolr/tapestry/internal/idspace"
@@ -97,6 +98,49 @@ func (b *Branch) Prints() []uint64 {
 	}
 	slices.Sort(prints)
 	return prints
+}
+
+// hashOf is what goes into the digests for a pointer under one of its salts.
+func hashOf(p *Pointer, salt, roots int) wire.Sum {
+	hi, lo := p.header.name.Hi, p.header.name.Lo
+	if p.header.name == (wire.Sum{}) {
+		hi, lo = p.Sequence().Generation, p.Sequence().Counter
+	}
+	packed := append(make([]byte, 0, 64+len(p.App)), p.GUID[:]...)
+	packed = binary.BigEndian.AppendUint64(packed, hi)
+	packed = binary.BigEndian.AppendUint64(packed, lo)
+	packed = append(packed, byte(salt), byte(roots))
+	return wire.SumOf(append(packed, p.App...))
+}
+
+// count notes that one pointer of a header more lies on the branch, or one less.
+func (b *Branch) count(h *Header, by int) {
+	if h.name == (wire.Sum{}) {
+		return
+	}
+	if b.of == nil {
+		b.of = make(map[*Header]int)
+	}
+	was := b.of[h]
+	switch b.of[h] = was + by; {
+	case was == 0:
+		b.sum = b.sum.Plus(h.term())
+	case was+by == 0:
+		b.sum = b.sum.Minus(h.term())
+		delete(b.of, h)
+	}
+}
+
+// Has reports whether anything of a header lies on the branch.
+func (b *Branch) Has(h *Header) bool { return b.of[h] > 0 }
+
+// Headers are those of what lies on the branch that may be renewed, by their prints.
+func (b *Branch) Headers() map[uint64]*Header {
+	headers := make(map[uint64]*Header, len(b.of))
+	for h := range b.of { // they become a map
+		headers[h.Print()] = h
+	}
+	return headers
 }
 
 // branchKey tells the branches of a server apart.

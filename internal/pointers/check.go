@@ -130,6 +130,11 @@ func (s *Store) checkServers() error {
 		if prefix(sv.ID) != id || len(sv.held)+len(sv.branches) == 0 || sv.Record == nil {
 			return fmt.Errorf("pointers: server %s under %x with %d pointers", sv.ID.Short(), id, len(sv.held))
 		}
+		for name, h := range sv.headers { // unordered: any finding will do
+			if h.name != name || len(h.held) == 0 || h.Server() != sv {
+				return fmt.Errorf("pointers: server %s has a header of %d pointers under another name", sv.ID.Short(), len(h.held))
+			}
+		}
 		for _, b := range sv.branches {
 			if err := b.check(); err != nil {
 				return err

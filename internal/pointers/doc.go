@@ -16,7 +16,8 @@
 // the same reason; those of one that a neighbor says to be dead, who may err or lie, are doubted:
 // offered last. A later sign of life, a token or its answer to this node, takes back both.
 //
-// What came at once of a batch of several objects is a lot: its pointers share the header and what
+// The pointers of a batch of several objects share its newest header, so that renewing it changes one
+// term of a branch's digest (header.go). What came at once of a batch is a lot: its pointers share what
 // proves them, and count for their share of it.
 //
 // What others can make a node keep is bounded altogether, for each server, for each object, and for
@@ -24,7 +25,7 @@
 //
 // Invariants, which Check verifies: one pointer per object, application and server, and it lies
 // on a branch that comes in; live ones first, nearest first; none is live whose server is
-// buried; the digest of a branch is the sum of what lies on it; an empty branch goes out, and its
+// buried; the digest of a branch is the sum of what lies on it, headers too; an empty branch goes out, and its
 // peer is still to hear that it is empty; no limit exceeded by what others deposited; the queues
 // and the list of each server name every pointer, and every branch that comes in, once.
 //

@@ -1,7 +1,6 @@
 package pointers
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 
@@ -46,22 +45,6 @@ func (h *Header) term() wire.Sum {
 	return wire.SumOf(binary.BigEndian.AppendUint64(packed, h.Sequence.Counter))
 }
 
-// hashOf is what goes into the digests for a pointer under one of its salts.
-func hashOf(p *Pointer, salt, roots int) wire.Sum {
-	hi, lo := p.header.name.Hi, p.header.name.Lo
-	if p.header.name == (wire.Sum{}) {
-		hi, lo = p.Sequence().Generation, p.Sequence().Counter
-	}
-	buf := make([]byte, 0, 64+len(p.App))
-	buf = append(buf, p.GUID[:]...)
-	buf = binary.BigEndian.AppendUint64(buf, hi)
-	buf = binary.BigEndian.AppendUint64(buf, lo)
-	buf = append(buf, byte(salt), byte(roots))
-	buf = append(buf, p.App...)
-	sum := sha256.Sum256(buf)
-	return wire.Sum{Hi: binary.BigEndian.Uint64(sum[:]), Lo: binary.BigEndian.Uint64(sum[8:])}
-}
-
 // RenewHeader has all that is held of a batch go on under a header that its server has signed since, and that has so long to live.
 // It costs as much as there are branches, however many objects the batch has.
 func (s *Store) RenewHeader(h *Header, signed *wire.SignedRecord, record *wire.BatchRecord, until mono.Time) {
@@ -79,7 +62,7 @@ func (s *Store) RenewHeader(h *Header, signed *wire.SignedRecord, record *wire.B
 			b.Due = b.Due || b.Out
 		}
 	}
-	s.due.set(h, until)
+	s.due.set(h, max(h.at, until)) // whoever brings it cannot make it shorter
 }
 
 // newest has a deposit be of the newest header that is known of its batch, which may be its own.
@@ -124,40 +107,10 @@ func (s *Store) quit(p *Pointer) {
 	}
 }
 
-// count notes that one pointer of a header more lies on the branch, or one less.
-func (b *Branch) count(h *Header, by int) {
-	if h.name == (wire.Sum{}) {
-		return
-	}
-	if b.of == nil {
-		b.of = make(map[*Header]int)
-	}
-	was := b.of[h]
-	switch b.of[h] = was + by; {
-	case was == 0:
-		b.sum = b.sum.Plus(h.term())
-	case was+by == 0:
-		b.sum = b.sum.Minus(h.term())
-		delete(b.of, h)
-	}
-}
-
-// Has reports whether anything of a header lies on the branch.
-func (b *Branch) Has(h *Header) bool { return b.of[h] > 0 }
-
-// Headers are those of what lies on the branch that may be renewed, by their prints.
-func (b *Branch) Headers() map[uint64]*Header {
-	headers := make(map[uint64]*Header, len(b.of))
-	for h := range b.of { // they become a map
-		headers[h.Print()] = h
-	}
-	return headers
-}
-
 // check verifies that the pointers of a header know it, and its server.
 func (h *Header) check() error {
 	for i, p := range h.held {
-		if p.header != h || int(p.inHeader) != i {
+		if p.header != h || int(p.inHeader) != i || p.Server != h.Server() {
 			return fmt.Errorf("pointers: %v is misplaced under a header", p)
 		}
 	}

@@ -15,7 +15,9 @@ import (
 type Lot struct {
 	Roots int // how many salts the batch has
 
-	name  wire.Sum // of the batch
+	name   wire.Sum           // of the batch
+	signed *wire.SignedRecord // the header, if that is not renewed
+
 	run   *batch.Run
 	held  []*Pointer // by the place in run; nil where nothing is
 	live  int        // how many are
@@ -26,6 +28,9 @@ type Lot struct {
 // NewLot returns a lot of which nothing is held yet.
 func NewLot(signed *wire.SignedRecord, record *wire.BatchRecord, run *batch.Run) *Lot {
 	t := &Lot{Roots: record.Salts(), name: record.Name(), run: run, held: make([]*Pointer, run.Len())}
+	if t.name == (wire.Sum{}) {
+		t.signed = signed
+	}
 	for range t.Objects() {
 		t.most++
 	}
@@ -164,11 +169,16 @@ func (p *Pointer) move(in *Lot, from, to int32) {
 	}
 }
 
+// under reports whether the header is that of the lot, or has renewed it.
+func (t *Lot) under(h *Header) bool {
+	return t.name == h.name && (t.signed == nil || bytes.Equal(t.signed.Payload, h.Signed.Payload))
+}
+
 // check verifies that the lots of a pointer know it, and counts it.
 func (p *Pointer) check(live map[*Lot]int) error {
 	for i, s := range p.stands {
 		guid, ok := s.lot.run.GUID(int(s.at))
-		if !ok || guid != p.GUID || s.lot.held[s.at] != p {
+		if !ok || guid != p.GUID || s.lot.held[s.at] != p || !s.lot.under(p.header) {
 			return fmt.Errorf("pointers: %v is misplaced in a lot", p)
 		}
 		for _, o := range p.stands[:i] {

@@ -340,7 +340,7 @@ func (s *slow) batch(d put) (all []*slowPointer) {
 func (s *slow) newest(d *put, now mono.Time) {
 	for _, p := range s.batch(*d) {
 		if p.sequence < d.sequence {
-			p.sequence, p.ends = d.sequence, now.Add(d.left)
+			p.sequence, p.ends = d.sequence, max(p.ends, now.Add(d.left))
 		}
 		d.sequence = p.sequence
 	}

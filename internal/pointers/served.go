@@ -25,14 +25,16 @@ type Object struct {
 // Batch is what this node serves under one header.
 type Batch struct {
 	Record  *wire.BatchRecord
-	Objects []*Object
-	Split   bool // some of them are not under it any more: it is not signed anew
+	Objects []*Object // none once some of them are not under it any more
 }
+
+// Whole reports whether all objects are still under the batch's header, so that it may be signed anew.
+func (b *Batch) Whole() bool { return len(b.Objects) == int(b.Record.Count) }
 
 // Alone has an object be under no batch's header any more.
 func (o *Object) Alone() {
 	if o.Batch != nil {
-		o.Batch.Split, o.Batch.Objects, o.Batch = true, nil, nil
+		o.Batch.Objects, o.Batch = nil, nil
 	}
 }
 
@@ -118,6 +120,16 @@ func (s *Served) Sorted() []*Object {
 	return sorted
 }
 
+// check verifies that all objects of a whole batch are served under it, by one sequence.
+func (b *Batch) check(s *Served) error {
+	for _, o := range b.Objects {
+		if s.objects[o.Key] != o || o.Batch != b || o.Sequence != SequenceOf(b.Record) {
+			return fmt.Errorf("served: %v seq=%v is not under its batch, which is whole", o.Key, o.Sequence)
+		}
+	}
+	return nil
+}
+
 // Changes counts what was done to what is served that Check looks at.
 func (s *Served) Changes() uint64 { return s.changes }
 
@@ -129,6 +141,13 @@ func (s *Served) Check() error {
 	for _, o := range s.due.items {
 		if s.objects[o.Key] != o {
 			return fmt.Errorf("served: %v is scheduled, not served", o.Key)
+		}
+	}
+	for _, o := range s.objects { // unordered: any finding will do
+		if o.Batch != nil && o.Batch.Whole() && o == o.Batch.Objects[0] {
+			if err := o.Batch.check(s); err != nil {
+				return err
+			}
 		}
 	}
 	return s.due.check()

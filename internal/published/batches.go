@@ -21,6 +21,7 @@ const (
 type several struct {
 	records []Record
 	tries   int
+	after   time.Time // not begun before
 }
 
 // gather takes out of the queue, which is in a random order, what goes in batches.
@@ -56,14 +57,17 @@ func (r *Resumption) runBatches(ctx context.Context) {
 	for range batchesAtOnce {
 		workers.Go(func() {
 			for ctx.Err() == nil {
-				b := r.nextBatch()
-				if b == nil {
+				b, wait := r.nextBatch()
+				switch {
+				case b != nil:
+					left, err := r.many(ctx, b.records)
+					r.settleBatch(ctx, b, left, err)
+					continue
+				case wait <= 0:
 					return
 				}
-				left, err := r.many(ctx, b.records)
-				pause := r.settleBatch(ctx, b, left, err)
 				select {
-				case <-time.After(pause):
+				case <-time.After(wait):
 				case <-ctx.Done():
 				}
 			}
@@ -72,24 +76,28 @@ func (r *Resumption) runBatches(ctx context.Context) {
 	workers.Wait()
 }
 
-func (r *Resumption) nextBatch() *several {
+// nextBatch begins a batch, or says how long to wait for the next one; neither if there is none.
+func (r *Resumption) nextBatch() (b *several, wait time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.batches) == 0 {
-		return nil
+		return nil, 0
 	}
-	b := r.batches[0]
-	r.batches = r.batches[1:]
+	b = slices.MinFunc(r.batches, func(a, b *several) int { return a.after.Compare(b.after) })
+	if wait = time.Until(b.after); wait > 0 {
+		return nil, wait
+	}
+	r.batches = slices.DeleteFunc(r.batches, func(o *several) bool { return o == b })
 	for _, record := range b.records {
 		r.open[record.Key] = record.State
 	}
 	r.progress.UnderWay += len(b.records)
 	r.progress.Most = max(r.progress.Most, r.progress.UnderWay)
-	return b
+	return b, 0
 }
 
-// settleBatch takes note of what a batch has left, and says how long to wait before the next one.
-func (r *Resumption) settleBatch(ctx context.Context, b *several, left []Record, err error) (pause time.Duration) {
+// settleBatch takes note of what a batch has left: another one after a pause, or what goes by itself.
+func (r *Resumption) settleBatch(ctx context.Context, b *several, left []Record, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.rouse()
@@ -101,20 +109,19 @@ func (r *Resumption) settleBatch(ctx context.Context, b *several, left []Record,
 	r.progress.Done += done
 	r.progress.Left -= done
 	if len(left) == 0 {
-		return 0
+		return
 	}
 	if ctx.Err() == nil {
 		r.progress.Failures++
 		r.progress.Last = err
 	}
 	if b.tries++; b.tries < batchTries && len(left) >= batchFewest {
-		b.records = left
-		r.batches = append(r.batches, b)
 		mean := pauseFirst << b.tries
-		return mean/2 + rand.N(mean)
+		b.records, b.after = left, time.Now().Add(mean/2+rand.N(mean))
+		r.batches = append(r.batches, b)
+		return
 	}
 	r.queue = append(r.queue, left...)
-	return 0
 }
 
 // rouse has Run look again whether there is anything to do.

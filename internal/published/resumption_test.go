@@ -201,16 +201,23 @@ func TestWithdrawalsGoFirst(t *testing.T) {
 
 func TestARunEndsWithItsContextAndLeavesNothingUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := &roots{takes: time.Hour, begun: time.Now()}
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
-		s := NewResumption(records(100), Deal{One: r.lay, Warn: func(err error) { t.Errorf("warned: %v", err) }})
-		s.Run(ctx)
-		if p := s.Progress(); time.Since(r.begun) != 10*time.Second || r.now != 0 || p.UnderWay != 0 || p.Left != 100 || p.Failures != 0 {
-			t.Errorf("after %v: %+v, %d at the roots", time.Since(r.begun), p, r.now)
+		r := &roots{takes: time.Hour}
+		warn := func(err error) { t.Errorf("warned: %v", err) }
+		for _, d := range []Deal{{One: r.lay, Warn: warn}, {One: r.lay, Many: r.layAll, Warn: warn}} {
+			r.begun = time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			s := NewResumption(records(100), d)
+			s.Run(ctx)
+			if p := s.Progress(); time.Since(r.begun) != 10*time.Second || r.now != 0 || p.UnderWay != 0 || p.Left != 100 || p.Failures != 0 {
+				t.Errorf("after %v: %+v, %d at the roots", time.Since(r.begun), p, r.now)
+			}
+			if len(s.Left()) != 100 {
+				t.Errorf("%d left", len(s.Left()))
+			}
 		}
-		if len(s.Left()) != 100 {
-			t.Errorf("%d left", len(s.Left()))
+		if !slices.Equal(r.batches, []int{100}) {
+			t.Errorf("batches of %v", r.batches)
 		}
 	})
 }
@@ -244,22 +251,11 @@ func TestWhatIsPublishedGoesInBatches(t *testing.T) {
 		if p := s.Progress(); len(seen) != len(all) || len(r.done) != len(all) || p.Done != len(all) || p.Left+p.UnderWay != 0 {
 			t.Errorf("%d laid, %d of them different: %+v", len(r.done), len(seen), p)
 		}
+		if most := s.Progress().Most; most > batchesAtOnce*batchSize+maxWindow {
+			t.Errorf("%d under way at once", most)
+		}
 		if alone := len(r.at); alone != 50+batchFewest-1+len(odd) || len(r.batches) > 9 {
 			t.Errorf("%d went by themselves, and batches of %v", alone, r.batches)
-		}
-	})
-}
-
-// TestARunOfBatchesEndsWithItsContext leaves nothing under way.
-func TestARunOfBatchesEndsWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := &roots{takes: time.Hour, begun: time.Now()}
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
-		s := NewResumption(records(100), Deal{One: r.lay, Many: r.layAll, Warn: func(err error) { t.Errorf("warned: %v", err) }})
-		s.Run(ctx)
-		if p := s.Progress(); time.Since(r.begun) != 10*time.Second || p.UnderWay != 0 || p.Left != 100 || len(s.Left()) != 100 {
-			t.Errorf("after %v: %+v, %d left", time.Since(r.begun), p, len(s.Left()))
 		}
 	})
 }

@@ -14,10 +14,12 @@
 // dies, at backups of a server's first hops, and next to it. Nobody passes those on.
 //
 // Many objects that a server has signed as a batch go as parts of it. A deposit may ask when what
-// came with it has arrived at the roots, and is answered when those below have answered.
+// came with it has arrived at the roots, and is answered when those below have answered. A batch is
+// renewed by its header alone, which goes once over each link.
 //
 // A deposit is confirmed by the digest that follows it in the same packet, and one neighbor
-// is sent no more before it has answered: links that are full are not filled further.
+// is sent no more before it has answered: links that are full are not filled further. What a
+// neighbor has confirmed to know of a server is not said again.
 //
 // Invariants: what lies here for others runs out unless a token speaks for it; every pointer
 // that has come along a path has gone on along it, or this node is its root; nothing is sent

@@ -242,7 +242,10 @@ func (k *Keeper) portion(l *link, headers int) (n, weight int) {
 func (k *Keeper) send(e env.Env, l *link) {
 	anew := l.anew[:min(len(l.anew), k.room(l))]
 	l.anew = l.anew[len(anew):]
-	n, weight := k.portion(l, len(anew))
+	n, weight := 0, len(anew)
+	if l.rests <= e.Now() {
+		n, weight = k.portion(l, len(anew))
+	}
 	portion := l.queue[:n]
 	l.queue = l.queue[n:]
 	branches := k.deliver(e, l.peer, portion, anew)

@@ -101,10 +101,11 @@ func (a *Asker) judge(e env.Env, h surrogate.Hole) routing.Standing {
 }
 
 // isOf reports whether all who are known to live in a hole are among ids. A request that excludes
-// them asks who else does, and of that the witness has said: nobody.
+// them asks who else does, and of that the witness has said: nobody. One that names as many as it may
+// can know more.
 func (q *question) isOf(ids []idspace.ID) bool {
 	other := func(id idspace.ID) bool { return !slices.Contains(ids, id) }
-	return q != nil && q.state >= taken && !slices.ContainsFunc(q.live, other)
+	return q != nil && q.state >= taken && len(q.live) < wire.MaxNamed && !slices.ContainsFunc(q.live, other)
 }
 
 func (a *Asker) about(h surrogate.Hole) *question {
